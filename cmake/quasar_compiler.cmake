@@ -1,0 +1,29 @@
+# Language level, optimisation, warnings, sanitizers and the compiler cache for this project's own targets.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+find_program(QUASAR_CCACHE ccache)
+if(QUASAR_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${QUASAR_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${QUASAR_CCACHE}")
+endif()
+
+add_library(quasar_options INTERFACE)
+target_compile_options(quasar_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion>
+  # Results must not depend on which products the compiler happens to fuse.
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+if(QUASAR_WARNINGS_AS_ERRORS)
+  target_compile_options(quasar_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(QUASAR_SANITIZE)
+  target_compile_options(quasar_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(quasar_options INTERFACE -fsanitize=address,undefined)
+endif()

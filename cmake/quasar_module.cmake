@@ -1,0 +1,47 @@
+# quasar_module(NAME [ONLY files...] PUBLIC targets... PRIVATE targets...)
+# A folder is a module is a static library quasar_NAME made of the folder's sources (or of ONLY some of
+# them). What it links states what it may include. PRIVATE dependencies never show in the module's headers.
+function(quasar_module name)
+  cmake_parse_arguments(ARG "" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
+  if(ARG_ONLY)
+    set(sources ${ARG_ONLY})
+  else()
+    file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/*.S")
+  endif()
+  add_library(quasar_${name} STATIC ${sources})
+  target_include_directories(quasar_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  target_link_libraries(quasar_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} quasar_options)
+endfunction()
+
+# quasar_test(MODULE [RANKS n...] [LIBS targets...] [TIMEOUT s])
+# One GoogleTest program quasar_MODULE_test from this folder's *_test.cpp. Files named *_mpi_test.cpp
+# form a second program, quasar_MODULE_mpi_test, run under mpirun at each of the given rank counts.
+function(quasar_test module)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "RANKS;LIBS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 600)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp")
+  set(mpi_sources ${sources})
+  list(FILTER mpi_sources INCLUDE REGEX "_mpi_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_mpi_test\\.cpp$")
+  if(sources)
+    add_executable(quasar_${module}_test ${sources})
+    target_link_libraries(quasar_${module}_test PRIVATE
+      quasar_${module} ${ARG_LIBS} quasar_test_support GTest::gmock GTest::gtest_main quasar_options)
+    gtest_discover_tests(quasar_${module}_test TEST_PREFIX "${module}." DISCOVERY_TIMEOUT 120
+                         DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  endif()
+  if(mpi_sources)
+    add_executable(quasar_${module}_mpi_test ${mpi_sources})
+    target_link_libraries(quasar_${module}_mpi_test PRIVATE
+      quasar_${module} ${ARG_LIBS} quasar_test_support quasar_mpi_test_main GTest::gmock quasar_options)
+    foreach(ranks IN LISTS ARG_RANKS)
+      add_test(NAME ${module}.mpi.${ranks}
+        COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} --oversubscribe
+                $<TARGET_FILE:quasar_${module}_mpi_test>)
+      set_tests_properties(${module}.mpi.${ranks} PROPERTIES TIMEOUT ${ARG_TIMEOUT} PROCESSORS 2
+        ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1")
+    endforeach()
+  endif()
+endfunction()

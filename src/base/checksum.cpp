@@ -1,0 +1,104 @@
+#include "base/checksum.h"
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <vector>
+
+#include "base/errors.h"
+
+#ifndef QUASAR_WITHOUT_OPENSSL
+#include <openssl/evp.h>
+#endif
+#ifndef QUASAR_WITHOUT_XXHASH
+#include <xxhash.h>
+#endif
+
+namespace quasar::base {
+namespace {
+
+std::string to_hex(std::span<const unsigned char> bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const unsigned char byte : bytes) {
+    hex.push_back(kDigits[byte >> 4U]);
+    hex.push_back(kDigits[byte & 0xFU]);
+  }
+  return hex;
+}
+
+}  // namespace
+
+#ifndef QUASAR_WITHOUT_OPENSSL
+struct Sha256::State {
+  EVP_MD_CTX* context = nullptr;
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  state_->context = EVP_MD_CTX_new();
+  QUASAR_CHECK(state_->context != nullptr);
+  QUASAR_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+}
+
+Sha256::~Sha256() { EVP_MD_CTX_free(state_->context); }
+
+void Sha256::update(std::span<const std::byte> bytes) {
+  QUASAR_CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::hex_digest() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  QUASAR_CHECK(EVP_DigestFinal_ex(state_->context, digest.data(), &size) == 1);
+  return to_hex(std::span(digest.data(), size));
+}
+#else
+struct Sha256::State {};
+Sha256::Sha256() {
+  fail(ExitCode::kInternal, "this build has no OpenSSL (QUASAR_ENCODER_ONLY) and so cannot compute SHA-256");
+}
+Sha256::~Sha256() = default;
+void Sha256::update(std::span<const std::byte>) {}
+std::string Sha256::hex_digest() { return {}; }
+#endif
+
+void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text.data(), text.size()))); }
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.hex_digest();
+}
+
+std::string sha256_hex(std::string_view text) {
+  return sha256_hex(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+std::string sha256_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
+  Sha256 hash;
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.update(std::as_bytes(std::span(buffer.data(), static_cast<std::size_t>(file.gcount()))));
+  }
+  if (file.bad()) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
+  return hash.hex_digest();
+}
+
+#ifndef QUASAR_WITHOUT_XXHASH
+std::string xxh128_hex(std::span<const std::byte> bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, hash);
+  return to_hex(std::span(canonical.digest));
+}
+
+std::uint64_t xxh64(std::string_view text, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(text.data(), text.size(), seed);
+}
+#endif
+
+}  // namespace quasar::base

@@ -1,0 +1,55 @@
+// Owns the interface of image encoders: 8-bit pixels in, unnormalised embeddings out.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/input_spec.h"
+
+namespace quasar::encoder {
+
+/// What identifies an encoder's output: two encoders with equal fingerprints give the same embeddings.
+struct Fingerprint {
+  std::string architecture;    ///< "mini", "clip-rn50", "torchscript", ...
+  std::string weights_sha256;  ///< Of the weights file's bytes; 64 hexadecimal digits.
+  std::string preprocessing;   ///< base::describe of the input spec, and the decode mode.
+  std::string dtype;           ///< Arithmetic: "float32", "bfloat16", "float16".
+
+  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+
+/// Pictures of one shape: pixels [count, height, width, 3], 8-bit sRGB.
+struct ImageBatch {
+  int count = 0;
+  int height = 0;
+  int width = 0;
+  std::span<const std::uint8_t> pixels;
+};
+
+/// A loaded encoder, complete after construction.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  /// Length d of an embedding.
+  virtual int dimension() const = 0;
+  virtual const base::InputSpec& input_spec() const = 0;
+  /// The caller adds the decode mode to `preprocessing`.
+  virtual const Fingerprint& fingerprint() const = 0;
+  /// Device in words: "cpu", "cuda:0 (NVIDIA H200)".
+  virtual std::string device() const = 0;
+
+  /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and calls
+  /// from several threads run side by side, so that a result never depends on how many threads there are; on a GPU
+  /// calls are serialised. A row's values depend on its own pixels and on the batch's shape only.
+  /// Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice) when the device fails.
+  virtual void encode(const ImageBatch& batch, std::span<float> embeddings) = 0;
+
+ protected:
+  Encoder() = default;
+};
+
+}  // namespace quasar::encoder
