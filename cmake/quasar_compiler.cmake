@@ -19,6 +19,10 @@ target_compile_options(quasar_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion>
   # Results must not depend on which products the compiler happens to fuse.
   $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+# GCC 12 warns wrongly about "literal" + std::string (GCC bug 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(quasar_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(QUASAR_WARNINGS_AS_ERRORS)
   target_compile_options(quasar_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()

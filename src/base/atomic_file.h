@@ -1,5 +1,5 @@
-// Owns the one way files come into being: written under a temporary name in their own folder, flushed to disk,
-// then renamed. A file that has its final name is whole.
+// Owns the one way files come into being: written under a temporary name in their own folder, flushed to
+// disk, then renamed. A file that has its final name is whole.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@
 
 namespace quasar::base {
 
-/// A buffered file that appears under its final name only on commit(). Destroyed without commit, it leaves nothing.
+/// A buffered file that appears under its final name only on commit(). Destroyed without commit, it leaves
+/// nothing.
 class AtomicFile {
  public:
   /// Throws Error(kOutput) naming the path when it cannot be created.
@@ -30,12 +31,12 @@ class AtomicFile {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Temporary name beside `path` for writers that need a name of their own (HDF5): same folder, hidden, with host
-/// and process in it.
+/// Temporary name beside `path` for writers that need a name of their own (HDF5): same folder, hidden, with
+/// host and process in it.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
 
-/// Syncs `temporary` to disk and renames it to `path`, then syncs the folder. Throws Error(kOutput); on failure the
-/// temporary file is removed.
+/// Syncs `temporary` to disk and renames it to `path`, then syncs the folder. Throws Error(kOutput); on
+/// failure the temporary file is removed.
 void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
 
 /// Removes temporary files of this scheme below `folder` (not recursive) left by processes that died.

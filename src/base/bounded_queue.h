@@ -10,7 +10,8 @@
 
 namespace quasar::base {
 
-/// Many producers, many consumers. close() ends it: pushes are refused, pops drain what is left, then give nothing.
+/// Many producers, many consumers. close() ends it: pushes are refused, pops drain what is left, then give
+/// nothing.
 template <typename T>
 class BoundedQueue {
  public:

@@ -41,7 +41,9 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
   QUASAR_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
 }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(state_->context); }
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(state_->context);
+}
 
 void Sha256::update(std::span<const std::byte> bytes) {
   QUASAR_CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
@@ -60,10 +62,14 @@ Sha256::Sha256() {
 }
 Sha256::~Sha256() = default;
 void Sha256::update(std::span<const std::byte>) {}
-std::string Sha256::hex_digest() { return {}; }
+std::string Sha256::hex_digest() {
+  return {};
+}
 #endif
 
-void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text.data(), text.size()))); }
+void Sha256::update(std::string_view text) {
+  update(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 std::string sha256_hex(std::span<const std::byte> bytes) {
   Sha256 hash;

@@ -1,5 +1,5 @@
-// Owns checksums: SHA-256 for what must be identified (weights, plans), xxh128 for what must be told apart fast
-// (image bytes).
+// Owns checksums: SHA-256 for what must be identified (weights, plans), xxh128 for what must be told apart
+// fast (image bytes).
 #pragma once
 
 #include <cstddef>

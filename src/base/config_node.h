@@ -1,5 +1,6 @@
-// Owns reading of YAML configuration with errors a user can act on: file, line, column, key, and what would be
-// right. A module's `from_yaml(ConfigNode)` reads its keys and calls finish(), which refuses keys nobody asked for.
+// Owns reading of YAML configuration with errors a user can act on: file, line, column, key, and what would
+// be right. A module's `from_yaml(ConfigNode)` reads its keys and calls finish(), which refuses keys nobody
+// asked for.
 //
 //   DecodeConfig from_yaml(base::ConfigNode node) {
 //     DecodeConfig config;
@@ -27,17 +28,20 @@ namespace quasar::base {
 /// ("decode.max_pixels"). A cheap handle: copies refer to the same node and share the record of keys read.
 class ConfigNode {
  public:
-  /// Parses a file. `overrides` are "a.b=c" assignments (--set), whose values are parsed as YAML; a key that does
-  /// not exist yet is created. Throws Error(kConfig) with place and reason for syntax errors, duplicate keys,
-  /// aliases that expand without bound, nesting over 64 levels or a file over 16 MiB; Error(kInput) when missing.
-  static ConfigNode parse_file(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+  /// Parses a file. `overrides` are "a.b=c" assignments (--set), whose values are parsed as YAML; a key that
+  /// does not exist yet is created. Throws Error(kConfig) with place and reason for syntax errors, duplicate
+  /// keys, aliases that expand without bound, nesting over 64 levels or a file over 16 MiB; Error(kInput)
+  /// when missing.
+  static ConfigNode parse_file(const std::filesystem::path& path,
+                               const std::vector<std::string>& overrides = {});
   /// The same from text; `name` stands for the file in messages.
   static ConfigNode parse_text(const std::string& text, const std::string& name,
                                const std::vector<std::string>& overrides = {});
 
   /// Whether this map holds the key with a value other than null. Marks the key as known.
   bool has(std::string_view key) const;
-  /// The value under a key of this map; a null node (is_null()) when absent. Throws Error(kConfig) if this is no map.
+  /// The value under a key of this map; a null node (is_null()) when absent. Throws Error(kConfig) if this is
+  /// no map.
   ConfigNode child(std::string_view key) const;
 
   bool is_null() const;
@@ -45,14 +49,15 @@ class ConfigNode {
   bool is_sequence() const;
   bool is_scalar() const;
 
-  /// Elements of a sequence. A scalar counts as a sequence of one; null as none. Throws Error(kConfig) for a map.
+  /// Elements of a sequence. A scalar counts as a sequence of one; null as none. Throws Error(kConfig) for a
+  /// map.
   std::vector<ConfigNode> elements() const;
   /// Keys and values of a map in file order, all marked as known. Null counts as an empty map.
   std::vector<std::pair<std::string, ConfigNode>> entries() const;
 
-  /// This scalar as T: bool, std::int64_t, int, double, std::string or std::filesystem::path (relative paths are
-  /// taken as relative to the working directory). Integers accept the suffixes KiB, MiB, GiB; no silent rounding.
-  /// Throws Error(kConfig) when it is no such thing.
+  /// This scalar as T: bool, std::int64_t, int, double, std::string or std::filesystem::path (relative paths
+  /// are taken as relative to the working directory). Integers accept the suffixes KiB, MiB, GiB; no silent
+  /// rounding. Throws Error(kConfig) when it is no such thing.
   template <typename T>
   T as() const;
 
@@ -78,15 +83,16 @@ class ConfigNode {
   }
   /// One of `names`, as its value. The error lists the valid names and the nearest to a typo.
   template <typename E>
-  E get_enum(std::string_view key, E fallback, const std::vector<std::pair<std::string_view, E>>& names) const {
+  E get_enum(std::string_view key, E fallback,
+             const std::vector<std::pair<std::string_view, E>>& names) const {
     if (!has(key)) return fallback;
     std::vector<std::string_view> valid;
     for (const auto& [name, value] : names) valid.push_back(name);
     return names[child(key).choose(valid)].second;
   }
 
-  /// Throws Error(kConfig) for the first key of this map (and of maps below that were read) that was never asked
-  /// for, with the nearest known key.
+  /// Throws Error(kConfig) for the first key of this map (and of maps below that were read) that was never
+  /// asked for, with the nearest known key.
   void finish() const;
 
   /// Throws Error(kConfig) "FILE:LINE:COLUMN: KEY: message".

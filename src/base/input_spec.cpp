@@ -7,14 +7,20 @@ namespace quasar::base {
 std::string describe(const InputSpec& spec) {
   std::string text;
   switch (spec.resize) {
-    case ResizeRule::kNone: text = "native"; break;
-    case ResizeRule::kShorterSide: text = "shorter-side " + std::to_string(spec.size); break;
-    case ResizeRule::kShorterSideAtMost: text = "shorter-side-at-most " + std::to_string(spec.size); break;
+    case ResizeRule::kNone:
+      text = "native";
+      break;
+    case ResizeRule::kShorterSide:
+      text = "shorter-side " + std::to_string(spec.size);
+      break;
+    case ResizeRule::kShorterSideAtMost:
+      text = "shorter-side-at-most " + std::to_string(spec.size);
+      break;
   }
   if (spec.center_crop) text += ", center-crop " + std::to_string(spec.size);
   char numbers[160];
-  std::snprintf(numbers, sizeof numbers, ", mean %.9g %.9g %.9g, std %.9g %.9g %.9g", spec.mean[0], spec.mean[1],
-                spec.mean[2], spec.std[0], spec.std[1], spec.std[2]);
+  std::snprintf(numbers, sizeof numbers, ", mean %.9g %.9g %.9g, std %.9g %.9g %.9g", spec.mean[0],
+                spec.mean[1], spec.mean[2], spec.std[0], spec.std[1], spec.std[2]);
   return text + numbers;
 }
 

@@ -1,5 +1,5 @@
-// Owns the description of what an encoder wants to be fed. The encoder module states it, the image module obeys it;
-// neither knows the other.
+// Owns the description of what an encoder wants to be fed. The encoder module states it, the image module
+// obeys it; neither knows the other.
 #pragma once
 
 #include <array>
@@ -16,9 +16,9 @@ enum class ResizeRule {
 /// How pixels become the encoder's input: resize, crop, 8-bit sRGB, then (u8 / 255 - mean) / std by channel.
 struct InputSpec {
   ResizeRule resize = ResizeRule::kShorterSide;
-  int size = 224;                ///< Target of the resize, and side of the crop, in pixels.
-  bool center_crop = true;       ///< Cut the size x size centre; only after kShorterSide.
-  int min_side = 1;              ///< Images with a shorter side are kTooSmall for this encoder.
+  int size = 224;           ///< Target of the resize, and side of the crop, in pixels.
+  bool center_crop = true;  ///< Cut the size x size centre; only after kShorterSide.
+  int min_side = 1;         ///< Images with a shorter side are kTooSmall for this encoder.
   std::array<double, 3> mean = {0.48145466, 0.4578275, 0.40821073};
   std::array<double, 3> std = {0.26862954, 0.26130258, 0.27577711};
 

@@ -1,5 +1,5 @@
-// Owns the program's log: one line per event on stderr with time, rank and level. The library logs through these
-// functions only and never writes to stdout.
+// Owns the program's log: one line per event on stderr with time, rank and level. The library logs through
+// these functions only and never writes to stdout.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,7 +12,8 @@ namespace quasar::base {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-/// Rank shown in each line (no rank when the job has one process), and the least level written. Call once, early.
+/// Rank shown in each line (no rank when the job has one process), and the least level written. Call once,
+/// early.
 void configure_logging(int rank, int ranks, LogLevel least);
 
 void log_line(LogLevel level, std::string_view text);

@@ -1,5 +1,5 @@
-// Owns seeded random numbers whose values are the same with every compiler and standard library (the standard's
-// distributions are not).
+// Owns seeded random numbers whose values are the same with every compiler and standard library (the
+// standard's distributions are not).
 #pragma once
 
 #include <cmath>

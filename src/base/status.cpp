@@ -6,12 +6,23 @@ namespace quasar::base {
 namespace {
 
 constexpr std::array<RowStatus, 17> kStatuses = {
-    RowStatus::kOk,           RowStatus::kMissing,           RowStatus::kUnreadable,
-    RowStatus::kEmpty,        RowStatus::kTooManyBytes,      RowStatus::kUnknownFormat,
-    RowStatus::kBlockedFormat, RowStatus::kBadHeader,        RowStatus::kTooManyPixels,
-    RowStatus::kTooSmall,     RowStatus::kDecodeFailed,      RowStatus::kUnsupportedPixels,
-    RowStatus::kArchiveCorrupt, RowStatus::kTimedOut,        RowStatus::kCrashed,
-    RowStatus::kEncodeFailed, RowStatus::kOutOfMemory,
+    RowStatus::kOk,
+    RowStatus::kMissing,
+    RowStatus::kUnreadable,
+    RowStatus::kEmpty,
+    RowStatus::kTooManyBytes,
+    RowStatus::kUnknownFormat,
+    RowStatus::kBlockedFormat,
+    RowStatus::kBadHeader,
+    RowStatus::kTooManyPixels,
+    RowStatus::kTooSmall,
+    RowStatus::kDecodeFailed,
+    RowStatus::kUnsupportedPixels,
+    RowStatus::kArchiveCorrupt,
+    RowStatus::kTimedOut,
+    RowStatus::kCrashed,
+    RowStatus::kEncodeFailed,
+    RowStatus::kOutOfMemory,
 };
 
 constexpr std::array<std::string_view, kStatuses.size()> kNames = {
@@ -36,7 +47,9 @@ constexpr std::array<std::string_view, kStatuses.size()> kNames = {
 
 }  // namespace
 
-std::span<const RowStatus> all_statuses() { return kStatuses; }
+std::span<const RowStatus> all_statuses() {
+  return kStatuses;
+}
 
 std::string_view status_name(RowStatus status) {
   const auto index = static_cast<std::size_t>(status);

@@ -1,4 +1,5 @@
-// Owns the vocabulary of what can become of one image. The numbers are written to disk and never change meaning.
+// Owns the vocabulary of what can become of one image. The numbers are written to disk and never change
+// meaning.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +12,22 @@ namespace quasar::base {
 /// What became of a row. 0 is success; every failure kind has its own value.
 enum class RowStatus : std::uint8_t {
   kOk = 0,
-  kMissing = 1,            ///< The file or archive member is not there.
-  kUnreadable = 2,         ///< It is there but cannot be read: permission, I/O error.
-  kEmpty = 3,              ///< Zero bytes.
-  kTooManyBytes = 4,       ///< More bytes than decode.max_file_bytes.
-  kUnknownFormat = 5,      ///< No loader recognises the content.
-  kBlockedFormat = 6,      ///< Recognised, but its loader is not trusted with foreign input.
-  kBadHeader = 7,          ///< The format is known, the header is broken.
-  kTooManyPixels = 8,      ///< More pixels, or a longer side, than allowed.
-  kTooSmall = 9,           ///< The shorter side is below decode.min_side.
-  kDecodeFailed = 10,      ///< The header was sound, the pixels are not: truncated or corrupt data.
-  kUnsupportedPixels = 11, ///< Decodes, but to something with no defined conversion to 8-bit sRGB.
-  kArchiveCorrupt = 12,    ///< The archive is damaged at this member.
-  kTimedOut = 13,          ///< Decoding took longer than decode.timeout.
-  kCrashed = 14,           ///< Decoding killed the process in an earlier attempt; quarantined.
-  kEncodeFailed = 15,      ///< The encoder gave a non-finite embedding.
-  kOutOfMemory = 16,       ///< Decoding asked for more memory than there is.
+  kMissing = 1,             ///< The file or archive member is not there.
+  kUnreadable = 2,          ///< It is there but cannot be read: permission, I/O error.
+  kEmpty = 3,               ///< Zero bytes.
+  kTooManyBytes = 4,        ///< More bytes than decode.max_file_bytes.
+  kUnknownFormat = 5,       ///< No loader recognises the content.
+  kBlockedFormat = 6,       ///< Recognised, but its loader is not trusted with foreign input.
+  kBadHeader = 7,           ///< The format is known, the header is broken.
+  kTooManyPixels = 8,       ///< More pixels, or a longer side, than allowed.
+  kTooSmall = 9,            ///< The shorter side is below decode.min_side.
+  kDecodeFailed = 10,       ///< The header was sound, the pixels are not: truncated or corrupt data.
+  kUnsupportedPixels = 11,  ///< Decodes, but to something with no defined conversion to 8-bit sRGB.
+  kArchiveCorrupt = 12,     ///< The archive is damaged at this member.
+  kTimedOut = 13,           ///< Decoding took longer than decode.timeout.
+  kCrashed = 14,            ///< Decoding killed the process in an earlier attempt; quarantined.
+  kEncodeFailed = 15,       ///< The encoder gave a non-finite embedding.
+  kOutOfMemory = 16,        ///< Decoding asked for more memory than there is.
 };
 
 /// Every status, in order of its number.

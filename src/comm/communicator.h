@@ -1,5 +1,5 @@
-// Owns MPI: its lifetime, communicators as values with the few collectives Quasar uses, agreement on errors. MPI's
-// headers stay in the source files.
+// Owns MPI: its lifetime, communicators as values with the few collectives Quasar uses, agreement on errors.
+// MPI's headers stay in the source files.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,8 @@
 
 namespace quasar::comm {
 
-/// MPI from construction to destruction; one object, in main. A program started without mpirun is a job of one rank.
+/// MPI from construction to destruction; one object, in main. A program started without mpirun is a job of
+/// one rank.
 class Environment {
  public:
   Environment(int& argc, char**& argv);
@@ -31,8 +32,8 @@ class Environment {
 
 enum class Reduction { kSum, kMin, kMax };
 
-/// A group of ranks. All members are collective unless they say otherwise: every rank calls them in the same order.
-/// MPI failures throw Error(kInternal) with the call's name.
+/// A group of ranks. All members are collective unless they say otherwise: every rank calls them in the same
+/// order. MPI failures throw Error(kInternal) with the call's name.
 class Communicator {
  public:
   /// All ranks of the job.
@@ -47,7 +48,8 @@ class Communicator {
   void barrier() const;
 
   /// Element-wise reduction, in place, the result on every rank. Any length (split below MPI's 2^31 limit).
-  /// Integer sums are exact and so independent of rank count; floating-point sums are not and are not offered.
+  /// Integer sums are exact and so independent of rank count; floating-point sums are not and are not
+  /// offered.
   void all_reduce(std::span<std::int64_t> values, Reduction reduction) const;
   void all_reduce(std::span<std::uint64_t> values, Reduction reduction) const;
   /// kMin and kMax only (Error(kInternal) for kSum: its result would depend on the order of ranks).
@@ -59,7 +61,7 @@ class Communicator {
   void broadcast(std::span<std::byte> bytes, int root = 0) const;
   void broadcast(std::string& text, int root = 0) const;
   template <typename T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void broadcast(std::vector<T>& values, int root = 0) const {
     std::uint64_t count = values.size();
     broadcast(std::as_writable_bytes(std::span(&count, 1)), root);
@@ -74,23 +76,25 @@ class Communicator {
 
   /// Sends parts[r] to rank r; returns what each rank sent here, in rank order.
   template <typename T>
-    requires std::is_trivially_copyable_v<T>
-  std::vector<std::vector<T>> exchange(const std::vector<std::vector<T>>& parts) const {
+  requires std::is_trivially_copyable_v<T> std::vector<std::vector<T>> exchange(
+      const std::vector<std::vector<T>>& parts)
+  const {
     std::vector<std::span<const std::byte>> views;
     for (const auto& part : parts) views.push_back(std::as_bytes(std::span(part)));
     const auto received = exchange_bytes(views);
     std::vector<std::vector<T>> result(received.size());
     for (std::size_t r = 0; r < received.size(); ++r) {
       result[r].resize(received[r].size() / sizeof(T));
-      std::copy(received[r].begin(), received[r].end(),
-                std::as_writable_bytes(std::span(result[r])).begin());
+      std::copy(received[r].begin(), received[r].end(), std::as_writable_bytes(std::span(result[r])).begin());
     }
     return result;
   }
-  std::vector<std::vector<std::byte>> exchange_bytes(const std::vector<std::span<const std::byte>>& parts) const;
+  std::vector<std::vector<std::byte>> exchange_bytes(
+      const std::vector<std::span<const std::byte>>& parts) const;
 
-  /// Runs `work` on this rank and agrees on the outcome: if it threw on any rank, every rank throws the Error of the
-  /// lowest rank that failed. Use around work that can fail on some ranks only, so that none waits for another.
+  /// Runs `work` on this rank and agrees on the outcome: if it threw on any rank, every rank throws the Error
+  /// of the lowest rank that failed. Use around work that can fail on some ranks only, so that none waits for
+  /// another.
   void together(const std::function<void()>& work) const;
   /// Runs `work` on root only, with the same agreement.
   void on_root(const std::function<void()>& work) const;

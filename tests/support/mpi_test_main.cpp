@@ -1,4 +1,5 @@
-// Runs GoogleTest on every rank of an MPI job; only rank 0 prints, except for failures, which name their rank.
+// Runs GoogleTest on every rank of an MPI job; only rank 0 prints, except for failures, which name their
+// rank.
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -12,8 +13,8 @@ class FailureWithRank : public testing::EmptyTestEventListener {
   explicit FailureWithRank(int rank) : rank_(rank) {}
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    std::cerr << "[rank " << rank_ << "] " << (result.file_name() != nullptr ? result.file_name() : "?") << ":"
-              << result.line_number() << ": " << result.message() << std::endl;
+    std::cerr << "[rank " << rank_ << "] " << (result.file_name() != nullptr ? result.file_name() : "?")
+              << ":" << result.line_number() << ": " << result.message() << std::endl;
   }
 
  private:

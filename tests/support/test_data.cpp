@@ -7,11 +7,17 @@
 
 namespace quasar::test {
 
-std::filesystem::path shared_data() { return QUASAR_TEST_DATA; }
+std::filesystem::path shared_data() {
+  return QUASAR_TEST_DATA;
+}
 
-std::filesystem::path source_dir() { return QUASAR_SOURCE_DIR; }
+std::filesystem::path source_dir() {
+  return QUASAR_SOURCE_DIR;
+}
 
-std::filesystem::path test_file(const std::filesystem::path& relative) { return source_dir() / "tests" / relative; }
+std::filesystem::path test_file(const std::filesystem::path& relative) {
+  return source_dir() / "tests" / relative;
+}
 
 bool missing_data(const std::filesystem::path& path) {
   if (std::filesystem::exists(path)) return false;

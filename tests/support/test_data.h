@@ -33,7 +33,7 @@ class ScratchFolder {
 }  // namespace quasar::test
 
 /// Skips the running test, saying so, when shared data is missing; in CI that is a failure instead.
-#define QUASAR_REQUIRE_DATA(path)                                                       \
-  do {                                                                                  \
+#define QUASAR_REQUIRE_DATA(path)                                                         \
+  do {                                                                                    \
     if (::quasar::test::missing_data(path)) GTEST_SKIP() << "no test data at " << (path); \
   } while (false)

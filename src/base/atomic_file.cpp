@@ -1,0 +1,166 @@
+#include "base/atomic_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/errors.h"
+
+namespace quasar::base {
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 20U;
+constexpr std::string_view kMark = ".quasar-tmp.";
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+[[noreturn]] void fail_output(const std::filesystem::path& path, const char* what, int error) {
+  fail(ExitCode::kOutput, "cannot " + std::string(what) + " " + path.string() + ": " + describe_errno(error));
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;  // The rename has happened; some file systems refuse to open folders.
+  ::fsync(fd);
+  ::close(fd);
+}
+
+}  // namespace
+
+std::filesystem::path temporary_name(const std::filesystem::path& path) {
+  static std::atomic<unsigned> counter{0};
+  const std::string name = std::string(kMark) + host_name() + "." + std::to_string(::getpid()) + "." +
+                           std::to_string(counter++) + "." + path.filename().string();
+  return path.parent_path() / name;
+}
+
+void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+  const int fd = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (synced && ::rename(temporary.c_str(), path.c_str()) == 0) {
+    sync_folder(path.parent_path());
+    return;
+  }
+  if (synced) error = errno;
+  ::unlink(temporary.c_str());
+  fail_output(path, synced ? "rename the finished file to" : "flush", error);
+}
+
+void remove_stale_temporaries(const std::filesystem::path& folder) {
+  const std::string own = std::string(kMark) + host_name() + ".";
+  std::error_code error;
+  std::vector<std::filesystem::path> stale;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.rfind(own, 0) != 0) continue;
+    // Only this host's process numbers mean something here; a live owner keeps its file.
+    const int pid = std::atoi(name.c_str() + own.size());
+    if (pid > 0 && pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH) stale.push_back(it->path());
+  }
+  for (const auto& path : stale) std::filesystem::remove(path, error);
+}
+
+struct AtomicFile::Impl {
+  std::filesystem::path path;
+  std::filesystem::path temporary;
+  int fd = -1;
+  std::string buffer;
+
+  void flush() {
+    std::size_t done = 0;
+    while (done < buffer.size()) {
+      const ssize_t written = ::write(fd, buffer.data() + done, buffer.size() - done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail_output(path, "write", errno);
+      done += static_cast<std::size_t>(written);
+    }
+    buffer.clear();
+  }
+};
+
+AtomicFile::AtomicFile(std::filesystem::path path) : impl_(std::make_unique<Impl>()) {
+  impl_->temporary = temporary_name(path);
+  impl_->path = std::move(path);
+  impl_->fd = ::open(impl_->temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (impl_->fd < 0) fail_output(impl_->path, "create", errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (impl_->fd < 0) return;
+  ::close(impl_->fd);
+  ::unlink(impl_->temporary.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  write(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+void AtomicFile::write(std::string_view text) {
+  impl_->buffer.append(text);
+  if (impl_->buffer.size() >= kBufferSize) impl_->flush();
+}
+
+void AtomicFile::commit() {
+  impl_->flush();
+  if (::close(std::exchange(impl_->fd, -1)) != 0) {
+    const int error = errno;
+    ::unlink(impl_->temporary.c_str());
+    fail_output(impl_->path, "close", error);
+  }
+  publish_file(impl_->temporary, impl_->path);
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail(ExitCode::kInput, "cannot open " + path.string() + ": " + describe_errno(errno));
+  std::string content;
+  std::vector<char> buffer(kBufferSize);
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      const int error = errno;
+      ::close(fd);
+      if (got < 0) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(error));
+      return content;
+    }
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+    if (content.size() > max_bytes) {
+      ::close(fd);
+      fail(ExitCode::kInput,
+           path.string() + " is larger than the " + std::to_string(max_bytes) + " bytes allowed here");
+    }
+  }
+}
+
+void make_directories(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error || !std::filesystem::is_directory(folder)) {
+    fail(ExitCode::kOutput, "cannot create the folder " + folder.string() + ": " +
+                                (error ? error.message() : "something else has that name"));
+  }
+}
+
+}  // namespace quasar::base
