@@ -1,6 +1,9 @@
 // Internal to the module: MPI's header, and checked calls.
 #pragma once
 
+// The C++ bindings, removed from MPI 3, would need a library of their own.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
 #include <array>
