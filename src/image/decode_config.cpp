@@ -1,0 +1,23 @@
+#include "image/decode_config.h"
+
+namespace quasar::image {
+
+DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
+  DecodeConfig config;
+  config.max_pixels = node.get_in<std::int64_t>("max_pixels", config.max_pixels, 1, std::int64_t{1} << 40U);
+  config.max_side = node.get_in<int>("max_side", config.max_side, 1, 10'000'000);
+  config.min_side = node.get_in<int>("min_side", config.min_side, 1, 10'000'000);
+  config.max_file_bytes =
+      node.get_in<std::int64_t>("max_file_bytes", config.max_file_bytes, 1, std::int64_t{1} << 40U);
+  config.honour_orientation =
+      node.get_enum<bool>("orientation", false, {{"ignore", false}, {"honour", true}});
+  config.timeout_s = node.get_in<double>("timeout", config.timeout_s, 0.01, 86400);
+  node.finish();
+  return config;
+}
+
+std::string describe(const DecodeConfig& config) {
+  return config.honour_orientation ? "orientation honoured" : "orientation ignored";
+}
+
+}  // namespace quasar::image

@@ -1,0 +1,38 @@
+// Owns resampling that equals Pillow's bit for bit: antialiased bicubic in 8-bit fixed point, nearest for
+// palettes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/input_spec.h"
+#include "image/raster.h"
+
+namespace quasar::image {
+
+/// 8-bit samples in the file's own layout: pixels[(y * width + x) * channels + c]. The last of 2 or 4
+/// channels is alpha, not premultiplied.
+struct Raster {
+  int width = 0;
+  int height = 0;
+  int channels = 0;      ///< 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+  bool palette = false;  ///< Came from colour indices; resampled by nearest neighbour.
+  std::vector<std::uint8_t> pixels;
+};
+
+/// Resamples as PIL.Image.resize(size, BICUBIC): coefficient -0.5, support widened when shrinking, weights in
+/// 22-bit fixed point, horizontal pass first; alpha is premultiplied before and divided out after.
+Raster resize_bicubic(const Raster& raster, int width, int height);
+
+/// Resamples as PIL.Image.resize(size, NEAREST).
+Raster resize_nearest(const Raster& raster, int width, int height);
+
+/// Brings a raster to an encoder's input: resize (by nearest for palettes), centre crop with offset
+/// round-half-even((side - size) / 2), conversion to RGB (grey repeated, alpha dropped).
+RgbImage fit(const Raster& raster, const base::InputSpec& spec);
+RgbImage fit(const RgbImage& image, const base::InputSpec& spec);
+
+/// Grey repeated, alpha dropped.
+RgbImage to_rgb(const Raster& raster);
+
+}  // namespace quasar::image

@@ -1,0 +1,165 @@
+#include "image/decode.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "image/resize.h"
+#include "image/vips_environment.h"
+#include "support/safetensors_reader.h"
+#include "support/test_data.h"
+
+namespace quasar::image {
+namespace {
+
+const VipsEnvironment kVips;
+const std::filesystem::path kGolden = test::shared_data() / "golden" / "preprocess";
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+std::string underscored(std::string name) {
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+/// Pixels [h, w, 3] as planes [3, h, w], the layout of the golden tensors.
+std::vector<std::uint8_t> planes(const RgbImage& image) {
+  std::vector<std::uint8_t> result;
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t i = c; i < image.pixels.size(); i += 3) result.push_back(image.pixels[i]);
+  }
+  return result;
+}
+
+TEST(Prepare, EqualsPillowBitForBitAt224) {
+  QUASAR_REQUIRE_DATA(kGolden);
+  const test::SafetensorsReader io(kGolden / "io_u8.safetensors");
+  const auto cases = nlohmann::json::parse(std::ifstream(kGolden / "case.json"));
+  int checked = 0;
+  for (const auto& entry : cases.at("images")) {
+    const std::string file = entry.at("file");
+    const auto prepared = prepare(bytes_of(base::read_file(kGolden / file)), {}, base::InputSpec{});
+    ASSERT_EQ(prepared.status, base::RowStatus::kOk) << file << ": " << prepared.error;
+    const std::string name = underscored(file) + ".resize224_u8";
+    const auto expected = io.values<std::uint8_t>(name);
+    const bool interleaved = io.shape(name).back() == 3;
+    EXPECT_EQ(interleaved ? prepared.image.pixels : planes(prepared.image), expected) << file;
+    ++checked;
+  }
+  EXPECT_EQ(checked, 12);
+}
+
+TEST(Prepare, EqualsPillowBitForBitAt512AndNative) {
+  QUASAR_REQUIRE_DATA(kGolden);
+  base::InputSpec spec512{.resize = base::ResizeRule::kShorterSide, .size = 512, .center_crop = false};
+  int checked = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kGolden)) {
+    const auto file = entry.path().filename().string();
+    const bool source =
+        file.find('.') == file.rfind('.') && (file.ends_with(".png") || file.ends_with(".jpg"));
+    if (!source) continue;
+    const auto bytes = base::read_file(entry.path());
+    for (const auto& [suffix, spec] :
+         {std::pair(std::string(".resize512_rgb.png"), spec512),
+          std::pair(std::string(".decoded_rgb.png"), base::InputSpec{.resize = base::ResizeRule::kNone})}) {
+      const auto expected_file = kGolden / (underscored(file) + suffix);
+      if (!std::filesystem::exists(expected_file)) continue;
+      const auto expected = decode(bytes_of(base::read_file(expected_file)), {});
+      const auto actual = prepare(bytes_of(bytes), {}, spec);
+      ASSERT_EQ(actual.status, base::RowStatus::kOk) << file;
+      EXPECT_EQ(actual.image.width, expected.image.width) << file << suffix;
+      EXPECT_EQ(actual.image.pixels, expected.image.pixels) << file << suffix;
+      ++checked;
+    }
+  }
+  EXPECT_GE(checked, 10);
+}
+
+/// Smallest PNG-like inputs, made here so that a bare clone tests the statuses too.
+TEST(Decode, EveryRefusalHasItsStatus) {
+  using base::RowStatus;
+  EXPECT_EQ(decode({}, {}).status, RowStatus::kEmpty);
+  EXPECT_EQ(decode(bytes_of("hello, this is no image"), {}).status, RowStatus::kUnknownFormat);
+  EXPECT_EQ(decode(bytes_of("BM and then nothing that matters"), {}).status, RowStatus::kBlockedFormat);
+  EXPECT_EQ(decode(bytes_of("<svg xmlns='http://www.w3.org/2000/svg'/>"), {}).status,
+            RowStatus::kBlockedFormat);
+  EXPECT_EQ(decode(bytes_of("\x89PNG\r\n\x1a\n broken header follows"), {}).status, RowStatus::kBadHeader);
+  EXPECT_EQ(decode(bytes_of(std::string(100, 'x')), {.max_file_bytes = 99}).status, RowStatus::kTooManyBytes);
+}
+
+TEST(Decode, LimitsAreCheckedAgainstTheHeader) {
+  const auto file = kGolden / "land.png";
+  QUASAR_REQUIRE_DATA(file);
+  const auto bytes = base::read_file(file);
+  EXPECT_EQ(decode(bytes_of(bytes), {.max_pixels = 301 * 200 - 1}).status, base::RowStatus::kTooManyPixels);
+  EXPECT_EQ(decode(bytes_of(bytes), {.max_side = 300}).status, base::RowStatus::kTooManyPixels);
+  EXPECT_EQ(decode(bytes_of(bytes), {.min_side = 201}).status, base::RowStatus::kTooSmall);
+  const auto fine = decode(bytes_of(bytes), {.max_pixels = 301 * 200, .max_side = 301, .min_side = 200});
+  EXPECT_EQ(fine.status, base::RowStatus::kOk) << fine.error;
+  EXPECT_EQ(fine.format, "png");
+  EXPECT_EQ(prepare(bytes_of(bytes), {}, {.min_side = 256}).status, base::RowStatus::kTooSmall);
+}
+
+TEST(Decode, TruncatedFilesFailAtEveryLength) {
+  for (const char* name : {"land.png", "land_q90_420.jpg"}) {
+    const auto file = kGolden / name;
+    QUASAR_REQUIRE_DATA(file);
+    const auto bytes = base::read_file(file);
+    for (std::size_t cut = 1; cut < 10; ++cut) {
+      const auto result = decode(bytes_of(bytes.substr(0, bytes.size() * cut / 10)), {});
+      EXPECT_NE(result.status, base::RowStatus::kOk) << name << " cut to " << cut << "0 %";
+      EXPECT_FALSE(result.error.empty());
+      EXPECT_TRUE(result.image.pixels.empty());
+    }
+  }
+}
+
+TEST(Decode, OrientationIsIgnoredUnlessAskedFor) {
+  const auto file = kGolden / "big_q80_420_progressive_exif6.jpg";
+  QUASAR_REQUIRE_DATA(file);
+  const auto bytes = base::read_file(file);
+  const auto plain = decode(bytes_of(bytes), {});
+  const auto turned = decode(bytes_of(bytes), {.honour_orientation = true});
+  ASSERT_EQ(turned.status, base::RowStatus::kOk) << turned.error;
+  EXPECT_EQ(plain.image.width, turned.image.height);
+  EXPECT_EQ(plain.image.height, turned.image.width);
+}
+
+TEST(Decode, EveryOddFileGetsAStatus) {
+  const auto folder = test::shared_data() / "data" / "odd";
+  QUASAR_REQUIRE_DATA(folder);
+  std::map<base::RowStatus, int> counts;
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    const auto result =
+        prepare(bytes_of(base::read_file(entry.path())), {.max_pixels = 50'000'000}, base::InputSpec{});
+    ++counts[result.status];
+    ++files;
+    EXPECT_EQ(result.status == base::RowStatus::kOk, result.error.empty()) << entry.path();
+    EXPECT_EQ(result.status == base::RowStatus::kOk, result.image.pixels.size() == 224 * 224 * 3)
+        << entry.path();
+  }
+  EXPECT_GT(files, 1000);
+  EXPECT_GT(counts[base::RowStatus::kOk], 400);
+  EXPECT_GT(counts[base::RowStatus::kDecodeFailed], 5);
+  EXPECT_GT(counts[base::RowStatus::kBadHeader], 1);
+  for (const auto& [status, count] : counts) RecordProperty(std::string(base::status_name(status)), count);
+}
+
+TEST(Resize, SameSizeIsTheIdentityAndConstantsStayConstant) {
+  Raster raster{5, 4, 3, false, std::vector<std::uint8_t>(60, 117)};
+  raster.pixels[7] = 3;
+  EXPECT_EQ(resize_bicubic(raster, 5, 4).pixels, raster.pixels);
+  const Raster constant{9, 7, 4, false, std::vector<std::uint8_t>(9 * 7 * 4, 200)};
+  for (const auto value : resize_bicubic(constant, 4, 13).pixels) EXPECT_NEAR(value, 200, 1);
+}
+
+}  // namespace
+}  // namespace quasar::image
