@@ -1,0 +1,99 @@
+#include "corpus/csv_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/atomic_file.h"
+#include "base/errors.h"
+#include "base/random.h"
+#include "support/test_data.h"
+
+namespace quasar::corpus {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string error_of(std::string_view text) {
+  try {
+    CsvReader reader(text, "t.csv");
+    while (reader.next()) {
+    }
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kInput);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(CsvReader, ReadsQuotesLineEndsAndByteOrderMark) {
+  CsvReader reader("\xEF\xBB\xBFpath,mos\r\n\"a,\"\"b\"\".jpg\",1\r\n\n\"two\nlines\",2", "t.csv");
+  EXPECT_THAT(reader.columns(), ElementsAre("path", "mos"));
+  const auto first = reader.next();
+  EXPECT_THAT(first->fields, ElementsAre("a,\"b\".jpg", "1"));
+  EXPECT_EQ(first->line, 2U);
+  const auto second = reader.next();
+  EXPECT_THAT(second->fields, ElementsAre("two\nlines", "2"));
+  EXPECT_EQ(second->line, 4U);
+  EXPECT_FALSE(reader.next().has_value());
+}
+
+TEST(CsvReader, KeepsEmptyFields) {
+  CsvReader reader("a\tb\tc\n\t\"\"\t\n", "t.tsv", '\t');
+  EXPECT_THAT(reader.next()->fields, ElementsAre("", "", ""));
+}
+
+TEST(CsvReader, ErrorsNameTheLine) {
+  EXPECT_THAT(error_of("a,b\n1,2\n3\n"), HasSubstr("t.csv:3: 1 fields"));
+  EXPECT_THAT(error_of("a,b\n1,\"2\n3\n"), HasSubstr("t.csv:2: a quoted field that is never closed"));
+  EXPECT_THAT(error_of("a,b\n1,\"2\"3\n"), HasSubstr("t.csv:2: text after"));
+  EXPECT_THAT(error_of("a,b\n1,2\"3\n"), HasSubstr("t.csv:2: a quote inside"));
+  EXPECT_THAT(error_of(std::string_view("a,b\n1,\0\n", 8)), HasSubstr("NUL"));
+  EXPECT_THAT(error_of(""), HasSubstr("empty"));
+  EXPECT_THAT(error_of("a,a\n"), HasSubstr("twice"));
+  EXPECT_THAT(error_of("a,,b\n"), HasSubstr("column 2"));
+}
+
+TEST(CsvReader, AMissingColumnNamesTheNearest) {
+  const CsvReader reader("path,score\n", "t.csv");
+  EXPECT_EQ(reader.column("score"), 1U);
+  try {
+    reader.column("scores");
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean \"score\""));
+  }
+}
+
+TEST(CsvReader, RandomBytesEndInRecordsOrAnError) {
+  base::Random random(11);
+  constexpr std::string_view kAlphabet = "a,\"\n\r\t;\xFF 1";
+  for (int round = 0; round < 5000; ++round) {
+    std::string text = "x,y\n";
+    for (std::uint64_t i = random.below(40); i > 0; --i)
+      text.push_back(kAlphabet[random.below(kAlphabet.size())]);
+    error_of(text);
+  }
+}
+
+TEST(CsvReader, ReadsTheBenchmarkLabelFiles) {
+  const auto folder = test::shared_data() / "data" / "labels" / "iqa-dataset";
+  QUASAR_REQUIRE_DATA(folder);
+  int files = 0;
+  std::size_t records = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".txt") continue;
+    const auto text = base::read_file(entry.path());
+    CsvReader reader(text, entry.path().filename().string());
+    reader.column("dis_img_path");
+    while (reader.next()) ++records;
+    ++files;
+  }
+  EXPECT_GE(files, 20) << "label files";
+  EXPECT_GT(records, 50000U);
+}
+
+}  // namespace
+}  // namespace quasar::corpus
