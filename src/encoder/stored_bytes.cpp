@@ -1,0 +1,36 @@
+#include "encoder/stored_bytes.h"
+
+#include <ATen/Functions.h>
+#include <c10/core/ScalarType.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "base/errors.h"
+#include "encoder/json_cursor.h"
+
+namespace quasar::encoder {
+
+torch::Tensor tensor_over(std::span<const std::byte> bytes, torch::ScalarType type, torch::IntArrayRef shape,
+                          const std::shared_ptr<const base::MappedFile>& file, const std::string& name) {
+  // Any other value in a bool is undefined behaviour for whoever reads it.
+  if (type == torch::kBool &&
+      std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
+    base::fail(base::ExitCode::kInput,
+               "tensor \"" + printable(name) + "\" is of bools but holds other bytes than 0 and 1");
+  }
+  const auto options = torch::TensorOptions().dtype(type);
+  if (bytes.empty()) return at::empty(shape, options);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % c10::elementSize(type) == 0;
+  if (!aligned) {
+    torch::Tensor copy = at::empty(shape, options);
+    std::memcpy(copy.data_ptr(), bytes.data(), bytes.size());
+    return copy;
+  }
+  void* data = const_cast<std::byte*>(bytes.data());  // NOLINT: torch has no tensor of constant elements.
+  return at::from_blob(
+      data, shape, [file](void*) {}, options);
+}
+
+}  // namespace quasar::encoder
