@@ -1,0 +1,76 @@
+#include "curation/curation_config.h"
+
+#include <cmath>
+#include <string_view>
+
+namespace quasar::curation {
+namespace {
+
+constexpr std::int64_t kMostRows = std::int64_t{1} << 62U;
+
+std::map<std::string, double> numbers_by_name(const base::ConfigNode& node) {
+  std::map<std::string, double> numbers;
+  for (const auto& [name, value] : node.entries()) {
+    const auto number = value.as<double>();
+    if (!std::isfinite(number)) value.fail("must be a finite number");
+    numbers[name] = number;
+  }
+  return numbers;
+}
+
+void read_weights(const base::ConfigNode& node, CurationConfig& config) {
+  config.weights = numbers_by_name(node);
+  double sum = 0;
+  for (const auto& [name, weight] : config.weights) {
+    if (weight < 0) node.fail("the weight of '" + name + "' is negative; weights are 0 or more");
+    sum += weight;
+  }
+  if (!config.weights.empty() && !(sum > 0)) node.fail("all weights are 0; at least one must be positive");
+}
+
+void read_keep(const base::ConfigNode& node, CurationConfig& config) {
+  if (node.has("threshold")) {
+    config.threshold = node.child("threshold").as<double>();
+    if (!std::isfinite(*config.threshold)) node.child("threshold").fail("must be a finite number");
+  }
+  if (node.has("top_k")) {
+    config.top_k = static_cast<std::uint64_t>(node.get_in<std::int64_t>("top_k", 1, 1, kMostRows));
+  }
+  if (node.has("top_fraction")) config.top_fraction = node.get_in<double>("top_fraction", 1.0, 0.0, 1.0);
+  node.finish();
+  const int rules = (config.threshold ? 1 : 0) + (config.top_k ? 1 : 0) + (config.top_fraction ? 1 : 0);
+  if (rules > 1) node.fail("give only one of threshold, top_k and top_fraction");
+}
+
+void read_formats(const base::ConfigNode& node, CurationConfig& config) {
+  config.csv = config.jsonl = false;
+  for (const auto& element : node.elements()) {
+    const auto name = element.as<std::string>();
+    if (name == "csv") {
+      config.csv = true;
+    } else if (name == "jsonl") {
+      config.jsonl = true;
+    } else {
+      element.fail("'" + name + "' is no manifest format; valid are csv and jsonl");
+    }
+  }
+  if (!config.csv && !config.jsonl) node.fail("names no format; valid are csv and jsonl");
+}
+
+}  // namespace
+
+CurationConfig curation_config_from_yaml(const base::ConfigNode& node) {
+  CurationConfig config;
+  if (node.is_null()) return config;
+  if (node.has("weights")) read_weights(node.child("weights"), config);
+  config.rank_by = node.get<std::string>("rank_by", config.rank_by);
+  if (node.has("minimum")) config.minimum = numbers_by_name(node.child("minimum"));
+  if (node.has("keep")) read_keep(node.child("keep"), config);
+  if (node.has("manifest")) read_formats(node.child("manifest"), config);
+  config.report = node.get<bool>("report", config.report);
+  config.memory = node.get_in<std::int64_t>("memory", config.memory, kLeastMemory, kMostRows);
+  node.finish();
+  return config;
+}
+
+}  // namespace quasar::curation

@@ -1,0 +1,52 @@
+// Owns the settings of ranking and selection: the `curation` section of a configuration.
+//
+//   curation:
+//     weights: {quality: 1, aesthetics: 0.5}   # combined score; absent: equal weights
+//     rank_by: combined                        # or the name of an anchor set
+//     minimum: {quality: 0.3}                  # rows below a floor are never kept
+//     keep: {top_fraction: 0.3}                # or threshold: 0.5, or top_k: 1000; absent: every scored row
+//     manifest: [csv, jsonl]
+//     report: true
+//     memory: 2GiB
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/config_node.h"
+
+namespace quasar::curation {
+
+/// Name of the column that joins all anchor sets.
+inline constexpr const char* kCombinedColumn = "combined";
+
+struct CurationConfig {
+  /// Weight of each column in the combined score, a weighted mean. Empty: equal weights. Otherwise columns
+  /// without an entry have weight 0, and an entry without a column is an error.
+  std::map<std::string, double> weights;
+  std::string rank_by = kCombinedColumn;  ///< Column that rows are ranked by.
+  std::map<std::string, double> minimum;  ///< Floor by column: rows below it are never kept.
+
+  // At most one of the three. None: every scored row that meets the floors is kept.
+  std::optional<double> threshold;  ///< Keep rows whose ranking score is at least this (compared as float32).
+  std::optional<std::uint64_t> top_k;  ///< Keep the best k of the rows that meet the floors.
+  /// Keep the best round(fraction * scored rows) of the rows that meet the floors. In [0, 1].
+  std::optional<double> top_fraction;
+
+  bool csv = true;     ///< Write manifest.csv.
+  bool jsonl = true;   ///< Write manifest.jsonl.
+  bool report = true;  ///< Write report.html.
+
+  std::int64_t memory = std::int64_t{2}
+                        << 30U;  ///< Bytes per rank for sorting; more rows than fit go to disk.
+};
+
+/// Least memory that ranking accepts, in bytes.
+inline constexpr std::int64_t kLeastMemory = std::int64_t{16} << 20U;
+
+/// Reads the `curation` section; null gives the defaults. Throws Error(kConfig) with file, line and key.
+CurationConfig curation_config_from_yaml(const base::ConfigNode& node);
+
+}  // namespace quasar::curation

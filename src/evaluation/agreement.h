@@ -1,0 +1,42 @@
+// Owns the measures of how well a scorer agrees with people on rendered distortions of photos it has not
+// seen: the 25 kinds x 5 levels of KADID-10k, judged by the mean human score of each kind and level.
+#pragma once
+
+#include <array>
+#include <span>
+
+namespace quasar::evaluation {
+
+inline constexpr int kDistortionKinds = 25;
+inline constexpr int kDistortionLevels = 5;
+
+/// A scorer's value for one photo under one distortion.
+struct DistortedScore {
+  int photo = 0;  ///< Index into the scores of the pristine photos.
+  int kind = 1;   ///< 1..25
+  int level = 1;  ///< 1..5
+  double score = 0;
+};
+
+struct DistortionAgreement {
+  /// By kind (index 0 unused): Spearman between the score and the human score of its level, over all photos
+  /// and levels. NaN where the kind is absent or the scores are constant.
+  std::array<double, kDistortionKinds + 1> within_kind{};
+  /// Spearman between the mean score of each (kind, level) cell and the human score of the cell, over the
+  /// cells present.
+  double cell_srcc = 0;
+  /// Share of the pairs (photo, its distorted copy) in which the photo has the strictly higher score.
+  double pairs_pristine_above = 0;
+
+  /// Mean of within_kind over some kinds. NaN when it is NaN for one of them, or when `kinds` is empty.
+  double mean_within_kind(std::span<const int> kinds) const;
+};
+
+/// Measures agreement. `pristine`: score of each photo without distortion. `human`: [25 x 5], the human score
+/// of kind k at level l at (k - 1) * 5 + l - 1; higher is better. The order of `distorted` does not matter
+/// beyond the rounding of means. Throws Error(kMismatch) for a table of another size or a photo, kind or
+/// level out of range, Error(kInput) for a score that is not finite.
+DistortionAgreement distortion_agreement(std::span<const DistortedScore> distorted,
+                                         std::span<const double> pristine, std::span<const double> human);
+
+}  // namespace quasar::evaluation
