@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,8 @@
 #include "base/mapped_file.h"
 #include "encoder/safetensors.h"
 #include "encoder/stored_bytes.h"
+#include "encoder/torch_zip.h"
+#include "encoder/zip_archive.h"
 
 namespace quasar::encoder {
 namespace {
@@ -30,17 +34,38 @@ void read_safetensors(const SharedFile& file, Checkpoint& checkpoint) {
   checkpoint.container = "safetensors";
 }
 
+/// Throws for content that is no weights file, with the likely reason.
+[[noreturn]] void refuse(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  using base::fail;
+  constexpr auto kInput = base::ExitCode::kInput;
+  const std::string_view start(reinterpret_cast<const char*>(bytes.data()),
+                               std::min<std::size_t>(bytes.size(), 64));
+  if (looks_like_legacy_torch(bytes)) {
+    const std::string name = path.filename().string();
+    fail(kInput,
+         "torch.save wrote it in the format it had before version 1.6, which is not read. Convert it: "
+         "python -c \"import torch; torch.save(torch.load('" +
+             name + "', map_location='cpu'), 'new-" + name + "')\"");
+  }
+  if (start.starts_with("version https://git-lfs"))
+    fail(kInput, "a Git LFS pointer, not the weights: run git lfs pull");
+  if (start.starts_with("<")) fail(kInput, "a web page, not the weights: the download failed");
+  if (bytes.empty()) fail(kInput, "it is empty");
+  fail(kInput, "neither a safetensors file, nor a torch.save zip, nor a TorchScript archive");
+}
+
 }  // namespace
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const auto file = std::make_shared<const base::MappedFile>(path);
   Checkpoint checkpoint;
   try {
-    if (looks_like_safetensors(file->bytes())) {
+    if (ZipArchive::looks_like_zip(file->bytes())) {
+      read_torch_zip(file->bytes(), file, checkpoint);
+    } else if (looks_like_safetensors(file->bytes())) {
       read_safetensors(file, checkpoint);
     } else {
-      base::fail(base::ExitCode::kInput,
-                 "neither a safetensors file, nor a torch.save zip, nor a TorchScript archive");
+      refuse(path, file->bytes());
     }
   } catch (const base::Error& error) {
     base::fail(error.code(), "weights file " + path.string() + ": " + error.what());

@@ -13,7 +13,7 @@
 namespace quasar::encoder {
 
 torch::Tensor tensor_over(std::span<const std::byte> bytes, torch::ScalarType type, torch::IntArrayRef shape,
-                          const std::shared_ptr<const base::MappedFile>& file, const std::string& name) {
+                          const std::shared_ptr<const void>& owner, const std::string& name) {
   // Any other value in a bool is undefined behaviour for whoever reads it.
   if (type == torch::kBool &&
       std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
@@ -30,7 +30,7 @@ torch::Tensor tensor_over(std::span<const std::byte> bytes, torch::ScalarType ty
   }
   void* data = const_cast<std::byte*>(bytes.data());  // NOLINT: torch has no tensor of constant elements.
   return at::from_blob(
-      data, shape, [file](void*) {}, options);
+      data, shape, [owner](void*) {}, options);
 }
 
 }  // namespace quasar::encoder

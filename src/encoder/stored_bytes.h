@@ -8,14 +8,12 @@
 #include <span>
 #include <string>
 
-#include "base/mapped_file.h"
-
 namespace quasar::encoder {
 
 /// A contiguous tensor over exactly these bytes of `file`. It shares the mapping, which it keeps alive, where
 /// the bytes are aligned for the type, and is a copy otherwise: weights of many gigabytes are then read once
 /// per machine, not once per process. Throws Error(kInput) when a bool is neither 0 nor 1.
 torch::Tensor tensor_over(std::span<const std::byte> bytes, torch::ScalarType type, torch::IntArrayRef shape,
-                          const std::shared_ptr<const base::MappedFile>& file, const std::string& name);
+                          const std::shared_ptr<const void>& owner, const std::string& name);
 
 }  // namespace quasar::encoder
