@@ -1,0 +1,133 @@
+#include "curation/selection.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "base/errors.h"
+
+namespace quasar::curation {
+namespace {
+
+constexpr std::array<std::string_view, 17> kOwnColumns = {
+    "rank",  "id",     "source", "member", "offset", "bytes", "hash",  kCombinedColumn, "percentile",
+    "width", "height", "status", "keep",   "reason", "label", "group", "fields"};
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+void check_names(const std::vector<std::string>& columns) {
+  if (columns.empty()) base::fail(base::ExitCode::kConfig, "there is no anchor set, so nothing to rank by");
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::string& name = columns[i];
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+    if (std::any_of(name.begin(), name.end(), is_control)) {
+      base::fail(base::ExitCode::kConfig,
+                 "the name of an anchor set contains a line break or another control character");
+    }
+    if (name.empty() || std::find(kOwnColumns.begin(), kOwnColumns.end(), name) != kOwnColumns.end()) {
+      base::fail(base::ExitCode::kConfig, "an anchor set cannot be named '" + name +
+                                              "': the manifest has a column of that name already");
+    }
+    if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), name) !=
+        columns.begin() + static_cast<std::ptrdiff_t>(i)) {
+      base::fail(base::ExitCode::kConfig, "two anchor sets are named '" + name + "'");
+    }
+  }
+}
+
+}  // namespace
+
+ScoreRule::ScoreRule(std::vector<std::string> columns, const CurationConfig& config)
+    : names_(std::move(columns)), columns_(names_.size()), weights_(columns_, 1.0), rank_by_(columns_) {
+  check_names(names_);
+  if (!config.weights.empty()) {
+    weights_.assign(columns_, 0.0);
+    for (const auto& [name, weight] : config.weights) {
+      const std::size_t column = find(name, "weights");
+      if (column == columns_) {
+        base::fail(base::ExitCode::kConfig,
+                   "curation.weights: the combined score cannot have a weight itself");
+      }
+      weights_[column] = weight;
+    }
+  }
+  for (const double weight : weights_) weight_sum_ += weight;
+  if (!(weight_sum_ > 0)) base::fail(base::ExitCode::kConfig, "curation.weights: the weights sum to 0");
+  rank_by_ = find(config.rank_by, "rank_by");
+  minimum_.resize(columns_ + 1);
+  for (const auto& [name, floor] : config.minimum) {
+    minimum_[find(name, "minimum")] = static_cast<float>(floor);
+  }
+  if (columns_ > 1) names_.emplace_back(kCombinedColumn);
+}
+
+std::size_t ScoreRule::find(const std::string& name, const char* key) const {
+  const auto end = names_.begin() + static_cast<std::ptrdiff_t>(columns_);
+  const auto found = std::find(names_.begin(), end, name);
+  if (found == end && name != kCombinedColumn) {
+    base::fail(base::ExitCode::kConfig, std::string("curation.") + key + ": there is no anchor set '" + name +
+                                            "'; there are " + listed(names_) + ", and " + kCombinedColumn);
+  }
+  return static_cast<std::size_t>(found - names_.begin());
+}
+
+bool ScoreRule::is_scored(std::span<const float> scores) {
+  return std::all_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); });
+}
+
+float ScoreRule::combined(std::span<const float> scores) const {
+  if (columns_ == 1) return scores[0];
+  double sum = 0;
+  for (std::size_t c = 0; c < columns_; ++c) sum += weights_[c] * static_cast<double>(scores[c]);
+  return static_cast<float>(sum / weight_sum_);
+}
+
+float ScoreRule::ranking_score(std::span<const float> scores) const {
+  return rank_by_ == columns_ ? combined(scores) : scores[rank_by_];
+}
+
+std::optional<std::size_t> ScoreRule::first_below_minimum(std::span<const float> scores) const {
+  for (std::size_t c = 0; c <= columns_; ++c) {
+    if (minimum_[c] && (c == columns_ ? combined(scores) : scores[c]) < *minimum_[c]) return c;
+  }
+  return std::nullopt;
+}
+
+KeepRule::KeepRule(const CurationConfig& config, const ScoreRule& scores, std::uint64_t scored)
+    : scores_(scores), kept_("all") {
+  if (config.threshold) {
+    // As float32, so that a score that reads like the threshold in the manifest meets it.
+    threshold_ = static_cast<float>(*config.threshold);
+    kept_ = "threshold";
+    dropped_ = "below_threshold";
+  } else if (config.top_k) {
+    limit_ = *config.top_k;
+    kept_ = "top_k";
+    dropped_ = "beyond_top_k";
+  } else if (config.top_fraction) {
+    limit_ = static_cast<std::uint64_t>(std::llround(*config.top_fraction * static_cast<double>(scored)));
+    kept_ = "top_fraction";
+    dropped_ = "beyond_top_fraction";
+  }
+}
+
+Decision KeepRule::decide(std::span<const float> scores, std::uint64_t eligible_before) const {
+  if (const auto column = scores_.first_below_minimum(scores)) {
+    const std::string name = *column < scores_.columns() ? scores_.names()[*column] : kCombinedColumn;
+    return {false, "below_minimum: " + name};
+  }
+  const bool keep =
+      threshold_ ? scores_.ranking_score(scores) >= *threshold_ : !limit_ || eligible_before < *limit_;
+  return {keep, keep ? kept_ : dropped_};
+}
+
+Decision KeepRule::decide_failed(base::RowStatus status) {
+  return {false, "status: " + std::string(base::status_name(status))};
+}
+
+}  // namespace quasar::curation
