@@ -206,7 +206,7 @@ TEST(SafetensorsHeader, MutatedBytesGiveAnErrorOrASoundHeader) {
   int refused = 0;
   for (int round = 0; round < 20000; ++round) {
     std::string mutated = file;
-    const unsigned edits = 1 + random() % 4;
+    const auto edits = static_cast<unsigned>(1 + random() % 4);
     for (unsigned i = 0; i < edits; ++i) mutated[random() % mutated.size()] = static_cast<char>(random());
     std::span<const std::byte> data;
     try {

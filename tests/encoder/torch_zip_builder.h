@@ -9,7 +9,7 @@
 
 #include "encoder/zip_archive.h"
 
-namespace quasar::encoder::test {
+namespace quasar::encoder::crafted {
 
 template <typename T>
 std::string raw(T value) {
@@ -33,7 +33,7 @@ struct ZipMember {
 
 struct ZipOptions {
   bool zip64 = false;
-  std::string comment;
+  std::string comment = {};
   std::uint16_t extra_count = 0;      ///< Added to the number of entries.
   std::uint32_t directory_shift = 0;  ///< Added to the directory's offset.
 };
@@ -139,4 +139,4 @@ inline std::string torch_file(const std::string& pickle_bytes, std::int64_t floa
   return make_zip({{.name = "a/data.pkl", .data = pickle_bytes}, {.name = "a/data/0", .data = data}});
 }
 
-}  // namespace quasar::encoder::test
+}  // namespace quasar::encoder::crafted
