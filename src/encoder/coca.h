@@ -1,0 +1,25 @@
+// Internal to the module: the visual tower of CoCa as open_clip builds it (Yu et al., arXiv 2205.01917):
+// CLIP's ViT trunk with an attentional pooler. Its embeddings have unit norm, as open_clip's encode_image
+// gives by default.
+#pragma once
+
+#include "encoder/vision_transformer.h"
+
+namespace quasar::encoder {
+
+struct CocaSizes {
+  VisionTransformerSizes trunk;  ///< Its embedding is the pooler's width and the output's length.
+  std::int64_t queries = 256;
+  std::int64_t pooler_heads = 8;
+};
+
+WeightShapes weight_shapes(const CocaSizes& sizes);
+
+/// The sizes that a checkpoint's shapes tell; 0 where they do not. Heads as given, or of 64 (trunk) and 8
+/// (pooler).
+CocaSizes read_coca_sizes(const TensorMap& tensors, std::int64_t heads, std::int64_t pooler_heads);
+
+/// `tensors` must fit weight_shapes(sizes).
+std::unique_ptr<Network> make_coca(const CocaSizes& sizes, const TensorMap& tensors);
+
+}  // namespace quasar::encoder

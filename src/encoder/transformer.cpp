@@ -1,0 +1,212 @@
+#include "encoder/transformer.h"
+
+#include <torch/version.h>
+
+#include <ATen/Functions.h>
+
+#include <cmath>
+#include <optional>
+
+#include "base/errors.h"
+
+namespace quasar::encoder {
+namespace {
+
+constexpr double kQuickGeluFactor = 1.702;
+
+double mlp_flops(const BlockSizes& sizes, double tokens) {
+  const double expanded = sizes.activation == Activation::kSwiGlu ? 2.0 : 1.0;
+  return 2.0 * tokens * static_cast<double>(sizes.width * sizes.hidden) * (expanded + 1.0);
+}
+
+torch::Tensor run_mlp(const Block& block, Activation activation, const torch::Tensor& x) {
+  torch::Tensor hidden = apply(block.expand, apply(block.norm2, x));
+  switch (activation) {
+    case Activation::kGelu:
+      at::gelu_(hidden);
+      break;
+    case Activation::kQuickGelu:
+      at::silu_(hidden);
+      break;
+    case Activation::kSwiGlu: {
+      const std::vector<torch::Tensor> halves = hidden.chunk(2, -1);
+      hidden = at::silu(halves[0]).mul_(halves[1]);
+      break;
+    }
+  }
+  return apply(block.contract, hidden);
+}
+
+}  // namespace
+
+void visit(Linear& linear, const TensorVisitor& visitor) {
+  visitor(linear.weight);
+  if (linear.bias.defined()) visitor(linear.bias);
+}
+
+void visit(LayerNorm& norm, const TensorVisitor& visitor) {
+  visitor(norm.weight);
+  visitor(norm.bias);
+}
+
+void visit(Block& block, const TensorVisitor& visitor) {
+  visit(block.norm1, visitor);
+  visit(block.qkv, visitor);
+  visit(block.projection, visitor);
+  visit(block.norm2, visitor);
+  visit(block.expand, visitor);
+  visit(block.contract, visitor);
+}
+
+Linear take_linear(const TensorMap& tensors, const std::string& prefix) {
+  return {take(tensors, prefix + "weight"), take(tensors, prefix + "bias")};
+}
+
+LayerNorm take_norm(const TensorMap& tensors, const std::string& prefix, double epsilon) {
+  return {take(tensors, prefix + "weight"), take(tensors, prefix + "bias"), epsilon};
+}
+
+void fold_activation(Block& block, Activation activation) {
+  if (activation != Activation::kQuickGelu) return;
+  block.expand.weight = block.expand.weight * kQuickGeluFactor;
+  block.expand.bias = block.expand.bias * kQuickGeluFactor;
+  block.contract.weight = block.contract.weight / kQuickGeluFactor;
+}
+
+WeightShapes clip_block_shapes(const std::string& prefix, int layers, const BlockSizes& sizes) {
+  const std::int64_t d = sizes.width;
+  const std::int64_t hidden = sizes.hidden;
+  WeightShapes shapes;
+  for (int i = 0; i < layers; ++i) {
+    const std::string block = prefix + "resblocks." + std::to_string(i) + ".";
+    const WeightShapes one = {{block + "ln_1.weight", {d}},
+                              {block + "ln_1.bias", {d}},
+                              {block + "attn.in_proj_weight", {3 * d, d}},
+                              {block + "attn.in_proj_bias", {3 * d}},
+                              {block + "attn.out_proj.weight", {d, d}},
+                              {block + "attn.out_proj.bias", {d}},
+                              {block + "ln_2.weight", {d}},
+                              {block + "ln_2.bias", {d}},
+                              {block + "mlp.c_fc.weight", {hidden, d}},
+                              {block + "mlp.c_fc.bias", {hidden}},
+                              {block + "mlp.c_proj.weight", {d, hidden}},
+                              {block + "mlp.c_proj.bias", {d}}};
+    shapes.insert(shapes.end(), one.begin(), one.end());
+  }
+  return shapes;
+}
+
+std::vector<Block> take_clip_blocks(const TensorMap& tensors, const std::string& prefix, int layers,
+                                    const BlockSizes& sizes) {
+  constexpr double kEpsilon = 1e-5;
+  std::vector<Block> blocks;
+  for (int i = 0; i < layers; ++i) {
+    const std::string name = prefix + "resblocks." + std::to_string(i) + ".";
+    Block block{take_norm(tensors, name + "ln_1.", kEpsilon),
+                {take(tensors, name + "attn.in_proj_weight"), take(tensors, name + "attn.in_proj_bias")},
+                take_linear(tensors, name + "attn.out_proj."),
+                take_norm(tensors, name + "ln_2.", kEpsilon),
+                take_linear(tensors, name + "mlp.c_fc."),
+                take_linear(tensors, name + "mlp.c_proj.")};
+    fold_activation(block, sizes.activation);
+    blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+torch::Tensor apply(const Linear& linear, const torch::Tensor& x) {
+  return at::linear(x, linear.weight, linear.bias);
+}
+
+torch::Tensor apply(const LayerNorm& norm, const torch::Tensor& x) {
+  return at::layer_norm(x, {norm.weight.size(0)}, norm.weight, norm.bias, norm.epsilon);
+}
+
+torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const torch::Tensor& mask) {
+  const std::int64_t n = qkv.size(0);
+  const std::int64_t t = qkv.size(1);
+  const std::int64_t d = qkv.size(2) / 3;
+  // [3, n, heads, t, w], a view
+  const torch::Tensor parts = qkv.view({n, t, 3, heads, d / heads}).permute({2, 0, 3, 1, 4});
+#if TORCH_VERSION_MAJOR >= 2
+  std::optional<torch::Tensor> bias;
+  if (mask.defined()) bias = mask.dim() == 3 ? mask.unsqueeze(1) : mask;
+  return at::scaled_dot_product_attention(parts[0], parts[1], parts[2], bias)
+      .transpose(1, 2)
+      .reshape({n, t, d});
+#else
+  const double scale = 1.0 / std::sqrt(static_cast<double>(d / heads));
+  torch::Tensor result = at::empty({n, t, d}, qkv.options());
+  torch::Tensor scores = at::empty({heads, t, t}, qkv.options());
+  // One image at a time: the scores stay in the cache, and no part of qkv has to be copied.
+  for (std::int64_t i = 0; i < n; ++i) {
+    const torch::Tensor q = parts[0][i];
+    const torch::Tensor k = parts[1][i];
+    const torch::Tensor v = parts[2][i];
+    at::baddbmm_out(scores, scores, q, k.transpose(1, 2), 0.0, scale);
+    if (mask.defined()) scores.add_(mask.dim() == 3 ? mask[i] : mask);
+    at::_softmax_out(scores, scores, -1, false);
+    result[i].view({t, heads, d / heads}).copy_(at::bmm(scores, v).transpose(0, 1));
+  }
+  return result;
+#endif
+}
+
+torch::Tensor single_query_attention(const torch::Tensor& query, const torch::Tensor& tokens,
+                                     const torch::Tensor& key, const Linear& value, std::int64_t heads) {
+  const std::int64_t n = query.size(0);
+  const std::int64_t d = query.size(1);
+  const std::int64_t w = d / heads;
+  const std::int64_t c = tokens.size(2);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(w));
+  // [heads, n, w] x [heads, w, c] -> [n, heads, c]
+  const torch::Tensor by_head = at::bmm(query.view({n, heads, w}).transpose(0, 1), key.view({heads, w, c}));
+  const torch::Tensor scores =
+      at::bmm(by_head.transpose(0, 1).mul(scale), tokens.transpose(1, 2));  // [n, heads, t]
+  const torch::Tensor mixed = at::bmm(at::softmax(scores, -1), tokens);     // [n, heads, c]
+  const torch::Tensor values =
+      at::bmm(mixed.transpose(0, 1), value.weight.view({heads, w, c}).transpose(1, 2));
+  return values.transpose(0, 1).reshape({n, d}).add_(value.bias);
+}
+
+torch::Tensor run_block(const Block& block, const BlockSizes& sizes, torch::Tensor x,
+                        const torch::Tensor& mask) {
+  const torch::Tensor qkv = apply(block.qkv, apply(block.norm1, x));
+  x.add_(apply(block.projection, self_attention(qkv, sizes.heads, mask)));
+  x.add_(run_mlp(block, sizes.activation, x));
+  return x;
+}
+
+torch::Tensor run_block_first_token(const Block& block, const BlockSizes& sizes, const torch::Tensor& x) {
+  const std::int64_t d = sizes.width;
+  const torch::Tensor tokens = apply(block.norm1, x);
+  const torch::Tensor query =
+      at::linear(tokens.select(1, 0), block.qkv.weight.narrow(0, 0, d), block.qkv.bias.narrow(0, 0, d));
+  const Linear value{block.qkv.weight.narrow(0, 2 * d, d), block.qkv.bias.narrow(0, 2 * d, d)};
+  const torch::Tensor attended =
+      single_query_attention(query, tokens, block.qkv.weight.narrow(0, d, d), value, sizes.heads);
+  torch::Tensor first = x.select(1, 0) + apply(block.projection, attended);
+  first.add_(run_mlp(block, sizes.activation, first));
+  return first;
+}
+
+torch::Tensor embed_patches(const Linear& patch, std::int64_t patch_size, const torch::Tensor& pixels) {
+  const std::int64_t n = pixels.size(0);
+  const std::int64_t h = pixels.size(2) / patch_size;
+  const std::int64_t w = pixels.size(3) / patch_size;
+  const torch::Tensor patches =
+      pixels.reshape({n, 3, h, patch_size, w, patch_size}).permute({0, 2, 4, 1, 3, 5});
+  return apply(patch, patches.reshape({n, h * w, 3 * patch_size * patch_size}));
+}
+
+double block_flops(const BlockSizes& sizes, double tokens) {
+  const double d = static_cast<double>(sizes.width);
+  return 2.0 * tokens * 4.0 * d * d + 4.0 * tokens * tokens * d + mlp_flops(sizes, tokens);
+}
+
+double first_token_block_flops(const BlockSizes& sizes, double tokens) {
+  const double d = static_cast<double>(sizes.width);
+  return 2.0 * 4.0 * d * d + 4.0 * tokens * d * static_cast<double>(sizes.heads) + mlp_flops(sizes, 1.0);
+}
+
+}  // namespace quasar::encoder

@@ -1,0 +1,99 @@
+// Internal to the module: what all transformers here are made of. Weights are prepared once; the functions
+// are pure and thread-safe.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "encoder/weights_loader.h"
+
+namespace quasar::encoder {
+
+enum class Activation {
+  kGelu,       ///< x * Phi(x), the exact form with erf.
+  kQuickGelu,  ///< x * sigmoid(1.702 x).
+  kSwiGlu,     ///< silu(a) * b of the two halves of the expanded vector.
+};
+
+struct Linear {
+  torch::Tensor weight;  ///< [out, in]
+  torch::Tensor bias;    ///< [out], or undefined.
+};
+
+struct LayerNorm {
+  torch::Tensor weight;  ///< [d]
+  torch::Tensor bias;    ///< [d]
+  double epsilon = 1e-5;
+};
+
+/// A pre-normalised residual block: x += proj(attention(norm1 x)); x += contract(act(expand(norm2 x))).
+/// Constant factors (layer scale, the 1.702 of QuickGELU) are folded into the weights.
+struct Block {
+  LayerNorm norm1;
+  Linear qkv;         ///< [3d, d]; rows q, k, v.
+  Linear projection;  ///< [d, d]
+  LayerNorm norm2;
+  Linear expand;
+  Linear contract;
+};
+
+/// What the blocks of one tower share.
+struct BlockSizes {
+  std::int64_t width = 0;
+  std::int64_t hidden = 0;  ///< Length of the vector that `contract` takes.
+  std::int64_t heads = 0;
+  Activation activation = Activation::kGelu;
+};
+
+/// Every tensor of a weight holder, for moving and converting them all.
+using TensorVisitor = std::function<void(torch::Tensor&)>;
+void visit(Linear& linear, const TensorVisitor& visitor);
+void visit(LayerNorm& norm, const TensorVisitor& visitor);
+void visit(Block& block, const TensorVisitor& visitor);
+
+Linear take_linear(const TensorMap& tensors, const std::string& prefix);
+LayerNorm take_norm(const TensorMap& tensors, const std::string& prefix, double epsilon);
+
+/// Folds constants so that `run_mlp` needs one activation pass: QuickGELU(x) = silu(1.702 x) / 1.702.
+void fold_activation(Block& block, Activation activation);
+
+/// Blocks named as CLIP names them: `prefix`resblocks.N.{ln_1, attn.in_proj_weight, ...}.
+WeightShapes clip_block_shapes(const std::string& prefix, int layers, const BlockSizes& sizes);
+std::vector<Block> take_clip_blocks(const TensorMap& tensors, const std::string& prefix, int layers,
+                                    const BlockSizes& sizes);
+
+torch::Tensor apply(const Linear& linear, const torch::Tensor& x);
+torch::Tensor apply(const LayerNorm& norm, const torch::Tensor& x);
+
+/// Softmax attention of every token to every token. qkv [n, t, 3 * heads * w] -> [n, t, heads * w], scale
+/// 1/sqrt(w). `mask` is added to the scores: [t, t], [n, t, t], or undefined.
+torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const torch::Tensor& mask);
+
+/// Attention of one query per row to all tokens: query [n, d] (projected), tokens [n, t, c] (not projected)
+/// with the projections key [d, c] and value [d, c] -> [n, d]. The projections are applied to the query and
+/// to the weighted sum instead of to all tokens, which is the same by linearity and costs 1/t of it; a bias
+/// of the keys adds the same to every score of a head and so drops out.
+torch::Tensor single_query_attention(const torch::Tensor& query, const torch::Tensor& tokens,
+                                     const torch::Tensor& key, const Linear& value, std::int64_t heads);
+
+/// x [n, t, d] -> [n, t, d]; x is overwritten.
+torch::Tensor run_block(const Block& block, const BlockSizes& sizes, torch::Tensor x,
+                        const torch::Tensor& mask);
+
+/// The block's output at the first token alone: x [n, t, d] -> [n, d].
+torch::Tensor run_block_first_token(const Block& block, const BlockSizes& sizes, const torch::Tensor& x);
+
+/// Pixels [n, 3, h * p, w * p] -> patch tokens [n, h * w, d], row-major, with the convolution as a matrix [d,
+/// 3 p p].
+torch::Tensor embed_patches(const Linear& patch, std::int64_t patch_size, const torch::Tensor& pixels);
+
+/// Floating-point operations of the matrix products, per image, of `run_block` and of
+/// `run_block_first_token`.
+double block_flops(const BlockSizes& sizes, double tokens);
+double first_token_block_flops(const BlockSizes& sizes, double tokens);
+
+}  // namespace quasar::encoder
