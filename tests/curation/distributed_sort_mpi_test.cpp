@@ -11,7 +11,7 @@
 
 #include "base/errors.h"
 #include "base/random.h"
-#include "support/test_data.h"
+#include "curation/shared_folder.h"
 
 namespace quasar::curation {
 namespace {
@@ -105,28 +105,6 @@ std::vector<Line> sorted(const std::vector<Row>& rows, std::uint64_t memory,
   comm.barrier();
   return all;
 }
-
-/// A folder that all ranks see.
-class SharedFolder {
- public:
-  SharedFolder() {
-    const auto comm = comm::Communicator::world();
-    std::string path;
-    if (comm.is_root()) path = (scratch_ / "runs").string();
-    comm.broadcast(path);
-    path_ = path;
-    if (comm.is_root()) std::filesystem::create_directories(path_);
-    comm.barrier();
-  }
-  ~SharedFolder() { comm::Communicator::world().barrier(); }
-  SharedFolder(const SharedFolder&) = delete;
-  SharedFolder& operator=(const SharedFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  test::ScratchFolder scratch_;
-  std::filesystem::path path_;
-};
 
 TEST(DescendingKey, OrdersAllKindsOfValues) {
   const float infinity = std::numeric_limits<float>::infinity();

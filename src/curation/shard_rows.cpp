@@ -1,0 +1,82 @@
+#include "curation/shard_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/errors.h"
+#include "store/score_shard.h"
+
+namespace quasar::curation {
+namespace {
+
+/// Rows whose texts are in memory at once.
+constexpr std::size_t kRowsPerBlock = 4096;
+
+}  // namespace
+
+ShardRows::ShardRows(const RankInput& input, std::vector<std::string> columns, const comm::Communicator& comm)
+    : input_(input), columns_(std::move(columns)) {
+  QUASAR_CHECK(input.shards.size() == input.shard_first.size());
+  for (auto i = static_cast<std::size_t>(comm.rank()); i < input.shards.size();
+       i += static_cast<std::size_t>(comm.size())) {
+    mine_.push_back(i);
+  }
+}
+
+std::filesystem::path ShardRows::path_of(const std::filesystem::path& folder, int shard) const {
+  return folder / fmt::format("shard-{:06}.h5", shard);
+}
+
+std::vector<float> ShardRows::read_scores(int shard) const {
+  const auto path = path_of(input_.scores, shard);
+  store::ScoreShard stored = store::read_score_shard(path);
+  if (stored.names == columns_) return std::move(stored.scores);
+  std::vector<std::size_t> places;
+  for (const auto& column : columns_) {
+    const auto found = std::find(stored.names.begin(), stored.names.end(), column);
+    if (found == stored.names.end()) {
+      base::fail(base::ExitCode::kMismatch, path.string() + " holds no scores against the anchors '" +
+                                                column + "': score the run again");
+    }
+    places.push_back(static_cast<std::size_t>(found - stored.names.begin()));
+  }
+  std::vector<float> scores;
+  for (std::size_t row = 0; row < stored.scores.size(); row += stored.names.size()) {
+    for (const std::size_t place : places) scores.push_back(stored.scores[row + place]);
+  }
+  return scores;
+}
+
+void ShardRows::for_each_scores(const std::function<void(std::span<const float>)>& take) const {
+  for (const std::size_t index : mine_) {
+    const auto scores = read_scores(input_.shards[index]);
+    for (std::size_t at = 0; at < scores.size(); at += columns_.size()) {
+      take(std::span(scores).subspan(at, columns_.size()));
+    }
+  }
+}
+
+void ShardRows::for_each_row(const std::function<void(const Row&)>& take) const {
+  for (const std::size_t index : mine_) {
+    const int shard = input_.shards[index];
+    const auto scores = read_scores(shard);
+    const store::EmbeddingShardReader reader(path_of(input_.embeddings, shard));
+    if (reader.size() * columns_.size() != scores.size()) {
+      base::fail(base::ExitCode::kMismatch,
+                 fmt::format("{} has {} rows but {} has {}: score the run again",
+                             path_of(input_.embeddings, shard).string(), reader.size(),
+                             path_of(input_.scores, shard).string(), scores.size() / columns_.size()));
+    }
+    for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
+      const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        take({input_.shard_first[index] + first + i, records[i],
+              std::span(scores).subspan((first + i) * columns_.size(), columns_.size())});
+      }
+    }
+  }
+}
+
+}  // namespace quasar::curation

@@ -1,0 +1,42 @@
+// Internal to the module: the shards of a run as this rank reads them, scores and rows side by side.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "curation/manifest.h"
+#include "store/embedding_shard.h"
+
+namespace quasar::curation {
+
+/// Reads the shards that fall to one rank: every size()-th.
+class ShardRows {
+ public:
+  /// `columns`: names of the scores wanted, in order.
+  ShardRows(const RankInput& input, std::vector<std::string> columns, const comm::Communicator& comm);
+
+  /// Calls `take` with the scores of each row of this rank, one per column.
+  void for_each_scores(const std::function<void(std::span<const float>)>& take) const;
+
+  struct Row {
+    std::uint64_t number = 0;  ///< In the plan.
+    const store::RowRecord& record;
+    std::span<const float> scores;
+  };
+  void for_each_row(const std::function<void(const Row&)>& take) const;
+
+ private:
+  std::filesystem::path path_of(const std::filesystem::path& folder, int shard) const;
+  /// Scores [n, columns] of a shard.
+  std::vector<float> read_scores(int shard) const;
+
+  const RankInput& input_;
+  std::vector<std::string> columns_;
+  std::vector<std::size_t> mine_;  ///< Indices into input_.shards.
+};
+
+}  // namespace quasar::curation
