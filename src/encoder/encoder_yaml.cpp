@@ -1,0 +1,136 @@
+#include "encoder/encoder_yaml.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace quasar::encoder {
+namespace {
+
+using Triple = std::array<double, 3>;
+
+enum class Statistics { kClip, kImageNet, kHalf, kNone };
+
+constexpr int kMaxSide = 16384;
+constexpr int kMaxBatch = 65536;
+
+std::pair<Triple, Triple> values_of(Statistics statistics) {
+  switch (statistics) {
+    case Statistics::kClip:
+      return {base::InputSpec{}.mean, base::InputSpec{}.std};
+    case Statistics::kImageNet:
+      return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
+    case Statistics::kHalf:
+      return {{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}};
+    case Statistics::kNone:
+      return {{0, 0, 0}, {1, 1, 1}};
+  }
+  return {};
+}
+
+Triple triple(const base::ConfigNode& node) {
+  const auto elements = node.elements();
+  if (elements.size() != 3) node.fail("three numbers are needed, for red, green and blue");
+  Triple values{};
+  for (std::size_t i = 0; i < 3; ++i) values[i] = elements[i].as<double>();
+  return values;
+}
+
+base::InputSpec input_from_yaml(const base::ConfigNode& node, base::InputSpec spec) {
+  const bool resize_given = node.has("resize");
+  spec.resize = node.get_enum("resize", spec.resize,
+                              {{"none", base::ResizeRule::kNone},
+                               {"shorter_side", base::ResizeRule::kShorterSide},
+                               {"shorter_side_at_most", base::ResizeRule::kShorterSideAtMost}});
+  spec.size = node.get_in<int>("size", spec.size, 1, kMaxSide);
+  if (resize_given && spec.resize != base::ResizeRule::kShorterSide) spec.center_crop = false;
+  spec.center_crop = node.get<bool>("crop", spec.center_crop);
+  if (spec.center_crop && spec.resize != base::ResizeRule::kShorterSide) {
+    node.fail("crop: true needs resize: shorter_side");
+  }
+  spec.min_side = node.get_in<int>("min_side", spec.min_side, 1, kMaxSide);
+  if (node.has("statistics")) {
+    if (node.has("mean") || node.has("std")) node.fail("give either \"statistics\" or \"mean\" and \"std\"");
+    const auto statistics = node.get_enum("statistics", Statistics::kClip,
+                                          {{"clip", Statistics::kClip},
+                                           {"imagenet", Statistics::kImageNet},
+                                           {"half", Statistics::kHalf},
+                                           {"none", Statistics::kNone}});
+    std::tie(spec.mean, spec.std) = values_of(statistics);
+  }
+  if (node.has("mean")) spec.mean = triple(node.child("mean"));
+  if (node.has("std")) spec.std = triple(node.child("std"));
+  if (std::any_of(spec.std.begin(), spec.std.end(), [](double v) { return !(v > 0); })) {
+    node.fail("std must be positive");
+  }
+  node.finish();
+  return spec;
+}
+
+void read_device(const base::ConfigNode& node, EncoderConfig& config) {
+  const auto text = node.get<std::string>("device", "auto");
+  if (text == "auto") return;
+  if (text == "cpu") {
+    config.device = DeviceKind::kCpu;
+    return;
+  }
+  config.device = DeviceKind::kCuda;
+  if (text == "cuda") return;
+  const std::string prefix = "cuda:";
+  const char* const end = text.data() + text.size();
+  const bool numbered = text.starts_with(prefix);
+  const auto parsed = numbered ? std::from_chars(text.data() + prefix.size(), end, config.device_index)
+                               : std::from_chars_result{text.data(), std::errc::invalid_argument};
+  if (parsed.ec != std::errc{} || parsed.ptr != end || config.device_index < 0) {
+    node.child("device").fail("\"" + text + "\" is no device; auto, cpu, cuda or cuda:K is");
+  }
+}
+
+}  // namespace
+
+EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node) {
+  EncoderConfig config;
+  config.architecture = node.get<std::string>("architecture", config.architecture);
+  const auto names = encoder_names();
+  if (std::find(names.begin(), names.end(), config.architecture) == names.end()) {
+    const auto near = base::nearest_word(config.architecture, names);
+    std::string list;
+    for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
+    node.child("architecture")
+        .fail("there is no encoder \"" + config.architecture + "\"" +
+              (near ? "; did you mean \"" + *near + "\"?" : "") + " There are: " + list);
+  }
+  if (node.has("weights")) {
+    config.weights = node.child("weights").as<std::filesystem::path>();
+    if (!std::filesystem::is_regular_file(config.weights)) {
+      node.child("weights").fail("there is no file " + config.weights.string());
+    }
+  } else if (config.architecture != "mini") {
+    node.fail("\"weights\" is missing: the weights file of " + config.architecture);
+  }
+  read_device(node, config);
+  config.precision = node.get_enum("precision", config.precision,
+                                   {{"float32", Precision::kFloat32},
+                                    {"bfloat16", Precision::kBfloat16},
+                                    {"float16", Precision::kFloat16}});
+  config.batch_size = node.get_in<int>("batch_size", config.batch_size, 1, kMaxBatch);
+  const bool script = config.architecture == "torchscript";
+  if (node.has("output")) {
+    const auto output = node.child("output");
+    if (!script) output.fail("only a TorchScript encoder has a choice of outputs");
+    config.output_key = output.get<std::string>("key", "");
+    config.output_index = output.get_in<int>("index", -1, 0, kMaxBatch);
+    if (!config.output_key.empty() && config.output_index >= 0)
+      output.fail("give either \"key\" or \"index\"");
+    output.finish();
+  }
+  if (node.has("input")) {
+    config.input = input_from_yaml(node.child("input"), effective_input(config));
+  } else if (script) {
+    node.fail(
+        "\"input\" is missing: a TorchScript file does not say what pictures it wants (size, statistics)");
+  }
+  node.finish();
+  return config;
+}
+
+}  // namespace quasar::encoder

@@ -1,0 +1,72 @@
+// Owns the training of `mini` from pictures and their rendered degradations alone. LibTorch stays in the
+// source file.
+//
+// The objective is the one that is used: each batch is an episode. One half of its photos gives the anchors,
+// the good centroid from the pristine crops and the bad one from the degraded crops; the other half's crops
+// are scored against them, and every pair of crops whose order is known must come out in that order. Then the
+// halves change places.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "encoder/encoder.h"
+
+namespace quasar::encoder {
+
+/// One crop of a batch.
+struct TrainingCrop {
+  int half = 0;         ///< 0 or 1: which half of the episode its photo is in.
+  int kind = 0;         ///< Distortion kind; 0 for a pristine crop.
+  double strength = 0;  ///< Orders the crops of one kind; 0 means pristine.
+  double damage = 0;    ///< Orders crops of different kinds, where it differs by more than `damage_margin`.
+};
+
+struct MiniTrainingConfig {
+  std::uint64_t seed = 1;
+  double learning_rate = 2e-3;
+  double weight_decay = 1e-4;
+  double damage_margin = 0.02;
+  double cross_kind_weight = 0.5;  ///< Of pairs of different kinds, relative to pairs of one kind.
+  double absolute_weight = 0.05;   ///< Of the term that keeps scores of pristine crops up and of others down.
+  bool bfloat16 = false;           ///< Convolve in bfloat16: several times faster where the CPU has it.
+  double average_decay = 0.998;    ///< Of the running average of the weights, which is what is exported.
+};
+
+struct TrainingLosses {
+  double ranking = 0;
+  double absolute = 0;
+  double pairs_in_order = 0;  ///< Share of the pairs of known order whose scores agree.
+};
+
+class MiniTrainer {
+ public:
+  explicit MiniTrainer(const MiniTrainingConfig& config);
+  ~MiniTrainer();
+  MiniTrainer(const MiniTrainer&) = delete;
+  MiniTrainer& operator=(const MiniTrainer&) = delete;
+
+  /// One step of AdamW on a batch: pixels [n, side, side, 3], 8-bit sRGB, and what each crop is. `rate` is
+  /// the share of the learning rate to use now.
+  TrainingLosses step(std::span<const std::uint8_t> pixels, int side, std::span<const TrainingCrop> crops,
+                      double rate);
+
+  std::int64_t steps_done() const;
+  /// Everything that training needs to go on, bit for bit.
+  void save_state(const std::filesystem::path& path) const;
+  /// Throws Error(kInput) when the file is no such state.
+  void load_state(const std::filesystem::path& path);
+  /// The averaged weights as a weights file of `mini`.
+  void export_weights(const std::filesystem::path& path,
+                      const std::map<std::string, std::string>& metadata) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quasar::encoder

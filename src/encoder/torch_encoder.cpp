@@ -1,0 +1,117 @@
+#include "encoder/torch_encoder.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/errors.h"
+
+namespace quasar::encoder {
+namespace {
+
+/// LibTorch's own threads are off in threads that encode: calls run side by side instead, and a result cannot
+/// depend on how work was split.
+void compute_on_one_thread() {
+  thread_local bool done = false;
+  if (!done) at::set_num_threads(1);
+  done = true;
+}
+
+bool out_of_memory(const std::exception& error) {
+  return std::strstr(error.what(), "out of memory") != nullptr;
+}
+
+}  // namespace
+
+TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, Fingerprint fingerprint,
+                           torch::Device device, torch::ScalarType type)
+    : network_(std::move(network)),
+      spec_(spec),
+      fingerprint_(std::move(fingerprint)),
+      device_(device),
+      type_(type) {
+  network_->to(device_, type_);
+  std::array<float, 3> mean{};
+  std::array<float, 3> deviation{};
+  for (std::size_t c = 0; c < 3; ++c) {
+    mean[c] = static_cast<float>(spec_.mean[c]);
+    deviation[c] = static_cast<float>(spec_.std[c]);
+  }
+  mean_ = torch::tensor(at::ArrayRef<float>(mean)).view({1, 3, 1, 1}).to(device_);
+  deviation_ = torch::tensor(at::ArrayRef<float>(deviation)).view({1, 3, 1, 1}).to(device_);
+}
+
+std::string TorchEncoder::device() const {
+  return device_.str();
+}
+
+void TorchEncoder::check_shape(const ImageBatch& batch, std::size_t values) const {
+  const auto pixels = static_cast<std::size_t>(batch.count) * static_cast<std::size_t>(batch.height) *
+                      static_cast<std::size_t>(batch.width) * 3;
+  QUASAR_CHECK(batch.pixels.size() == pixels);
+  QUASAR_CHECK(values == static_cast<std::size_t>(batch.count) * static_cast<std::size_t>(dimension()));
+  const bool wrong = spec_.fixed_shape() ? batch.height != spec_.size || batch.width != spec_.size
+                                         : std::min(batch.height, batch.width) < spec_.min_side;
+  if (wrong) {
+    base::fail(base::ExitCode::kMismatch, "the encoder " + fingerprint_.architecture +
+                                              " does not take pictures of " + std::to_string(batch.width) +
+                                              "x" + std::to_string(batch.height) + " (" +
+                                              base::describe(spec_) + ")");
+  }
+}
+
+void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) {
+  check_shape(batch, embeddings.size());
+  if (batch.count == 0) return;
+  const c10::InferenceMode inference;
+  // Read only; from_blob takes no const pointer.
+  auto* const data = const_cast<std::uint8_t*>(batch.pixels.data());
+  const torch::Tensor pixels =
+      torch::from_blob(data, {batch.count, batch.height, batch.width, 3}, torch::kUInt8);
+  torch::Tensor result;
+  if (device_.is_cpu()) {
+    compute_on_one_thread();
+    result = forward(pixels);
+  } else {
+    const std::scoped_lock lock(gpu_);
+    result = forward_on_gpu(pixels);
+  }
+  result = result.to(torch::kCPU, torch::kFloat32).contiguous();
+  QUASAR_CHECK(static_cast<std::size_t>(result.numel()) == embeddings.size());
+  std::memcpy(embeddings.data(), result.data_ptr<float>(), embeddings.size_bytes());
+}
+
+torch::Tensor TorchEncoder::forward(const torch::Tensor& pixels) {
+  // As torchvision: u8 / 255, minus mean, by deviation, each rounded in float32. The permuted view is what
+  // LibTorch calls channels-last, the layout its convolutions like best.
+  torch::Tensor input = pixels.permute({0, 3, 1, 2}).to(torch::kFloat32);
+  input.div_(255.0).sub_(mean_).div_(deviation_);
+  return network_->forward(input.to(type_));
+}
+
+torch::Tensor TorchEncoder::forward_on_gpu(const torch::Tensor& pixels) {
+  const torch::Tensor staged = pixels.pin_memory();
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t first = 0; first < pixels.size(0);) {
+    const std::int64_t limit = gpu_batch_limit_ > 0 ? gpu_batch_limit_ : pixels.size(0);
+    const std::int64_t count = std::min(limit, pixels.size(0) - first);
+    try {
+      // Bytes cross the bus, a quarter of what floats would; normalisation happens on the device.
+      parts.push_back(forward(staged.narrow(0, first, count).to(device_, true)));
+      first += count;
+    } catch (const c10::Error& error) {
+      if (!out_of_memory(error) || count == 1) {
+        base::fail(base::ExitCode::kDevice, device() + " failed on " + std::to_string(count) +
+                                                " pictures: " + std::string(error.what_without_backtrace()));
+      }
+      gpu_batch_limit_ = count / 2;
+    }
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
+}  // namespace quasar::encoder

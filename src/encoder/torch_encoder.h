@@ -1,0 +1,42 @@
+// Internal to the module: drives a network: staging, normalisation, device, precision, failures.
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <mutex>
+
+#include "encoder/encoder.h"
+#include "encoder/network.h"
+
+namespace quasar::encoder {
+
+class TorchEncoder : public Encoder {
+ public:
+  /// Moves the network to the device and type.
+  TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, Fingerprint fingerprint,
+               torch::Device device, torch::ScalarType type);
+
+  int dimension() const override { return network_->dimension(); }
+  const base::InputSpec& input_spec() const override { return spec_; }
+  const Fingerprint& fingerprint() const override { return fingerprint_; }
+  std::string device() const override;
+  void encode(const ImageBatch& batch, std::span<float> embeddings) override;
+
+ private:
+  torch::Tensor forward(const torch::Tensor& pixels);
+  torch::Tensor forward_on_gpu(const torch::Tensor& pixels);
+  void check_shape(const ImageBatch& batch, std::size_t values) const;
+
+  std::unique_ptr<Network> network_;
+  base::InputSpec spec_;
+  Fingerprint fingerprint_;
+  torch::Device device_;
+  torch::ScalarType type_;
+  torch::Tensor mean_;                ///< [1, 3, 1, 1], on the device.
+  torch::Tensor deviation_;           ///< [1, 3, 1, 1], on the device.
+  std::mutex gpu_;                    ///< One call at a time.
+  std::int64_t gpu_batch_limit_ = 0;  ///< Largest batch that fitted; 0: none has failed yet.
+};
+
+}  // namespace quasar::encoder

@@ -1,0 +1,117 @@
+#include "encoder/torchscript_network.h"
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/serialization/import.h>
+#include <torch/types.h>
+
+#include <sstream>
+
+#include "base/errors.h"
+
+namespace quasar::encoder {
+namespace {
+
+constexpr std::size_t kMaxReason = 300;
+
+/// First line of an exception of LibTorch: the rest is a stack.
+std::string reason_of(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, std::min(text.find('\n'), kMaxReason));
+}
+
+class ScriptNetwork : public Network {
+ public:
+  ScriptNetwork(const std::filesystem::path& path, ScriptOutput output, int side)
+      : path_(path), output_(std::move(output)) {
+    // The optimising executor replaces kernels after a few calls, so that the first results would differ from
+    // later ones in their last bits.
+    torch::jit::getExecutorMode() = false;
+    torch::jit::getProfilingMode() = false;
+    try {
+      module_ = torch::jit::load(path.string(), torch::kCPU);
+      module_.eval();
+    } catch (const std::exception& error) {
+      fail("is no TorchScript module that this LibTorch can load (" + reason_of(error) + ")");
+    }
+    const torch::Tensor trial = forward(torch::zeros({1, 3, side, side}, torch::kFloat32));
+    if (trial.size(0) != 1 || trial.size(1) < 1) {
+      std::ostringstream shape;
+      shape << trial.sizes();
+      fail("gives " + shape.str() + " for one picture; [1, d] is needed");
+    }
+    dimension_ = static_cast<int>(trial.size(1));
+  }
+
+  torch::Tensor forward(const torch::Tensor& pixels) override {
+    const c10::InferenceMode inference;
+    torch::jit::IValue value;
+    try {
+      // A copy of the handle: forward() is not const, the module underneath is only read.
+      torch::jit::Module module = module_;
+      value = module.forward({pixels});
+    } catch (const std::exception& error) {
+      std::ostringstream shape;
+      shape << pixels.sizes();
+      fail("fails on pixels " + shape.str() + " (" + reason_of(error) +
+           "); check encoder.size, encoder.resize and the statistics it was exported for");
+    }
+    torch::Tensor result = select(value);
+    if (result.dim() == 4) result = result.mean({2, 3});
+    if (result.dim() == 3) result = result.select(1, 0);
+    if (result.dim() != 2) {
+      std::ostringstream shape;
+      shape << result.sizes();
+      fail("gives a tensor " + shape.str() + "; [n, d], [n, tokens, d] or [n, d, h, w] is needed");
+    }
+    return result.to(torch::kFloat32);
+  }
+
+  int dimension() const override { return dimension_; }
+  std::int64_t parameter_count() const override {
+    std::int64_t count = 0;
+    for (const auto& parameter : module_.parameters()) count += parameter.numel();
+    return count;
+  }
+  void to(torch::Device device, torch::ScalarType type) override { module_.to(device, type); }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    base::fail(base::ExitCode::kInput, path_.string() + " " + what);
+  }
+
+  torch::Tensor select(const torch::jit::IValue& value) const {
+    if (value.isTensor() && output_.key.empty() && output_.index < 0) return value.toTensor();
+    if (value.isGenericDict() && !output_.key.empty()) {
+      for (const auto& entry : value.toGenericDict()) {
+        if (entry.key().isString() && entry.key().toStringRef() == output_.key && entry.value().isTensor()) {
+          return entry.value().toTensor();
+        }
+      }
+      fail("returns a dictionary without a tensor \"" + output_.key + "\" (encoder.output.key)");
+    }
+    if (output_.index >= 0 && (value.isTuple() || value.isList())) {
+      const auto elements = value.isTuple() ? value.toTupleRef().elements().vec() : value.toListRef().vec();
+      const auto index = static_cast<std::size_t>(output_.index);
+      if (index < elements.size() && elements[index].isTensor()) return elements[index].toTensor();
+      fail("returns " + std::to_string(elements.size()) + " values, none a tensor at encoder.output.index " +
+           std::to_string(output_.index));
+    }
+    fail("returns a " + value.tagKind() +
+         "; say which part is the embedding with encoder.output.key or .index");
+  }
+
+  std::filesystem::path path_;
+  ScriptOutput output_;
+  torch::jit::Module module_;
+  int dimension_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> load_torchscript(const std::filesystem::path& path, const ScriptOutput& output,
+                                          int side) {
+  return std::make_unique<ScriptNetwork>(path, output, side);
+}
+
+}  // namespace quasar::encoder

@@ -1,0 +1,92 @@
+// Owns RUN/embeddings/shard-NNNNNN.h5: the embeddings of a shard's images and, for each, where it came from
+// and what became of it.
+//
+// Datasets, one entry per row: embedding [n, d] float32 or float16; id, error, hash, source, member, group,
+// fields (UTF-8); status (enumeration over uint8); width, height (int32); bytes, offset (uint64); label
+// (float64, NaN for none). Attributes: schema_version, software_version, kind, the encoder's identity,
+// plan_fingerprint, shard, content_xxh128 over all of it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace quasar::store {
+
+inline constexpr std::int64_t kSchemaVersion = 1;
+
+struct RowRecord {
+  std::string id;
+  std::string source;        ///< File that held the bytes.
+  std::string member;        ///< Member of a tar; empty for a plain file.
+  std::uint64_t offset = 0;  ///< Of the bytes in `source`.
+  std::uint64_t bytes = 0;
+  std::string hash;  ///< xxh128 of the bytes; empty when they were not read.
+  base::RowStatus status = base::RowStatus::kOk;
+  std::string error;  ///< Empty when ok.
+  int width = 0;      ///< Of the file's header; 0 when it was not read.
+  int height = 0;
+  double label = std::numeric_limits<double>::quiet_NaN();
+  std::string group;   ///< Name of the reference picture; empty for none.
+  std::string fields;  ///< JSON object passed through to the manifest; empty for none.
+};
+
+/// What makes embeddings comparable: equal identities come from the same function of the pixels.
+struct EncoderIdentity {
+  std::string architecture;
+  std::string weights_sha256;
+  std::string preprocessing;
+  std::string dtype;
+
+  std::string describe() const;
+  friend bool operator==(const EncoderIdentity&, const EncoderIdentity&) = default;
+};
+
+struct ShardHeader {
+  EncoderIdentity encoder;
+  std::string plan_fingerprint;
+  int shard = 0;
+  int dimension = 0;
+  bool half = false;  ///< Stored as float16.
+};
+
+/// Writes a shard atomically. Embeddings [n, d]; rows of failed images hold NaN. Throws Error(kOutput).
+void write_embedding_shard(const std::filesystem::path& path, const ShardHeader& header,
+                           std::span<const RowRecord> rows, std::span<const float> embeddings);
+
+/// Reads a shard. Thread-safe. Everything throws Error(kInput), naming the file, for damaged content.
+class EmbeddingShardReader {
+ public:
+  explicit EmbeddingShardReader(const std::filesystem::path& path);
+  ~EmbeddingShardReader();
+  EmbeddingShardReader(const EmbeddingShardReader&) = delete;
+  EmbeddingShardReader& operator=(const EmbeddingShardReader&) = delete;
+
+  const ShardHeader& header() const;
+  std::size_t size() const;
+  /// Rows first..first+count-1 into out [count, d].
+  void read_embeddings(std::size_t first, std::size_t count, std::span<float> out) const;
+  std::vector<RowRecord> read_rows(std::size_t first, std::size_t count) const;
+  std::vector<base::RowStatus> read_statuses() const;
+  std::vector<double> read_labels() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Whether `path` is the whole file of this shard of this plan, with so many rows. A missing, cut or damaged
+/// file is not; content is not read through (see verify_shard).
+bool is_whole_shard(const std::filesystem::path& path, const std::string& plan_fingerprint, int shard,
+                    std::size_t rows);
+
+/// Reads everything and compares with the checksum stored with it. False for any damage.
+bool verify_shard(const std::filesystem::path& path);
+
+}  // namespace quasar::store

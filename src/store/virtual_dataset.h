@@ -1,0 +1,15 @@
+// Owns RUN/embeddings.h5: one file through which h5py sees all shards as one.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace quasar::store {
+
+/// Writes a file whose datasets embedding, id, status, label, hash and source are virtual ones over those of
+/// the shards, in order; paths inside it are relative, so that the run directory can be moved. Throws
+/// Error(kInput) when the shards differ in dimension or type, Error(kOutput).
+void write_virtual_dataset(const std::filesystem::path& path,
+                           const std::vector<std::filesystem::path>& shards);
+
+}  // namespace quasar::store

@@ -1,0 +1,142 @@
+// Trains the built-in encoder `mini` from a folder of good photos. See anchors/mini.md for what came out.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numbers>
+#include <thread>
+
+#include "base/errors.h"
+#include "base/logging.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "crop_pool.h"
+#include "encoder/mini_trainer.h"
+#include "image/vips_environment.h"
+
+namespace {
+
+using namespace quasar;
+
+struct Options {
+  std::vector<std::filesystem::path> photos;
+  std::filesystem::path weights = "mini.safetensors";
+  std::filesystem::path state;
+  std::vector<std::string> held_out = {"motion_blur", "multiplicative_noise", "pixelate", "quantisation"};
+  std::int64_t steps = 4000;
+  int groups_per_batch = 16;
+  int save_every = 200;
+  train_mini::PoolConfig pool;
+  encoder::MiniTrainingConfig training;
+};
+
+std::vector<image::DistortionKind> kinds_to_train(const Options& options) {
+  std::vector<image::DistortionKind> kinds;
+  for (const auto& info : image::distortion_table()) {
+    if (std::find(options.held_out.begin(), options.held_out.end(), info.name) == options.held_out.end()) {
+      kinds.push_back(info.kind);
+    }
+  }
+  if (kinds.size() + options.held_out.size() != image::distortion_table().size()) {
+    base::fail(base::ExitCode::kUsage, "--hold-out names a distortion that does not exist");
+  }
+  return kinds;
+}
+
+/// Warm-up over the first hundredth, then half a cosine down to nothing.
+double rate_at(std::int64_t step, std::int64_t steps) {
+  const double progress = static_cast<double>(step) / static_cast<double>(steps);
+  const double warm_up =
+      std::min(1.0, static_cast<double>(step + 1) / (0.01 * static_cast<double>(steps) + 1));
+  return warm_up * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+}
+
+void train(Options options) {
+  options.pool.kinds = kinds_to_train(options);
+  options.pool.seed = options.training.seed;
+  const auto photos = train_mini::load_photos(options.photos);
+  base::log_info("{} photos, {} kinds of distortion, {} held out", photos.size(), options.pool.kinds.size(),
+                 options.held_out.size());
+  const auto damage = train_mini::measure_damage(photos, 24, options.training.seed, options.pool.threads);
+  const train_mini::CropPool pool(photos, damage, options.pool);
+
+  encoder::MiniTrainer trainer(options.training);
+  if (!options.state.empty() && std::filesystem::exists(options.state)) {
+    trainer.load_state(options.state);
+    base::log_info("continues after step {}", trainer.steps_done());
+  }
+  const std::map<std::string, std::string> metadata = {
+      {"encoder", "mini"},
+      {"photos", std::to_string(photos.size())},
+      {"seed", std::to_string(options.training.seed)},
+      {"steps", std::to_string(options.steps)},
+      {"held_out", fmt::format("{}", fmt::join(options.held_out, ","))},
+  };
+  base::Progress progress("train", "steps", static_cast<std::uint64_t>(options.steps));
+  encoder::TrainingLosses mean;
+  for (std::int64_t step = trainer.steps_done(); step < options.steps; ++step) {
+    base::Random random(base::derive_seed(options.training.seed, static_cast<std::uint64_t>(step), 1));
+    std::vector<std::uint8_t> pixels;
+    std::vector<encoder::TrainingCrop> crops;
+    for (int g = 0; g < options.groups_per_batch; ++g) {
+      const int group = static_cast<int>(random.below(static_cast<std::uint64_t>(pool.groups())));
+      pool.append(group, static_cast<int>(random.below(8)), g % 2, pixels, crops);
+    }
+    const auto losses = trainer.step(pixels, pool.side(), crops, rate_at(step, options.steps));
+    constexpr double kSmoothing = 0.05;
+    const double share = step == 0 ? 1 : kSmoothing;
+    mean.ranking += share * (losses.ranking - mean.ranking);
+    mean.pairs_in_order += share * (losses.pairs_in_order - mean.pairs_in_order);
+    progress.update(static_cast<std::uint64_t>(step + 1),
+                    fmt::format("loss {:.3f}, pairs in order {:.3f}", mean.ranking, mean.pairs_in_order));
+    if ((step + 1) % options.save_every == 0 || step + 1 == options.steps) {
+      if (!options.state.empty()) trainer.save_state(options.state);
+      trainer.export_weights(options.weights, metadata);
+    }
+  }
+  progress.finish();
+  base::log_info("the weights are in {}", options.weights.string());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.pool.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  CLI::App app(
+      "Trains the built-in encoder from good photos and their rendered degradations; no human labels.");
+  app.add_option("--photos", options.photos, "Folders of good photos")->required();
+  app.add_option("--weights", options.weights, "Weights file to write")->capture_default_str();
+  app.add_option("--state", options.state,
+                 "Training state: written now and then, continued from when it is there");
+  app.add_option("--hold-out", options.held_out, "Distortions to leave out")->capture_default_str();
+  app.add_option("--steps", options.steps, "Steps in all")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--groups", options.pool.groups, "Groups of crops to render")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--batch", options.groups_per_batch, "Groups per step")
+      ->check(CLI::Range(2, 1024))
+      ->capture_default_str();
+  app.add_option("--side", options.pool.side, "Pixels of a crop")
+      ->check(CLI::Range(64, 512))
+      ->capture_default_str();
+  app.add_option("--learning-rate", options.training.learning_rate)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", options.training.seed, "Same seed, machine and threads: same weights")
+      ->capture_default_str();
+  app.add_flag("--bfloat16", options.training.bfloat16, "Convolve in bfloat16: faster on CPUs that have it");
+  app.add_option("--threads", options.pool.threads, "Threads that render")->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
+  base::configure_logging(0, 1, base::LogLevel::kInfo);
+  const image::VipsEnvironment vips;
+  try {
+    train(std::move(options));
+  } catch (const base::Error& error) {
+    fmt::print(stderr, "train-mini: {}\n", error.what());
+    return static_cast<int>(error.code());
+  }
+  return 0;
+}
