@@ -9,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "base/progress.h"
 #include "curation/distributed_sort.h"
 #include "curation/manifest_row.h"
 #include "curation/manifest_writer.h"
@@ -55,6 +56,29 @@ void remove_outdated(const std::filesystem::path& run, const CurationConfig& con
   if (!config.report) std::filesystem::remove(run / "report.html", ignored);
 }
 
+/// Reports root's share of the rows as it goes through them; the shares of all ranks are alike.
+class ShareProgress {
+ public:
+  ShareProgress(const char* what, std::uint64_t rows, const comm::Communicator& comm) {
+    if (!comm.is_root() || rows < kWorthReporting) return;
+    progress_.emplace(what, "rows", rows);
+    progress_->update(0);
+  }
+  ~ShareProgress() {
+    if (progress_) progress_->update(done_);
+  }
+  ShareProgress(const ShareProgress&) = delete;
+  ShareProgress& operator=(const ShareProgress&) = delete;
+  void count() {
+    if (++done_ % 4096 == 0 && progress_) progress_->update(done_);
+  }
+
+ private:
+  static constexpr std::uint64_t kWorthReporting = 100'000;
+  std::optional<base::Progress> progress_;
+  std::uint64_t done_ = 0;
+};
+
 class Ranking {
  public:
   Ranking(const std::filesystem::path& run, const RankInput& input, const std::vector<std::string>& columns,
@@ -83,6 +107,7 @@ class Ranking {
   std::vector<float> row_scores_;
   CurationResult result_;
   std::optional<KeepRule> keep_;
+  std::uint64_t local_rows_ = 0;
   std::vector<ReportRow> best_;
   std::vector<ReportRow> worst_;
 };
@@ -97,6 +122,7 @@ void Ranking::survey_columns() {
   ColumnSurvey survey(rule_.names().size());
   comm_.together([&] {
     rows_.for_each_scores([&](std::span<const float> scores) {
+      ++local_rows_;
       if (ScoreRule::is_scored(scores)) survey.add_first(with_combined(scores));
     });
   });
@@ -119,6 +145,7 @@ void Ranking::collect(DistributedSort& sort) {
   comm_.together([&] {
     std::string packed;
     ManifestRow row;
+    ShareProgress progress("sort", local_rows_, comm_);
     rows_.for_each_row([&](const ShardRows::Row& input) {
       const auto& record = input.record;
       const bool scored = ScoreRule::is_scored(input.scores);
@@ -151,6 +178,7 @@ void Ranking::collect(DistributedSort& sort) {
       sorted.id = record.id;
       sorted.payload = packed;
       sort.add(sorted);
+      progress.count();
       ++result_.rows;
       ++result_.by_status[row.status];
       if (!std::isnan(record.label)) has_label = 1;
@@ -187,10 +215,12 @@ void Ranking::write(SortedSlice& slice, const std::filesystem::path& parts) {
     ManifestRow row;
     std::string reason;
     std::uint64_t eligible = slice.counted_before();
+    ShareProgress progress("write manifests", slice.size(), comm_);
     for (std::uint64_t position = slice.first(); slice.next(record); ++position) {
       unpack_row(record.id, record.payload, row);
       const RankedFacts facts = rank_row(slice, row, position, eligible, reason);
       writer.write(row, facts);
+      progress.count();
       eligible += record.counted ? 1 : 0;
       result_.kept += facts.keep ? 1 : 0;
       ++result_.by_reason[reason];
