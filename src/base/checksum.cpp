@@ -7,7 +7,9 @@
 
 #include "base/errors.h"
 
-#ifndef QUASAR_WITHOUT_OPENSSL
+#ifdef QUASAR_WITHOUT_OPENSSL
+#include "base/portable_sha256.h"
+#else
 #include <openssl/evp.h>
 #endif
 #ifndef QUASAR_WITHOUT_XXHASH
@@ -56,14 +58,16 @@ std::string Sha256::hex_digest() {
   return to_hex(std::span(digest.data(), size));
 }
 #else
-struct Sha256::State {};
-Sha256::Sha256() {
-  fail(ExitCode::kInternal, "this build has no OpenSSL (QUASAR_ENCODER_ONLY) and so cannot compute SHA-256");
-}
+struct Sha256::State {
+  PortableSha256 hash;
+};
+Sha256::Sha256() : state_(std::make_unique<State>()) {}
 Sha256::~Sha256() = default;
-void Sha256::update(std::span<const std::byte>) {}
+void Sha256::update(std::span<const std::byte> bytes) {
+  state_->hash.update(bytes);
+}
 std::string Sha256::hex_digest() {
-  return {};
+  return to_hex(state_->hash.digest());
 }
 #endif
 
