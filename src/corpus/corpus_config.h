@@ -1,0 +1,68 @@
+// Owns the description of where images come from, as the section "corpus" of a configuration states it.
+//
+//   corpus: {directory: photos}
+//   corpus: {list: paths.txt, root: /data}
+//   corpus: {table: koniq.csv, path_column: image_name, label_column: MOS, root: images}
+//   corpus: {tar: "scrape/{00000..00999}.tar", fields: [url, caption]}
+//   corpus: {sources: [{directory: a, name: a}, {tar: "b/*.tar"}], shard_size: 4096}
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/config_node.h"
+
+namespace quasar::corpus {
+
+enum class SourceKind {
+  kDirectory,  ///< Every image below a folder.
+  kList,       ///< A text file with one path per line.
+  kTable,      ///< CSV, TSV or JSON lines with a column of paths.
+  kTar,        ///< WebDataset: tars whose members belong together by key.
+  kItems,      ///< Items made by the program itself; never from a configuration.
+};
+
+/// "directory", "list", "table", "tar", "items".
+std::string_view kind_name(SourceKind kind);
+
+/// Suffixes taken for images where a name has to decide (folders, tars); decoding goes by content.
+const std::vector<std::string>& default_suffixes();
+
+/// One source. Paths are absolute after corpus_config_from_yaml.
+struct SourceConfig {
+  SourceKind kind = SourceKind::kDirectory;
+  std::filesystem::path path;         ///< The folder, list or table; unused for tars.
+  std::vector<std::string> patterns;  ///< Tars: braces {0..9}, {a,b} and globs *, ?, [..].
+  std::string name;                   ///< Put before the ids ("NAME/id"), so that several sources stay apart.
+  std::string path_column = "path";   ///< Tables: column with the paths.
+  std::string id_column;              ///< Tables: column with the ids; empty: the path is the id.
+  std::string label_column;         ///< Tables and tars (a key of the .json, or "cls"): the label; or empty.
+  std::string group_column;         ///< Tables and tars: name of the reference image; or empty.
+  std::filesystem::path root;       ///< Relative paths of a list or table start here; empty: its folder.
+  std::vector<std::string> fields;  ///< Columns, or keys of a tar's .json, passed through to the manifest.
+  std::vector<std::string> suffixes = default_suffixes();  ///< Lower case, with the dot (folders, tars).
+};
+
+struct CorpusConfig {
+  std::vector<SourceConfig> sources;
+  int shard_size = 4096;  ///< Images per shard, at most: what is lost when a rank dies.
+};
+
+/// Reads the section. Throws Error(kConfig) "FILE:LINE:COLUMN: KEY: ..." for wrong keys, and for folders,
+/// lists, tables and tars that are not there.
+CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node);
+
+/// Canonical text of a source: equal texts mean the same source.
+std::string describe(const SourceConfig& source);
+
+/// The tars of a source, pattern by pattern, each pattern's matches in bytewise order, as (path, name in
+/// ids). The name is the path below the pattern's last folder without a wildcard. Throws Error(kInput) for a
+/// pattern without any match, a tar that is missing, or more than a million matches.
+struct TarFile {
+  std::filesystem::path path;
+  std::string name;
+};
+std::vector<TarFile> expand_tars(const std::vector<std::string>& patterns);
+
+}  // namespace quasar::corpus

@@ -1,0 +1,126 @@
+#include "corpus/item_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/errors.h"
+
+namespace quasar::corpus {
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 20U;
+
+}  // namespace
+
+std::string item_to_line(const Item& item) {
+  nlohmann::ordered_json line;
+  line["id"] = item.id;
+  line["source"] = item.source;
+  if (!item.member.empty()) line["member"] = item.member;
+  if (item.offset != 0) line["offset"] = item.offset;
+  if (item.size != 0) line["size"] = item.size;
+  if (item.label) line["label"] = *item.label;
+  if (!item.group.empty()) line["group"] = item.group;
+  for (const auto& [name, value] : item.fields) line["fields"][name] = value;
+  try {
+    return line.dump();
+  } catch (const nlohmann::json::exception&) {
+    base::fail(base::ExitCode::kInternal,
+               "an item's text is not UTF-8: " +
+                   line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+  }
+}
+
+Item item_from_line(std::string_view text) {
+  try {
+    const auto line = nlohmann::ordered_json::parse(text);
+    Item item;
+    item.id = line.at("id").get<std::string>();
+    item.source = line.at("source").get<std::string>();
+    item.member = line.value("member", "");
+    item.offset = line.value("offset", std::uint64_t{0});
+    item.size = line.value("size", std::uint64_t{0});
+    if (line.contains("label") && line["label"].is_number()) item.label = line["label"].get<double>();
+    item.group = line.value("group", "");
+    if (line.contains("fields")) {
+      for (const auto& [name, value] : line["fields"].items())
+        item.fields.emplace_back(name, value.get<std::string>());
+    }
+    return item;
+  } catch (const nlohmann::json::exception& error) {
+    base::fail(base::ExitCode::kMismatch, std::string("a line of items.jsonl is no item: ") + error.what());
+  }
+}
+
+std::shared_ptr<ItemStore> ItemStore::unnamed() {
+  std::string name = (std::filesystem::temp_directory_path() / "quasar-items-XXXXXX").string();
+  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
+  if (fd < 0) {
+    base::fail(base::ExitCode::kOutput, "cannot create a temporary file " + name + ": " +
+                                            base::describe_errno(errno) + " (TMPDIR names the folder)");
+  }
+  ::unlink(name.c_str());
+  return std::shared_ptr<ItemStore>(
+      new ItemStore(fd, "a temporary file in " + name.substr(0, name.rfind('/'))));
+}
+
+std::shared_ptr<ItemStore> ItemStore::open(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    base::fail(base::ExitCode::kInput, "cannot open " + path.string() + ": " + base::describe_errno(errno));
+  auto store = std::shared_ptr<ItemStore>(new ItemStore(fd, path.string()));
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    base::fail(base::ExitCode::kInput, path.string() + " is not a regular file");
+  }
+  store->size_ = static_cast<std::uint64_t>(status.st_size);
+  return store;
+}
+
+ItemStore::~ItemStore() {
+  ::close(fd_);
+}
+
+void ItemStore::append(std::string_view text) {
+  buffer_.append(text);
+  size_ += text.size();
+  if (buffer_.size() >= kBufferSize) flush();
+}
+
+void ItemStore::flush() {
+  std::size_t done = 0;
+  while (done < buffer_.size()) {
+    const ssize_t written = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0)
+      base::fail(base::ExitCode::kOutput, "cannot write " + name_ + ": " + base::describe_errno(errno));
+    done += static_cast<std::size_t>(written);
+  }
+  buffer_.clear();
+}
+
+std::string ItemStore::read(std::uint64_t offset, std::uint64_t length) const {
+  const auto fail_short = [this] {
+    base::fail(base::ExitCode::kMismatch, name_ + " is shorter than its plan says");
+  };
+  if (offset > size_ || length > size_ - offset) fail_short();
+  std::string text(static_cast<std::size_t>(length), '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got =
+        ::pread(fd_, text.data() + done, text.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      base::fail(base::ExitCode::kInput, "cannot read " + name_ + ": " + base::describe_errno(errno));
+    if (got == 0) fail_short();
+    done += static_cast<std::size_t>(got);
+  }
+  return text;
+}
+
+}  // namespace quasar::corpus

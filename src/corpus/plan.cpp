@@ -1,0 +1,100 @@
+#include "corpus/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/errors.h"
+#include "corpus/plan_state.h"
+
+namespace quasar::corpus {
+namespace {
+
+constexpr const char* kPlanName = "plan.json";
+constexpr const char* kItemsName = "items.jsonl";
+constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
+
+}  // namespace
+
+Plan Plan::make(const CorpusConfig& config) {
+  PlanBuilder builder(nullptr, config.shard_size);
+  for (const auto& source : config.sources) builder.add_source(source);
+  return Plan(builder.finish());
+}
+
+Plan Plan::from_items(const std::vector<Item>& items, int shard_size) {
+  PlanBuilder builder(nullptr, shard_size);
+  builder.add_made_items(items);
+  return Plan(builder.finish());
+}
+
+Plan Plan::load(const std::filesystem::path& run) {
+  const auto path = run / kPlanName;
+  auto state = State::from_json(base::read_file(path), path.string());
+  state.items = ItemStore::open(run / kItemsName);
+  // Longer is well: an extension that was cut short before its plan.json was in place.
+  if (state.items->size() < state.items_bytes()) {
+    base::fail(base::ExitCode::kMismatch, (run / kItemsName).string() + " is shorter than " + path.string() +
+                                              " says; restore both from a copy, "
+                                              "or use a new run directory");
+  }
+  return Plan(std::make_shared<const State>(std::move(state)));
+}
+
+void Plan::save(const std::filesystem::path& run) const {
+  const std::uint64_t size = state_->items_bytes();
+  base::make_directories(run);
+  base::AtomicFile items(run / kItemsName);
+  for (std::uint64_t done = 0; done < size; done += std::min(kCopyBytes, size - done)) {
+    items.write(state_->items->read(done, std::min(kCopyBytes, size - done)));
+  }
+  items.commit();
+  base::write_file_atomically(run / kPlanName, state_->to_json());
+}
+
+Plan Plan::extend(const CorpusConfig& config) const {
+  std::vector<const SourceConfig*> added;
+  for (const auto& source : config.sources) added.push_back(&source);
+  for (const auto& old : state_->sources) {
+    const auto found = std::find_if(added.begin(), added.end(), [&](const SourceConfig* source) {
+      return describe(*source) == old.description;
+    });
+    if (found == added.end()) {
+      base::fail(
+          base::ExitCode::kMismatch,
+          "this run was planned with the source " + old.description +
+              ", which the configuration does not name (any more, or not with these keys); sources may be "
+              "added to a run, not taken away or changed: use a new run directory for another corpus");
+    }
+    const std::string now = source_state(**found);
+    if (!now.empty() && now != old.state) {
+      base::fail(base::ExitCode::kMismatch,
+                 "the source " + old.description +
+                     " has changed since the run was planned: " + describe_change(old.state, now) +
+                     "; put it back, name what is new as a source of its own, or use a new run directory");
+    }
+    added.erase(found);
+  }
+  if (added.empty()) return *this;
+  PlanBuilder builder(state_.get(), config.shard_size);
+  for (const auto* source : added) builder.add_source(*source);
+  return Plan(builder.finish());
+}
+
+const std::vector<Shard>& Plan::shards() const {
+  return state_->shards;
+}
+std::uint64_t Plan::item_count() const {
+  return state_->item_count;
+}
+const std::string& Plan::fingerprint() const {
+  return state_->fingerprint;
+}
+const std::map<std::string, std::uint64_t>& Plan::left_out() const {
+  return state_->left_out;
+}
+std::vector<Item> Plan::read_items(const Shard& shard) const {
+  return state_->read_items(shard);
+}
+
+}  // namespace quasar::corpus

@@ -1,0 +1,128 @@
+#include "corpus/plan_state.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/errors.h"
+#include "base/version.h"
+
+namespace quasar::corpus {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kSchemaVersion = 1;
+
+json shard_to_json(const Shard& shard) {
+  return {{"source", shard.source}, {"first", shard.first},   {"count", shard.count},  {"bytes", shard.bytes},
+          {"offset", shard.offset}, {"length", shard.length}, {"sha256", shard.sha256}};
+}
+
+json parsed_or_null(const std::string& text) {
+  return text.empty() ? json() : json::parse(text);
+}
+
+[[noreturn]] void fail_plan(const std::string& name, const std::string& why) {
+  base::fail(base::ExitCode::kMismatch, name + " " + why);
+}
+
+}  // namespace
+
+std::vector<Item> Plan::State::read_items(const Shard& shard) const {
+  const std::string text = items->read(shard.offset, shard.length);
+  if (base::sha256_hex(text) != shard.sha256) {
+    fail_plan("items.jsonl", "was changed after the plan was made: shard " + std::to_string(shard.id) +
+                                 " does not have the lines that were frozen");
+  }
+  std::vector<Item> result;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    result.push_back(item_from_line(rest.substr(0, end)));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (result.size() != shard.count) fail_plan("items.jsonl", "does not go with its plan.json");
+  return result;
+}
+
+std::string Plan::State::compute_fingerprint() const {
+  base::Sha256 digest;
+  for (const auto& source : sources) digest.update(source.description + "\n");
+  for (const auto& shard : shards) digest.update(shard_to_json(shard).dump() + "\n");
+  return digest.hex_digest();
+}
+
+std::string Plan::State::to_json() const {
+  json plan;
+  plan["schema_version"] = kSchemaVersion;
+  plan["software_version"] = base::version();
+  plan["fingerprint"] = fingerprint;
+  plan["item_count"] = item_count;
+  plan["sources"] = json::array();
+  for (const auto& source : sources) {
+    plan["sources"].push_back({{"description", parsed_or_null(source.description)},
+                               {"text", source.description},
+                               {"state", parsed_or_null(source.state)}});
+  }
+  plan["shards"] = json::array();
+  for (const auto& shard : shards) plan["shards"].push_back(shard_to_json(shard));
+  plan["left_out"] = left_out;
+  plan["checksum"] = base::sha256_hex(plan.dump());
+  return plan.dump(1) + "\n";
+}
+
+Plan::State Plan::State::from_json(const std::string& text, const std::string& name) {
+  json plan = json::parse(text, nullptr, false);
+  if (!plan.is_object()) fail_plan(name, "is no plan: it is not well-formed JSON");
+  State state;
+  try {
+    const int version = plan.at("schema_version").get<int>();
+    if (version != kSchemaVersion) {
+      fail_plan(name, "has schema version " + std::to_string(version) + "; this program reads version " +
+                          std::to_string(kSchemaVersion));
+    }
+    const auto checksum = plan.at("checksum").get<std::string>();
+    plan.erase("checksum");
+    if (base::sha256_hex(plan.dump()) != checksum) {
+      fail_plan(name,
+                "was changed after it was made (its checksum is wrong); a plan is frozen: use a new run "
+                "directory for another corpus");
+    }
+    state.fingerprint = plan.at("fingerprint").get<std::string>();
+    state.item_count = plan.at("item_count").get<std::uint64_t>();
+    for (const auto& source : plan.at("sources")) {
+      const auto& recorded = source.at("state");
+      state.sources.push_back(
+          {source.at("text").get<std::string>(), recorded.is_null() ? std::string() : recorded.dump()});
+    }
+    std::uint64_t first = 0;
+    std::uint64_t offset = 0;
+    for (const auto& entry : plan.at("shards")) {
+      Shard shard;
+      shard.id = static_cast<int>(state.shards.size());
+      shard.source = entry.at("source").get<int>();
+      shard.first = entry.at("first").get<std::uint64_t>();
+      shard.count = entry.at("count").get<std::uint64_t>();
+      shard.bytes = entry.at("bytes").get<std::uint64_t>();
+      shard.offset = entry.at("offset").get<std::uint64_t>();
+      shard.length = entry.at("length").get<std::uint64_t>();
+      shard.sha256 = entry.at("sha256").get<std::string>();
+      const bool in_order = shard.first == first && shard.offset == offset && shard.count > 0 &&
+                            shard.count <= shard.length && shard.source >= 0 &&
+                            static_cast<std::size_t>(shard.source) < state.sources.size();
+      if (!in_order)
+        fail_plan(name, "is damaged: shard " + std::to_string(shard.id) + " does not follow the one before");
+      first += shard.count;
+      offset += shard.length;
+      state.shards.push_back(std::move(shard));
+    }
+    if (first != state.item_count || state.compute_fingerprint() != state.fingerprint) {
+      fail_plan(name, "is damaged: its fingerprint is not that of its shards");
+    }
+    state.left_out = plan.at("left_out").get<LeftOut>();
+  } catch (const json::exception& error) {
+    fail_plan(name, std::string("is no plan: ") + error.what());
+  }
+  return state;
+}
+
+}  // namespace quasar::corpus
