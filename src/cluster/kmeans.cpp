@@ -1,239 +1,329 @@
 #include "cluster/kmeans.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
-#include <random>
+#include <optional>
 #include <string>
 
-#include <faiss/utils/distances.h>
-
 #include "base/errors.h"
+#include "base/progress.h"
+#include "cluster/centroid_sums.h"
 #include "cluster/exact_sum.h"
+#include "cluster/kmeans_checkpoint.h"
+#include "cluster/nearest.h"
+#include "cluster/thread_team.h"
+#include "cluster/training_rows.h"
 
 namespace quasar::cluster {
 namespace {
 
-/// Rows handed to FAISS at once. It is below faiss::distance_compute_blas_threshold, so that FAISS computes
-/// each distance by itself: through BLAS a row's last bits would depend on its place in the block.
-constexpr std::size_t kBlock = 16;
+constexpr auto kTileRows = static_cast<std::int64_t>(NearestCentroid::kTileRows);
 
-/// The training rows of this rank: finite, and in the sample.
-struct Training {
-  std::vector<float> values;
-  std::vector<std::int64_t> positions;  ///< Place among all training rows, which is what the seeds draw from.
-  std::size_t dimension = 0;
-  std::int64_t total = 0;
-  std::int64_t not_finite = 0;
-
-  std::size_t size() const { return positions.size(); }
-  std::span<const float> row(std::size_t i) const {
-    return std::span(values).subspan(i * dimension, dimension);
-  }
+/// What one thread needs to assign tiles.
+struct Worker {
+  NearestCentroid::Workspace workspace;
+  std::vector<std::int64_t> labels;
+  std::vector<float> distances;
+  BinnedSum objective;
 };
 
-/// Gives each finite row its place in the global order of finite rows.
-Training gather_training(const LocalRows& rows, const KMeansConfig& config, const comm::Communicator& comm) {
-  const std::int64_t last = rows.numbers.empty() ? -1 : rows.numbers.back();
-  const auto span = static_cast<std::size_t>(comm.all_reduce(last, comm::Reduction::kMax) + 1);
-  std::vector<std::uint64_t> finite((span + 63) / 64, 0);
-  std::int64_t not_finite = 0;
-  for (std::size_t i = 0; i < rows.numbers.size(); ++i) {
-    if (!std::isfinite(largest_magnitude(rows.row(i)))) {
-      ++not_finite;
-      continue;
-    }
-    const auto number = static_cast<std::size_t>(rows.numbers[i]);
-    finite[number / 64] |= std::uint64_t{1} << (number % 64);
-  }
-  // Ranks hold different rows, so that adding their bits is joining them.
-  comm.all_reduce(std::span(finite), comm::Reduction::kSum);
-  std::vector<std::int64_t> before(finite.size() + 1, 0);
-  for (std::size_t word = 0; word < finite.size(); ++word)
-    before[word + 1] = before[word] + std::popcount(finite[word]);
-
-  Training training;
-  training.dimension = rows.dimension;
-  training.total = before.back();
-  training.not_finite = comm.all_reduce(not_finite, comm::Reduction::kSum);
-  const std::int64_t most = config.max_points_per_centroid * config.k;
-  std::vector<std::int64_t> place_in_sample;
-  if (most > 0 && training.total > most) {
-    place_in_sample.assign(static_cast<std::size_t>(training.total), -1);
-    const auto permutation = faiss_permutation(training.total, config.seed);
-    for (std::int64_t i = 0; i < most; ++i) {
-      place_in_sample[static_cast<std::size_t>(permutation[static_cast<std::size_t>(i)])] = i;
-    }
-    training.total = most;
-  }
-  for (std::size_t i = 0; i < rows.numbers.size(); ++i) {
-    const auto number = static_cast<std::size_t>(rows.numbers[i]);
-    const std::uint64_t bit = std::uint64_t{1} << (number % 64);
-    if ((finite[number / 64] & bit) == 0) continue;
-    std::int64_t position = before[number / 64] + std::popcount(finite[number / 64] & (bit - 1));
-    if (!place_in_sample.empty()) position = place_in_sample[static_cast<std::size_t>(position)];
-    if (position < 0) continue;
-    training.positions.push_back(position);
-    training.values.insert(training.values.end(), rows.row(i).begin(), rows.row(i).end());
-  }
-  return training;
+std::uint64_t worker_bytes(std::size_t k, std::size_t dimension) {
+  const auto tile = static_cast<std::uint64_t>(kTileRows);
+  // Labels, distances, numbers and places of a tile, its values when they have to be gathered, the objective.
+  return NearestCentroid::workspace_bytes(k) + tile * (3 * sizeof(std::int64_t) + sizeof(float)) +
+         tile * dimension * sizeof(float) + sizeof(BinnedSum);
 }
 
-/// Rows at the given places, on every rank: summed bit patterns, which exactly one rank contributes.
-std::vector<float> fetch_rows(const Training& training, std::span<const std::int64_t> places,
-                              const comm::Communicator& comm) {
-  std::vector<std::uint64_t> bits(places.size() * training.dimension, 0);
-  for (std::size_t i = 0; i < training.size(); ++i) {
-    for (std::size_t p = 0; p < places.size(); ++p) {
-      if (places[p] != training.positions[i]) continue;
-      const auto row = training.row(i);
-      for (std::size_t j = 0; j < row.size(); ++j) {
-        bits[p * training.dimension + j] = std::bit_cast<std::uint32_t>(row[j]);
+/// One pass over the rows: assigns each to its nearest centroid and adds it up there.
+class AssignmentPass {
+ public:
+  AssignmentPass(TrainingRows& rows, std::size_t k, ThreadTeam& team, const comm::Communicator& comm)
+      : rows_(rows),
+        comm_(comm),
+        scale_(rows.largest(), static_cast<std::uint64_t>(rows.total())),
+        sums_(k, rows.dimension(), scale_, team.size()),
+        farthest_(std::min(k, static_cast<std::size_t>(rows.total()))),
+        workers_(static_cast<std::size_t>(team.size())) {}
+
+  /// Sums [k, d] and counts [k] over all ranks. Collective.
+  std::span<const std::int64_t> run(std::span<const float> centroids) {
+    sums_.clear();
+    farthest_.clear();
+    for (auto& worker : workers_) worker.objective = {};
+    std::optional<NearestCentroid> nearest;
+    nearest.emplace(centroids, rows_.dimension());
+    comm_.together([&] {
+      rows_.for_each(kTileRows,
+                     [&](int thread, const RowTile& tile) { assign_tile(*nearest, thread, tile); });
+    });
+    nearest.reset();
+    for (std::size_t w = 1; w < workers_.size(); ++w) {
+      for (std::size_t bin = 0; bin < objective_bins().size(); ++bin) {
+        objective_bins()[bin] += workers_[w].objective.bins()[bin];
       }
     }
+    comm_.all_reduce(objective_bins(), comm::Reduction::kSum);
+    const auto joined = sums_.joined();
+    comm_.all_reduce(joined, comm::Reduction::kSum);
+    return joined;
   }
-  comm.all_reduce(std::span(bits), comm::Reduction::kSum);
-  std::vector<float> rows(bits.size());
-  std::transform(bits.begin(), bits.end(), rows.begin(),
-                 [](std::uint64_t word) { return std::bit_cast<float>(static_cast<std::uint32_t>(word)); });
-  return rows;
-}
 
-/// Places of the `count` rows farthest from their centroids, over all ranks; ties by the lower place.
-std::vector<std::int64_t> farthest_rows(const Training& training, std::span<const float> distances,
-                                        std::size_t count, const comm::Communicator& comm) {
-  struct Candidate {
-    float distance;
-    std::int64_t place;
-  };
-  const auto before = [](const Candidate& a, const Candidate& b) {
-    return a.distance != b.distance ? a.distance > b.distance : a.place < b.place;
-  };
-  std::vector<Candidate> mine;
-  for (std::size_t i = 0; i < training.size(); ++i) mine.push_back({distances[i], training.positions[i]});
-  const std::size_t kept = std::min(count, mine.size());
-  std::partial_sort(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(kept), mine.end(), before);
-  mine.resize(kept);
-  std::vector<Candidate> all;
-  for (const auto& part :
-       comm.exchange(std::vector<std::vector<Candidate>>(static_cast<std::size_t>(comm.size()), mine))) {
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  std::sort(all.begin(), all.end(), before);
-  std::vector<std::int64_t> places;
-  for (std::size_t i = 0; i < count; ++i) places.push_back(all[i].place);
-  return places;
-}
+  const FixedPointScale& scale() const { return scale_; }
+  double objective() const { return workers_.front().objective.value(); }
 
-/// New centroids from the assignment: exact means; an empty cluster takes one of the farthest rows.
-void update_centroids(const Training& training, std::span<const std::int64_t> labels,
-                      std::span<const float> distances, const FixedPointScale& scale,
-                      const comm::Communicator& comm, KMeansResult& result, IterationStatistics& statistics) {
-  const std::size_t d = training.dimension;
-  const std::size_t k = result.sizes.size();
-  std::vector<std::int64_t> sums(k * d + k, 0);
-  for (std::size_t i = 0; i < training.size(); ++i) {
-    const auto label = static_cast<std::size_t>(labels[i]);
-    add_row(training.row(i), scale, std::span(sums).subspan(label * d, d));
-    ++sums[k * d + label];
+  /// The rows [count, d] of all ranks that lay farthest from their centroids in the last run. Collective.
+  std::vector<float> farthest(std::size_t count) {
+    auto mine = farthest_.sorted();
+    mine.resize(std::min(count, mine.size()));
+    std::vector<FarthestRows::Row> all;
+    std::vector<std::int64_t> owned;
+    const auto ranks = static_cast<std::size_t>(comm_.size());
+    for (const auto& part : comm_.exchange(std::vector<std::vector<FarthestRows::Row>>(ranks, mine))) {
+      // Only the owner's places in its source are of use here.
+      const bool own = owned_next_ == static_cast<std::size_t>(comm_.rank());
+      ++owned_next_;
+      for (auto row : part) {
+        if (!own) row.index = -1;
+        all.push_back(row);
+      }
+    }
+    owned_next_ = 0;
+    std::ranges::sort(all, FarthestRows::before);
+    for (std::size_t i = 0; i < count; ++i) owned.push_back(all[i].index);
+    return rows_.fetch(owned);
   }
-  comm.all_reduce(std::span(sums), comm::Reduction::kSum);
+
+ private:
+  std::span<std::int64_t> objective_bins() { return workers_.front().objective.bins(); }
+
+  void assign_tile(const NearestCentroid& nearest, int thread, const RowTile& tile) {
+    auto& worker = workers_[static_cast<std::size_t>(thread)];
+    const std::size_t n = tile.numbers.size();
+    worker.labels.resize(n);
+    worker.distances.resize(n);
+    nearest.search(tile.values, worker.labels, worker.distances, worker.workspace);
+    for (std::size_t i = 0; i < n; ++i) {
+      const float distance = worker.distances[i];
+      if (distance == std::numeric_limits<float>::max()) {
+        check_finite(tile.values.subspan(i * rows_.dimension(), rows_.dimension()), tile.numbers[i]);
+      }
+      worker.objective.add(distance);
+      farthest_.offer({distance, tile.numbers[i], tile.indices[i]});
+    }
+    sums_.add(thread, tile.values, worker.labels);
+  }
+
+  static void check_finite(std::span<const float> row, std::int64_t number) {
+    if (std::isfinite(largest_magnitude(row))) return;
+    base::fail(base::ExitCode::kInput, "row " + std::to_string(number) +
+                                           " holds a value that is not finite, which it did not when first "
+                                           "read: its file has changed under k-means");
+  }
+
+  TrainingRows& rows_;
+  const comm::Communicator& comm_;
+  FixedPointScale scale_;
+  CentroidSums sums_;
+  FarthestRows farthest_;
+  std::vector<Worker> workers_;
+  std::size_t owned_next_ = 0;
+};
+
+/// Means of the sums, into `centroids`; empty clusters are left as they are and returned.
+std::vector<std::size_t> means_of(std::span<const std::int64_t> sums, const FixedPointScale& scale,
+                                  std::span<float> centroids, std::span<std::int64_t> sizes) {
+  const std::size_t k = sizes.size();
+  const std::size_t d = centroids.size() / k;
   std::vector<std::size_t> empty;
-  double square = 0;
   for (std::size_t c = 0; c < k; ++c) {
-    const std::int64_t size = result.sizes[c] = sums[k * d + c];
-    square += static_cast<double>(size) * static_cast<double>(size);
-    if (size == 0) {
+    sizes[c] = sums[k * d + c];
+    if (sizes[c] == 0) {
       empty.push_back(c);
       continue;
     }
     for (std::size_t j = 0; j < d; ++j) {
-      result.centroids[c * d + j] =
-          static_cast<float>(scale.to_double(sums[c * d + j]) / static_cast<double>(size));
+      centroids[c * d + j] =
+          static_cast<float>(scale.to_double(sums[c * d + j]) / static_cast<double>(sizes[c]));
     }
   }
-  const auto n = static_cast<double>(training.total);
-  statistics.imbalance = static_cast<double>(k) * square / (n * n);
+  return empty;
+}
+
+/// One Lloyd iteration on state.result.
+void iterate(AssignmentPass& pass, const TrainingRows& rows, KMeansState& state) {
+  auto& result = state.result;
+  const std::size_t d = rows.dimension();
+  const std::vector<float> before = result.centroids;
+  const auto sums = pass.run(result.centroids);
+  const auto empty = means_of(sums, pass.scale(), result.centroids, result.sizes);
+  IterationStatistics statistics;
+  statistics.objective = pass.objective();
   statistics.empty = static_cast<int>(empty.size());
-  if (empty.empty()) return;
-  const auto places = farthest_rows(training, distances, empty.size(), comm);
-  const auto rows = fetch_rows(training, places, comm);
-  for (std::size_t e = 0; e < empty.size(); ++e) {
-    std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(e * d), d,
-                result.centroids.begin() + static_cast<std::ptrdiff_t>(empty[e] * d));
+  double square = 0;
+  for (const std::int64_t size : result.sizes)
+    square += static_cast<double>(size) * static_cast<double>(size);
+  const auto n = static_cast<double>(rows.total());
+  statistics.imbalance = static_cast<double>(result.sizes.size()) * square / (n * n);
+  if (!empty.empty()) {
+    const auto replacements = pass.farthest(empty.size());
+    for (std::size_t e = 0; e < empty.size(); ++e) {
+      std::copy_n(replacements.begin() + static_cast<std::ptrdiff_t>(e * d), d,
+                  result.centroids.begin() + static_cast<std::ptrdiff_t>(empty[e] * d));
+    }
   }
+  result.iterations.push_back(statistics);
+  // Equal centroids assign every row as before, for ever.
+  state.converged = before == result.centroids;
+}
+
+/// What an optional limit leaves for rows.
+std::uint64_t row_budget(const RowSource& rows, int k, int threads, const KMeansRuntime& runtime) {
+  if (runtime.memory_bytes == 0) return std::numeric_limits<std::uint64_t>::max();
+  const auto memory = kmeans_memory(0, rows.dimension(), k, threads, 0);
+  const std::uint64_t least = 2 * static_cast<std::uint64_t>(kTileRows) * rows.dimension() * sizeof(float);
+  if (runtime.memory_bytes < memory.total() + least) {
+    base::fail(base::ExitCode::kConfig,
+               "k-means with k = " + std::to_string(k) + " and " + std::to_string(rows.dimension()) +
+                   " dimensions needs at least " + base::human_bytes(memory.total() + least) +
+                   " on each rank; the limit is " + base::human_bytes(runtime.memory_bytes));
+  }
+  return runtime.memory_bytes - memory.total();
+}
+
+int threads_of(const KMeansRuntime& runtime, const comm::Communicator& comm) {
+  const int fair = fair_threads(comm);
+  return runtime.threads > 0 ? runtime.threads : fair;
+}
+
+/// Draws the sample, if any, and the start rows.
+std::vector<float> choose_start(TrainingRows& rows, const KMeansConfig& config) {
+  const std::int64_t most = config.max_points_per_centroid * config.k;
+  std::vector<std::int64_t> sample;
+  if (most > 0 && rows.total() > most) sample = faiss_permutation(rows.total(), config.seed, most);
+  const std::int64_t n = sample.empty() ? rows.total() : most;
+  auto start = faiss_permutation(n, config.seed + 1, config.k);
+  if (sample.empty()) return rows.at(start);
+  for (auto& place : start) place = sample[static_cast<std::size_t>(place)];
+  auto centroids = rows.at(start);
+  rows.keep(sample);
+  return centroids;
 }
 
 }  // namespace
 
-std::vector<std::int64_t> faiss_permutation(std::int64_t n, std::uint64_t seed) {
-  std::vector<std::int64_t> permutation(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) permutation[static_cast<std::size_t>(i)] = i;
-  std::mt19937 generator(static_cast<std::uint32_t>(seed));
-  for (std::int64_t i = 0; i + 1 < n; ++i) {
-    const std::int64_t j = i + static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(n - i));
-    std::swap(permutation[static_cast<std::size_t>(i)], permutation[static_cast<std::size_t>(j)]);
+KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::Communicator& comm,
+                    const OnIteration& on_iteration, const KMeansRuntime& runtime) {
+  QUASAR_CHECK(config.k > 0 && config.iterations >= 0 && source.dimension() > 0);
+  ThreadTeam team(threads_of(runtime, comm));
+  RowBudget budget;
+  comm.together([&] { budget.bytes = row_budget(source, config.k, team.size(), runtime); });
+  budget.fingerprint = !runtime.checkpoint.empty();
+  TrainingRows rows(source, budget, team, comm);
+  if (rows.total() < config.k) {
+    base::fail(base::ExitCode::kInput,
+               "k-means with k = " + std::to_string(config.k) +
+                   " needs at least as many finite rows; there are " + std::to_string(rows.total()) + " (" +
+                   std::to_string(rows.not_finite()) + " more hold values that are not finite)");
   }
-  return permutation;
+  const KMeansIdentity identity{config.k,
+                                config.seed,
+                                config.max_points_per_centroid,
+                                static_cast<std::int64_t>(source.dimension()),
+                                rows.total(),
+                                rows.not_finite(),
+                                rows.fingerprint()};
+  KMeansState state;
+  // Also when a checkpoint replaces them: the sample that comes with them is needed.
+  state.result.centroids = choose_start(rows, config);
+  state.result.sizes.assign(static_cast<std::size_t>(config.k), 0);
+  state.result.rows_used = rows.total();
+  state.result.rows_not_finite = rows.not_finite();
+  if (!runtime.checkpoint.empty()) {
+    // A few megabytes read by every rank would need a shared folder; root reads and tells.
+    std::int64_t found = 0;
+    comm.on_root([&] {
+      auto stored = read_checkpoint(runtime.checkpoint, identity);
+      if (!stored) return;
+      stored->result.rows_used = rows.total();
+      state = std::move(*stored);
+      found = 1;
+    });
+    if (comm.all_reduce(found, comm::Reduction::kMax) == 1) {
+      auto converged = static_cast<std::int64_t>(state.converged);
+      comm.broadcast(state.result.centroids);
+      comm.broadcast(state.result.sizes);
+      comm.broadcast(state.result.iterations);
+      comm.broadcast(std::as_writable_bytes(std::span(&converged, 1)));
+      state.converged = converged == 1;
+    }
+  }
+  AssignmentPass pass(rows, static_cast<std::size_t>(config.k), team, comm);
+  while (!state.converged && static_cast<int>(state.result.iterations.size()) < config.iterations) {
+    iterate(pass, rows, state);
+    if (!runtime.checkpoint.empty()) {
+      comm.on_root([&] { write_checkpoint(runtime.checkpoint, identity, state); });
+    }
+    if (comm.is_root() && on_iteration) {
+      on_iteration(static_cast<int>(state.result.iterations.size()) - 1, state.result.iterations.back());
+    }
+  }
+  return std::move(state.result);
+}
+
+KMeansResult kmeans(const LocalRows& rows, const KMeansConfig& config, const comm::Communicator& comm,
+                    const OnIteration& on_iteration, const KMeansRuntime& runtime) {
+  QUASAR_CHECK(rows.values.size() == rows.numbers.size() * rows.dimension);
+  MemoryRows source(rows);
+  return kmeans(source, config, comm, on_iteration, runtime);
+}
+
+MemberMeans member_means(RowSource& source, std::span<const float> centroids, const comm::Communicator& comm,
+                         const KMeansRuntime& runtime) {
+  const std::size_t k = centroids.size() / source.dimension();
+  ThreadTeam team(threads_of(runtime, comm));
+  RowBudget budget;
+  comm.together([&] { budget.bytes = row_budget(source, static_cast<int>(k), team.size(), runtime); });
+  TrainingRows rows(source, budget, team, comm);
+  MemberMeans members;
+  members.rows_not_finite = rows.not_finite();
+  members.means.assign(centroids.size(), 0);
+  members.sizes.assign(k, 0);
+  if (rows.total() == 0) return members;
+  AssignmentPass pass(rows, k, team, comm);
+  means_of(pass.run(centroids), pass.scale(), members.means, members.sizes);
+  return members;
 }
 
 void assign(std::span<const float> rows, std::span<const float> centroids, std::size_t dimension,
             std::span<std::int64_t> labels, std::span<float> distances) {
-  QUASAR_CHECK(rows.size() == labels.size() * dimension && distances.size() == labels.size());
-  QUASAR_CHECK(static_cast<int>(kBlock) < faiss::distance_compute_blas_threshold);
-  for (std::size_t first = 0; first < labels.size(); first += kBlock) {
-    const std::size_t count = std::min(kBlock, labels.size() - first);
-    faiss::knn_L2sqr(rows.data() + first * dimension, centroids.data(), dimension, count,
-                     centroids.size() / dimension, 1, distances.data() + first, labels.data() + first);
-  }
+  NearestCentroid::Workspace workspace;
+  NearestCentroid(centroids, dimension).search(rows, labels, distances, workspace);
 }
 
-KMeansResult kmeans(const LocalRows& rows, const KMeansConfig& config, const comm::Communicator& comm,
-                    const std::function<void(int, const IterationStatistics&)>& on_iteration) {
-  QUASAR_CHECK(rows.values.size() == rows.numbers.size() * rows.dimension);
-  const Training training = gather_training(rows, config, comm);
-  if (training.total < config.k) {
-    base::fail(base::ExitCode::kInput,
-               "k-means with k = " + std::to_string(config.k) +
-                   " needs at least as many finite rows; there are " + std::to_string(training.total) + " (" +
-                   std::to_string(training.not_finite) + " more hold values that are not finite)");
+KMeansMemory kmeans_memory(std::int64_t local_rows, std::size_t dimension, int k, int threads,
+                           std::uint64_t memory_bytes) {
+  const auto clusters = static_cast<std::size_t>(k);
+  KMeansMemory memory;
+  // Centroids, those before the update, and those read at the start; prepared ones; farthest rows, twice.
+  memory.model = 3 * clusters * dimension * sizeof(float) +
+                 NearestCentroid::prepared_bytes(clusters, dimension) +
+                 CentroidSums::bytes(clusters, dimension, threads) + 2 * clusters * sizeof(FarthestRows::Row);
+  memory.threads = static_cast<std::uint64_t>(threads) * worker_bytes(clusters, dimension);
+  memory.rows = static_cast<std::uint64_t>(local_rows) * dimension * sizeof(float);
+  if (memory_bytes == 0 || memory.total() <= memory_bytes) return memory;
+  const std::uint64_t fixed = memory.model + memory.threads;
+  const std::uint64_t least = 2 * static_cast<std::uint64_t>(kTileRows) * dimension * sizeof(float);
+  if (memory_bytes < fixed + least) {
+    base::fail(base::ExitCode::kConfig, "k-means with k = " + std::to_string(k) + " and " +
+                                            std::to_string(dimension) + " dimensions needs at least " +
+                                            base::human_bytes(fixed + least) +
+                                            " on each rank; the limit is " + base::human_bytes(memory_bytes));
   }
-  double largest = 0;
-  for (const float value : training.values)
-    largest = std::max(largest, static_cast<double>(std::fabs(value)));
-  const FixedPointScale scale(comm.all_reduce(largest, comm::Reduction::kMax),
-                              static_cast<std::uint64_t>(training.total));
-  KMeansResult result;
-  result.rows_used = training.total;
-  result.rows_not_finite = training.not_finite;
-  result.sizes.assign(static_cast<std::size_t>(config.k), 0);
-  auto start = faiss_permutation(training.total, config.seed + 1);
-  start.resize(static_cast<std::size_t>(config.k));
-  result.centroids = fetch_rows(training, start, comm);
-
-  std::vector<std::int64_t> labels(training.size(), -1);
-  std::vector<float> distances(training.size());
-  for (int iteration = 0; iteration < config.iterations; ++iteration) {
-    const std::vector<std::int64_t> previous = labels;
-    assign(training.values, result.centroids, training.dimension, labels, distances);
-    const std::int64_t changed =
-        comm.all_reduce(std::int64_t{labels != previous ? 1 : 0}, comm::Reduction::kMax);
-    float farthest = 0;
-    for (const float distance : distances) farthest = std::max(farthest, distance);
-    const FixedPointScale objective_scale(
-        comm.all_reduce(static_cast<double>(farthest), comm::Reduction::kMax),
-        static_cast<std::uint64_t>(training.total));
-    std::int64_t objective = 0;
-    for (const float distance : distances) objective += objective_scale.to_fixed(distance);
-    IterationStatistics statistics;
-    statistics.objective = objective_scale.to_double(comm.all_reduce(objective, comm::Reduction::kSum));
-    update_centroids(training, labels, distances, scale, comm, result, statistics);
-    result.iterations.push_back(statistics);
-    if (comm.is_root() && on_iteration) on_iteration(iteration, statistics);
-    if (changed == 0 && statistics.empty == 0) break;
-  }
-  return result;
+  memory.streamed = true;
+  memory.rows = 2 * static_cast<std::uint64_t>(TrainingRows::chunk_rows(memory_bytes - fixed, dimension)) *
+                dimension * sizeof(float);
+  return memory;
 }
 
 }  // namespace quasar::cluster

@@ -1,28 +1,42 @@
-// Owns distributed k-means: Lloyd's iterations over rows that lie on several ranks, assignment by FAISS.
+// Owns distributed k-means: Lloyd's iterations over rows that lie on several ranks, in memory or streamed
+// from a source at every iteration.
 //
 // All rows are used, unless a sample is asked for. Rows with a value that is not finite are left out and
-// counted. Results do not depend on how the rows are spread over ranks: rows have global numbers, the
-// arithmetic of a row's assignment depends on the row and the centroids alone, and sums are order-free
-// (exact_sum.h).
+// counted. Results do not depend on how the rows are spread over ranks and threads, nor on what is kept in
+// memory: rows have global numbers, a row's assignment depends on the row and the centroids alone
+// (nearest.h), and sums are order-free (exact_sum.h). docs/kmeans.md has the method and its costs.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <vector>
 
+#include "cluster/permutation.h"
+#include "cluster/row_source.h"
 #include "comm/communicator.h"
 
 namespace quasar::cluster {
 
-/// FAISS's names and defaults where it has them (faiss/Clustering.h).
+/// What decides the result. FAISS's names and defaults where it has them (faiss/Clustering.h).
 struct KMeansConfig {
   int k = 8;                  ///< Clusters. More than the rows there are is an Error(kInput).
-  int iterations = 25;        ///< Lloyd iterations; fewer only when the assignment stops changing.
+  int iterations = 25;        ///< Lloyd iterations; fewer only when the centroids stop changing.
   std::uint64_t seed = 1234;  ///< Of the start rows (perm(n, seed + 1)) and of the sample (perm(n, seed)).
   std::int64_t max_points_per_centroid =
       0;  ///< Use k times this many rows at most; 0: all. FAISS's own is 256.
+};
+
+/// How this process works; no part of it changes the result.
+struct KMeansRuntime {
+  /// State after each iteration, written by root; a run that finds it goes on from there. Empty: none.
+  std::filesystem::path checkpoint = {};
+  /// Limit for what k-means allocates on this rank; rows that do not fit are streamed at each iteration.
+  /// 0: no limit.
+  std::uint64_t memory_bytes = 0;
+  int threads = 0;  ///< 0: this rank's fair share of the machine's processors.
 };
 
 /// What one iteration did.
@@ -40,28 +54,50 @@ struct KMeansResult {
   std::int64_t rows_not_finite = 0;
 };
 
-/// Rows [n, d] that this rank holds, with their global numbers: ascending, disjoint between ranks.
-struct LocalRows {
-  std::span<const float> values;
-  std::span<const std::int64_t> numbers;
-  std::size_t dimension = 0;
+using OnIteration = std::function<void(int, const IterationStatistics&)>;
 
-  std::span<const float> row(std::size_t i) const { return values.subspan(i * dimension, dimension); }
-};
-
-/// FAISS's random permutation of 0..n-1 (rand_perm): mt19937, swaps forward.
-std::vector<std::int64_t> faiss_permutation(std::int64_t n, std::uint64_t seed);
-
-/// Clusters the rows of all ranks. Collective. `on_iteration` is called on root after each iteration.
+/// Clusters the rows of all ranks. Collective. `on_iteration` is called on root after each iteration, once
+/// its checkpoint is written.
 /// An empty cluster takes the row that lies farthest from its centroid (ties: the lowest number); FAISS
 /// splits a random large cluster instead, which is why the two agree as long as no cluster becomes empty.
-/// Throws Error(kInput) when there are fewer finite rows than clusters.
+/// Throws Error(kInput) when there are fewer finite rows than clusters, Error(kMismatch) when the checkpoint
+/// is of other rows or another configuration (`iterations` may differ), Error(kConfig) when memory_bytes is
+/// too small to work in.
+KMeansResult kmeans(RowSource& rows, const KMeansConfig& config, const comm::Communicator& comm,
+                    const OnIteration& on_iteration = {}, const KMeansRuntime& runtime = {});
 KMeansResult kmeans(const LocalRows& rows, const KMeansConfig& config, const comm::Communicator& comm,
-                    const std::function<void(int, const IterationStatistics&)>& on_iteration = {});
+                    const OnIteration& on_iteration = {}, const KMeansRuntime& runtime = {});
 
-/// Nearest of the centroids [k, d] of each row [n, d] by squared L2 distance, and that distance. By FAISS,
-/// one row's result independent of the others'.
+/// Exact means of the finite rows nearest to each centroid.
+struct MemberMeans {
+  std::vector<float> means;         ///< [k, d]; zeros for a centroid without rows.
+  std::vector<std::int64_t> sizes;  ///< [k], rows of all ranks.
+  std::int64_t rows_not_finite = 0;
+};
+
+/// Assigns every finite row of all ranks to the nearest of the centroids [k, d] and averages. Collective;
+/// bit-identical for any number of ranks. With one centroid this is the mean of all rows.
+MemberMeans member_means(RowSource& rows, std::span<const float> centroids, const comm::Communicator& comm,
+                         const KMeansRuntime& runtime = {});
+
+/// Nearest of the centroids [k, d] of each finite row [n, d] by squared L2 distance, and that distance, as
+/// nearest.h defines them. In the calling thread.
 void assign(std::span<const float> rows, std::span<const float> centroids, std::size_t dimension,
             std::span<std::int64_t> labels, std::span<float> distances);
+
+/// Bytes that k-means allocates on one rank, MPI's and the BLAS library's own buffers left out.
+struct KMeansMemory {
+  std::uint64_t rows = 0;     ///< Rows kept, or two chunks of streamed rows.
+  std::uint64_t model = 0;    ///< Centroids (three copies, one prepared for the search), sums and sizes.
+  std::uint64_t threads = 0;  ///< Work space of all threads.
+  bool streamed = false;      ///< The rows do not fit and are read again at each iteration.
+
+  std::uint64_t total() const { return rows + model + threads; }
+};
+
+/// Prediction for `local_rows` rows of a source that are not in memory yet (rows that are count nothing).
+/// Throws Error(kConfig) when a limit is given that even streaming does not fit in.
+KMeansMemory kmeans_memory(std::int64_t local_rows, std::size_t dimension, int k, int threads,
+                           std::uint64_t memory_bytes);
 
 }  // namespace quasar::cluster

@@ -1,0 +1,33 @@
+// Internal to the module: the inner loops over one row, compiled for several instruction sets and chosen at
+// run time. All give the same bits on each of them unless they say otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quasar::cluster::kernels {
+
+/// sums[i] += values[i] * scale, rounded to the nearest integer, halves to even. |values[i] * scale| < 2^51,
+/// scale a power of two.
+void add_fixed(const float* values, std::size_t n, double scale, std::int64_t* sums);
+
+/// Largest magnitude; infinity or NaN when a value is not finite.
+float largest_magnitude(const float* values, std::size_t n);
+
+struct RowNorms {
+  double square = 0;            ///< |x|^2
+  double square_from_mean = 0;  ///< |x - mean|^2
+};
+RowNorms row_norms(const float* values, const float* mean, std::size_t n);
+
+/// Scores of one row against n centroids, with bounds score[c] + bias[c] +- reach * margin[c].
+/// The arrays are padded to a multiple of kLanes.
+constexpr std::size_t kLanes = 16;
+float least_upper_bound(const float* scores, const float* bias, const float* margin, float reach,
+                        std::size_t n);
+/// Writes the indices whose lower bound is at most `limit`, ascending, and their lower bounds; returns how
+/// many.
+std::size_t below_limit(const float* scores, const float* bias, const float* margin, float reach, float limit,
+                        std::size_t n, std::int32_t* found, float* lower_bounds);
+
+}  // namespace quasar::cluster::kernels

@@ -1,0 +1,150 @@
+#include "cluster/thread_team.h"
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace quasar::cluster {
+namespace {
+
+/// Keeps the BLAS library to one thread per call. Libraries without such a switch (the reference BLAS) have
+/// one thread anyway.
+class SingleThreadedBlas {
+ public:
+  SingleThreadedBlas() {
+    using Get = int (*)();
+    constexpr std::array<std::array<const char*, 2>, 3> kSwitches = {
+        {{"openblas_get_num_threads", "openblas_set_num_threads"},
+         {"MKL_Get_Max_Threads", "MKL_Set_Num_Threads"},
+         {"bli_thread_get_num_threads", "bli_thread_set_num_threads"}}};
+    for (const auto& [get, set] : kSwitches) {
+      void* const get_symbol = ::dlsym(RTLD_DEFAULT, get);
+      void* const set_symbol = ::dlsym(RTLD_DEFAULT, set);
+      if (get_symbol == nullptr || set_symbol == nullptr) continue;
+      before_ = reinterpret_cast<Get>(get_symbol)();
+      set_ = reinterpret_cast<Set>(set_symbol);
+      set_(1);
+      return;
+    }
+  }
+  ~SingleThreadedBlas() {
+    if (set_ != nullptr) set_(before_);
+  }
+  SingleThreadedBlas(const SingleThreadedBlas&) = delete;
+  SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
+
+ private:
+  using Set = void (*)(int);
+  Set set_ = nullptr;
+  int before_ = 1;
+};
+
+}  // namespace
+
+struct ThreadTeam::Impl {
+  SingleThreadedBlas blas;
+  std::mutex mutex;
+  std::condition_variable start;
+  std::condition_variable finished;
+  const std::function<void(int)>* work = nullptr;
+  std::vector<std::exception_ptr> errors;
+  std::uint64_t round = 0;
+  int running = 0;
+  bool ending = false;
+  std::vector<std::thread> threads;
+
+  void serve(int thread) {
+    std::uint64_t seen = 0;
+    while (true) {
+      std::unique_lock lock(mutex);
+      start.wait(lock, [&] { return ending || round != seen; });
+      if (ending) return;
+      seen = round;
+      lock.unlock();
+      work_as(thread);
+      lock.lock();
+      if (--running == 0) finished.notify_one();
+    }
+  }
+
+  void work_as(int thread) {
+    try {
+      (*work)(thread);
+    } catch (...) {
+      errors[static_cast<std::size_t>(thread)] = std::current_exception();
+    }
+  }
+};
+
+ThreadTeam::ThreadTeam(int threads) : impl_(std::make_unique<Impl>()) {
+  const int count = std::max(1, threads);
+  impl_->errors.resize(static_cast<std::size_t>(count));
+  for (int thread = 1; thread < count; ++thread) {
+    impl_->threads.emplace_back([impl = impl_.get(), thread] { impl->serve(thread); });
+  }
+}
+
+ThreadTeam::~ThreadTeam() {
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->ending = true;
+  }
+  impl_->start.notify_all();
+  for (auto& thread : impl_->threads) thread.join();
+}
+
+int ThreadTeam::size() const {
+  return static_cast<int>(impl_->errors.size());
+}
+
+void ThreadTeam::run(const std::function<void(int)>& work) {
+  std::ranges::fill(impl_->errors, nullptr);
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->work = &work;
+    impl_->running = static_cast<int>(impl_->threads.size());
+    ++impl_->round;
+  }
+  impl_->start.notify_all();
+  impl_->work_as(0);
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->finished.wait(lock, [&] { return impl_->running == 0; });
+  }
+  for (const auto& error : impl_->errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+int fair_threads(const comm::Communicator& comm) {
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  if (::sched_getaffinity(0, sizeof mine, &mine) != 0) return 1;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  // The machine's name, then one digit per processor.
+  std::string text = std::string(host.data()) + '\n';
+  const std::string prefix = text;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) text += CPU_ISSET(cpu, &mine) ? '1' : '0';
+  std::vector<int> sharers(CPU_SETSIZE, 0);
+  for (const auto& other : comm.all_gather(text)) {
+    if (other.compare(0, prefix.size(), prefix) != 0) continue;
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) sharers[cpu] += other[prefix.size() + cpu] - '0';
+  }
+  double share = 0;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &mine)) share += 1.0 / static_cast<double>(sharers[cpu]);
+  }
+  return std::max(1, static_cast<int>(share + 1e-6));
+}
+
+}  // namespace quasar::cluster
