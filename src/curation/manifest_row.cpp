@@ -75,6 +75,18 @@ void append_name(std::string_view name, std::string& text) {
   text += ':';
 }
 
+/// Never trusts the text: one row's fields can neither break the line nor the file.
+void append_json_fields(std::string_view fields, std::string& text) {
+  if (fields.front() == '{' && fields.find_first_of("\r\n") == std::string_view::npos &&
+      nlohmann::json::accept(fields)) {
+    text += fields;
+    return;
+  }
+  const auto value = nlohmann::json::parse(fields, nullptr, false);
+  text +=
+      value.is_discarded() ? "null" : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::string shortest(float value) {
@@ -229,10 +241,7 @@ void append_json(const ManifestShape& shape, const ManifestRow& row, const Ranke
     if (row.fields.empty()) {
       text += "null";
     } else {
-      // Through the parser, so that one row's fields can neither break the line nor the file.
-      const auto value = nlohmann::json::parse(row.fields, nullptr, false);
-      text += value.is_discarded() ? "null"
-                                   : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      append_json_fields(row.fields, text);
     }
   }
   text += "}\n";

@@ -120,6 +120,11 @@ TEST(ManifestRow, TakesAnyBytes) {
   const auto json = json_of(row, {1, 100.0, true, "all"});
   EXPECT_EQ(json.at("id"), "bad \xEF\xBF\xBD utf8 \xC3\xA4");
   EXPECT_TRUE(json.at("fields").is_null());
+  // Sound JSON over several lines stays on one line (json_of checks).
+  row.fields = "{\"a\":\r\n [1,\n2]}";
+  EXPECT_EQ(json_of(row, {1, 100.0, true, "all"}).at("fields").at("a").size(), 2U);
+  row.fields = "{} , \"rank\": 99";
+  EXPECT_TRUE(json_of(row, {1, 100.0, true, "all"}).at("fields").is_null());
 }
 
 }  // namespace
