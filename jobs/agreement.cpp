@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "image/distortions.h"
+#include "job.h"
+#include "pipeline/distortion_agreement.h"
+#include "pipeline/steps.h"
+
+namespace quasar::jobs {
+namespace {
+
+struct AgreementOptions : ConfigOptions {
+  pipeline::AgreementJob job;
+  std::string anchors;
+  std::vector<std::string> unseen;
+};
+
+void print(const evaluation::DistortionAgreement& agreement, const AgreementOptions& options) {
+  std::vector<int> seen;
+  std::vector<int> unseen;
+  fmt::print("within-kind SRCC of score and human score\n");
+  for (const auto& info : image::distortion_table()) {
+    const int kind = static_cast<int>(info.kind);
+    const bool held_out =
+        std::find(options.unseen.begin(), options.unseen.end(), info.name) != options.unseen.end();
+    (held_out ? unseen : seen).push_back(kind);
+    fmt::print("  {:24} {:6.3f}{}\n", info.name, agreement.within_kind[static_cast<std::size_t>(kind)],
+               held_out ? "  unseen" : "");
+  }
+  fmt::print("mean over {} kinds{:11} {:6.3f}\n", seen.size(), unseen.empty() ? "" : " seen",
+             agreement.mean_within_kind(seen));
+  if (!unseen.empty()) {
+    fmt::print("mean over {} kinds unseen      {:6.3f}\n", unseen.size(), agreement.mean_within_kind(unseen));
+  }
+  fmt::print("cell SRCC, 125 cells           {:6.3f}\n", agreement.cell_srcc);
+  fmt::print("pristine above its copy        {:6.3f} of all pairs\n", agreement.pairs_pristine_above);
+}
+
+void measure(const AgreementOptions& options, const comm::Communicator& comm) {
+  for (const auto& name : options.unseen) {
+    const auto table = image::distortion_table();
+    if (std::none_of(table.begin(), table.end(), [&](const auto& info) { return info.name == name; })) {
+      base::fail(base::ExitCode::kUsage, "--unseen: there is no distortion \"" + name + "\"");
+    }
+  }
+  const auto config = pipeline::load_run_config(options.config, options.overrides);
+  const auto encoder = pipeline::open_encoder(config, comm);
+  const auto sets = pipeline::anchor_step(config, *encoder, comm);
+  const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {
+    return options.anchors.empty() || s.name == options.anchors;
+  });
+  if (set == sets.end())
+    base::fail(base::ExitCode::kUsage, "--anchors: the configuration has no set " + options.anchors);
+  const auto agreement = pipeline::measure_agreement(config, options.job, *set, *encoder, comm);
+  if (comm.is_root()) print(agreement, options);
+}
+
+}  // namespace
+
+void register_agreement(CLI::App& app, Work& chosen) {
+  auto options = std::make_shared<AgreementOptions>();
+  auto* command = app.add_subcommand(
+      "agreement",
+      "Measure how far an anchor set agrees with people: render 25 distortions of photos, score, compare");
+  add_config_options(*command, *options);
+  command
+      ->add_option("--photos", options->job.photos,
+                   "Folder of good photos that anchors and encoder have not seen")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--count", options->job.count, "Photos to take, evenly spread")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  command->add_option("--seed", options->job.seed, "Of the distortions")->capture_default_str();
+  command->add_option("--anchors", options->anchors, "Anchor set to measure; the first when not given");
+  command
+      ->add_option("--unseen", options->unseen,
+                   "Kinds to report apart, as the encoder was not trained on them")
+      ->delimiter(',');
+  command->callback([options, &chosen] {
+    chosen = [options](const comm::Communicator& comm) { measure(*options, comm); };
+  });
+}
+
+}  // namespace quasar::jobs

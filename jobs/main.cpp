@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <optional>
+
+#include "base/logging.h"
+#include "base/version.h"
+#include "cluster/library_version.h"
+#include "encoder/encoder_config.h"
+#include "image/vips_environment.h"
+#include "job.h"
+#include "pipeline/stop_signal.h"
+#include "store/inspect.h"
+
+namespace {
+
+using quasar::base::ExitCode;
+
+std::string version_text() {
+  return fmt::format("quasar {}\nLibTorch {}{}\nMPI: {}\nHDF5 {}\nFAISS {}\nlibvips {}\nBLAS: {}",
+                     quasar::base::version(), quasar::encoder::torch_version(),
+                     quasar::encoder::cuda_available() ? " with CUDA" : " without CUDA",
+                     quasar::comm::Environment::library_version(), quasar::store::hdf5_version(),
+                     quasar::cluster::faiss_version(), quasar::image::vips_library_version(),
+                     quasar::base::blas_info().description);
+}
+
+/// Runs the work; prints an error once, from rank 0 when all ranks agree on it.
+int run(const quasar::jobs::Work& work) {
+  const auto world = quasar::comm::Communicator::world();
+  quasar::base::configure_logging(world.rank(), world.size(), quasar::base::LogLevel::kInfo);
+  if (world.is_root() && quasar::base::blas_info().reference) {
+    quasar::base::log_warning(
+        "this process runs on the reference BLAS ({}), some thirty times slower than OpenBLAS; on Debian: "
+        "apt-get "
+        "install libopenblas0-pthread",
+        quasar::base::blas_info().description);
+  }
+  quasar::pipeline::watch_stop_signals();
+  try {
+    world.together([&] { work(world); });
+  } catch (const quasar::base::Error& error) {
+    if (world.is_root()) fmt::print(stderr, "quasar: {}\n", error.what());
+    return static_cast<int>(error.code());
+  }
+  return static_cast<int>(ExitCode::kOk);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Quasar scores and ranks image collections for training-data curation: it embeds every image, compares "
+      "it with "
+      "anchors of good and bad images, and writes a ranked manifest. Run it alone or under mpirun/srun.");
+  app.name("quasar");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text);
+  app.footer(
+      "Exit status: 0 done, 2 usage, 3 configuration, 4 input, 5 output, 6 mismatch (fingerprints, plans), 7 "
+      "device, "
+      "8 no usable image, 75 interrupted (run again to continue), 1 internal error.");
+  quasar::jobs::Work work;
+  quasar::jobs::register_run(app, work);
+  quasar::jobs::register_steps(app, work);
+  quasar::jobs::register_plan(app, work);
+  quasar::jobs::register_inspect(app, work);
+  quasar::jobs::register_scenes(app, work);
+  quasar::jobs::register_agreement(app, work);
+
+  std::optional<quasar::comm::Environment> mpi;
+  try {
+    mpi.emplace(argc, argv);
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool first = quasar::comm::Communicator::world().is_root();
+    const int status = first ? app.exit(error) : error.get_exit_code();
+    return status == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "quasar: {}\n", error.what());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+  const quasar::image::VipsEnvironment vips;
+  return run(work);
+}

@@ -1,0 +1,38 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "base/progress.h"
+#include "job.h"
+#include "pipeline/steps.h"
+
+namespace quasar::jobs {
+
+void register_plan(CLI::App& app, Work& chosen) {
+  auto options = std::make_shared<ConfigOptions>();
+  auto* command = app.add_subcommand("plan", "Say what a run would do, without doing it");
+  add_config_options(*command, *options);
+  command->callback([options, &chosen] {
+    chosen = [options](const comm::Communicator& comm) {
+      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto encoder = pipeline::open_encoder(config, comm);
+      if (!comm.is_root()) return;
+      const auto plan = corpus::Plan::make(config.corpus);
+      const auto row_bytes = static_cast<std::uint64_t>(encoder->dimension()) * (config.half ? 2 : 4);
+      fmt::print("run directory  {}\nimages         {}\nshards         {}\n", config.run.string(),
+                 base::with_thousands(plan.item_count()), plan.shards().size());
+      for (const auto& [reason, count] : plan.left_out()) {
+        fmt::print("left out       {} ({})\n", base::with_thousands(count), reason);
+      }
+      fmt::print("encoder        {}, {} dimensions, on {}\nranks          {}\nembeddings     {}\n",
+                 encoder->fingerprint().architecture, encoder->dimension(), encoder->device(), comm.size(),
+                 base::human_bytes(plan.item_count() * row_bytes));
+      for (const auto& anchor : config.anchors) {
+        fmt::print("anchors        {}: {}\n", anchor.name,
+                   anchor.file.empty() ? "built from anchor data" : anchor.file.string());
+      }
+    };
+  });
+}
+
+}  // namespace quasar::jobs

@@ -1,0 +1,26 @@
+#include "base/logging.h"
+#include "job.h"
+#include "pipeline/steps.h"
+
+namespace quasar::jobs {
+
+void register_run(CLI::App& app, Work& chosen) {
+  auto options = std::make_shared<ConfigOptions>();
+  auto* command = app.add_subcommand(
+      "run", "The whole job: plan, embed, anchors, score, rank. Continues an unfinished run directory.");
+  add_config_options(*command, *options);
+  command->callback([options, &chosen] {
+    chosen = [options](const comm::Communicator& comm) {
+      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto plan = pipeline::open_run(config, comm);
+      const auto encoder = pipeline::open_encoder(config, comm);
+      pipeline::embed_step(config, plan, *encoder, comm);
+      const auto sets = pipeline::anchor_step(config, *encoder, comm);
+      pipeline::score_step(config, plan, sets, comm);
+      pipeline::rank_step(config, plan, comm);
+      if (comm.is_root()) base::log_info("the ranked manifest is {}", (config.run / "manifest.csv").string());
+    };
+  });
+}
+
+}  // namespace quasar::jobs

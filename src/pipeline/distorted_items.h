@@ -1,0 +1,39 @@
+// Owns rendered anchor data: items that stand for a degraded copy of a pristine picture, made in memory when
+// read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "corpus/item.h"
+
+namespace quasar::pipeline {
+
+/// Pristine pictures from which degraded copies are rendered in memory, as anchor data.
+struct DistortionRecipe {
+  std::vector<int> kinds;   ///< Numbers 1..25; empty: all.
+  std::vector<int> levels;  ///< 1..5; empty: all.
+  std::uint64_t seed = 42;
+};
+
+/// What is done to a picture.
+struct ItemDistortion {
+  int kind = 0;
+  int level = 0;
+  std::uint64_t seed = 0;
+};
+
+/// Every item, each followed by its degraded copies ("photo.jpg#jpeg-3"), whose group is the pristine item's
+/// id. The randomness of a copy depends on the recipe's seed, the item's id, kind and level alone.
+std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pristine,
+                                           const DistortionRecipe& recipe);
+
+/// The distortion an item stands for; empty for an ordinary item.
+std::optional<ItemDistortion> stated_distortion(const corpus::Item& item);
+
+/// The same from the text of a row's pass-through fields.
+std::optional<ItemDistortion> stated_distortion(const std::string& fields_json);
+
+}  // namespace quasar::pipeline

@@ -1,0 +1,100 @@
+#include "pipeline/distortion_agreement.h"
+
+#include <cmath>
+#include <map>
+
+#include "base/atomic_file.h"
+#include "base/errors.h"
+#include "corpus/plan.h"
+#include "image/distortions.h"
+#include "pipeline/distorted_items.h"
+#include "pipeline/embed.h"
+#include "scoring/score.h"
+
+namespace quasar::pipeline {
+namespace {
+
+/// `count` items evenly spread over all of the folder's.
+std::vector<corpus::Item> chosen_photos(const AgreementJob& job) {
+  corpus::CorpusConfig config;
+  corpus::SourceConfig source;
+  source.kind = corpus::SourceKind::kDirectory;
+  source.path = std::filesystem::absolute(job.photos);
+  config.sources.push_back(source);
+  const auto plan = corpus::Plan::make(config);
+  std::vector<corpus::Item> all;
+  for (const auto& shard : plan.shards()) {
+    for (auto& item : plan.read_items(shard)) all.push_back(std::move(item));
+  }
+  if (all.empty()) base::fail(base::ExitCode::kInput, job.photos.string() + " holds no picture");
+  const std::size_t count = std::min(all.size(), static_cast<std::size_t>(job.count));
+  std::vector<corpus::Item> chosen;
+  for (std::size_t i = 0; i < count; ++i) chosen.push_back(all[i * all.size() / count]);
+  return chosen;
+}
+
+}  // namespace
+
+evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const AgreementJob& job,
+                                                  const store::AnchorSet& anchors, encoder::Encoder& encoder,
+                                                  const comm::Communicator& comm) {
+  const auto folder = config.run / "agreement";
+  comm.on_root([&] {
+    constexpr int kShardSize = 256;
+    DistortionRecipe recipe;
+    recipe.seed = job.seed;
+    const auto plan = corpus::Plan::from_items(with_distortions(chosen_photos(job), recipe), kShardSize);
+    if (std::filesystem::exists(folder / "plan.json") &&
+        corpus::Plan::load(folder).fingerprint() != plan.fingerprint()) {
+      std::filesystem::remove_all(folder);
+    }
+    base::make_directories(folder);
+    plan.save(folder);
+  });
+  std::optional<corpus::Plan> plan;
+  comm.together([&] { plan.emplace(corpus::Plan::load(folder)); });
+  embed({*plan, folder, encoder, config.decode, config.embed, config.encoder.batch_size, false, "agreement"},
+        comm);
+
+  evaluation::DistortionAgreement agreement;
+  comm.together([&] {
+    if (!(anchors.encoder == encoder_identity(encoder, config.decode))) {
+      base::fail(base::ExitCode::kMismatch, "the anchor set \"" + anchors.name +
+                                                "\" belongs to another encoder (" +
+                                                anchors.encoder.describe() + ")");
+    }
+    const auto good = anchors::normalised(anchors.good, anchors.dimension);
+    const auto bad = anchors::normalised(anchors.bad, anchors.dimension);
+    const scoring::AnchorPairs pairs{good, bad, anchors.dimension};
+    std::vector<double> pristine;
+    std::vector<evaluation::DistortedScore> distorted;
+    for (const auto& shard : plan->shards()) {
+      const store::EmbeddingShardReader reader(shard_path(folder, shard.id));
+      std::vector<float> embeddings(reader.size() * anchors.dimension);
+      reader.read_embeddings(0, reader.size(), embeddings);
+      const auto rows = reader.read_rows(0, reader.size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].status != base::RowStatus::kOk) {
+          base::fail(base::ExitCode::kInput, rows[i].id + ": " + rows[i].error);
+        }
+        const double score = scoring::score_row(
+            std::span(embeddings).subspan(i * anchors.dimension, anchors.dimension), pairs);
+        const auto distortion = stated_distortion(rows[i].fields);
+        // A pristine picture comes before its copies.
+        if (!distortion)
+          pristine.push_back(score);
+        else
+          distorted.push_back(
+              {static_cast<int>(pristine.size()) - 1, distortion->kind, distortion->level, score});
+      }
+    }
+    std::vector<double> human;
+    for (const auto& info : image::distortion_table()) {
+      human.insert(human.end(), info.human_score.begin(), info.human_score.end());
+    }
+    agreement = evaluation::distortion_agreement(distorted, pristine, human);
+  });
+  return agreement;
+}
+
+}  // namespace quasar::pipeline

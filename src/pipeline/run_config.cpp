@@ -1,0 +1,132 @@
+#include "pipeline/run_config.h"
+
+#include <algorithm>
+
+#include "base/input_spec.h"
+#include "encoder/encoder_yaml.h"
+#include "image/distortions.h"
+
+namespace quasar::pipeline {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
+  EmbedConfig config;
+  config.decode_threads = node.get_in<int>("decode_threads", config.decode_threads, 0, kMaxThreads);
+  config.encode_threads = node.get_in<int>("encode_threads", config.encode_threads, 0, kMaxThreads);
+  config.batches_in_flight = node.get_in<int>("batches_in_flight", config.batches_in_flight, 1, kMaxThreads);
+  node.has("store");
+  return config;
+}
+
+DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node) {
+  DistortionRecipe recipe;
+  for (const auto& element : node.child("kinds").elements()) {
+    const auto name = element.as<std::string>();
+    const auto table = image::distortion_table();
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&](const auto& info) { return info.name == name; });
+    if (found == table.end()) {
+      std::vector<std::string> names;
+      for (const auto& info : table) names.emplace_back(info.name);
+      const auto near = base::nearest_word(name, names);
+      element.fail("there is no distortion \"" + name + "\"" +
+                   (near ? "; did you mean \"" + *near + "\"?" : ""));
+    }
+    recipe.kinds.push_back(static_cast<int>(found->kind));
+  }
+  for (const auto& element : node.child("levels").elements()) {
+    const int level = element.as<int>();
+    if (level < 1 || level > 5) element.fail("a distortion level lies between 1 and 5");
+    recipe.levels.push_back(level);
+  }
+  recipe.seed = static_cast<std::uint64_t>(node.get_in<std::int64_t>("seed", 42, 0, INT64_MAX));
+  node.finish();
+  return recipe;
+}
+
+AnchorSource anchor_source_from_yaml(const std::string& name, const base::ConfigNode& node) {
+  AnchorSource source;
+  source.name = name;
+  source.recipe_text = node.dump();
+  if (name == "combined" || name == "rank" || name == "id")
+    node.fail("this name is a column of the manifest already");
+  if (node.is_scalar()) {
+    source.file = node.as<std::filesystem::path>();
+    return source;
+  }
+  const bool has_file = node.has("file");
+  const bool has_corpus = node.has("corpus");
+  const bool has_distortions = node.has("distortions");
+  if (static_cast<int>(has_file) + static_cast<int>(has_corpus) != 1) {
+    node.fail("give either \"file\" (an anchor file) or \"corpus\" (anchor data to build from)");
+  }
+  if (has_file) {
+    source.file = node.child("file").as<std::filesystem::path>();
+    if (has_distortions) node.fail("\"distortions\" needs \"corpus\": the pristine pictures to degrade");
+  } else {
+    source.corpus = corpus::corpus_config_from_yaml(node.child("corpus"));
+    if (has_distortions) source.distortions = distortion_recipe_from_yaml(node.child("distortions"));
+    source.recipe = anchors::anchor_recipe_from_yaml(node.child("recipe"));
+    if (has_distortions && source.recipe.kind != anchors::AnchorKind::kFullReference) {
+      node.fail("\"distortions\" makes full-reference anchor data; set recipe.kind: full_reference");
+    }
+  }
+  node.finish();
+  return source;
+}
+
+std::map<std::string, std::string> identity_of(const RunConfig& config) {
+  const auto& decode = config.decode;
+  const auto& encoder = config.encoder;
+  std::map<std::string, std::string> identity;
+  identity["decode.mode, decode.honour_orientation"] = image::describe(decode);
+  identity["decode.max_pixels"] = std::to_string(decode.max_pixels);
+  identity["decode.max_side"] = std::to_string(decode.max_side);
+  identity["decode.min_side"] = std::to_string(decode.min_side);
+  identity["decode.max_file_bytes"] = std::to_string(decode.max_file_bytes);
+  identity["encoder.architecture"] = encoder.architecture;
+  identity["encoder.input"] = base::describe(encoder::effective_input(encoder));
+  identity["encoder.output"] = encoder.output_key + "/" + std::to_string(encoder.output_index);
+  identity["encoder.precision"] = std::to_string(static_cast<int>(encoder.precision));
+  identity["encoder.batch_size"] = std::to_string(encoder.batch_size);
+  identity["embed.store"] = config.half ? "float16" : "float32";
+  return identity;
+}
+
+}  // namespace
+
+RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  const auto root = base::ConfigNode::parse_file(path, overrides);
+  RunConfig config;
+  config.run = root.require<std::filesystem::path>("run");
+  config.corpus = corpus::corpus_config_from_yaml(root.child("corpus"));
+  config.decode = image::decode_config_from_yaml(root.child("decode"));
+  config.encoder = encoder::encoder_config_from_yaml(root.child("encoder"));
+  const auto embed = root.child("embed");
+  config.embed = embed_config_from_yaml(embed);
+  config.half = embed.get_enum<bool>("store", false, {{"float32", false}, {"float16", true}});
+  for (const auto& [name, node] : root.child("anchors").entries()) {
+    config.anchors.push_back(anchor_source_from_yaml(name, node));
+  }
+  config.curation = curation::curation_config_from_yaml(root.child("curation"));
+  root.finish();
+  for (const auto& anchor : config.anchors) {
+    if (!anchor.file.empty() && !std::filesystem::is_regular_file(anchor.file)) {
+      base::fail(base::ExitCode::kInput, path.string() + ": anchors." + anchor.name +
+                                             ": there is no anchor file " + anchor.file.string());
+    }
+  }
+  for (const auto& [name, weight] : config.curation.weights) {
+    const bool known = std::any_of(config.anchors.begin(), config.anchors.end(),
+                                   [&name = name](const auto& anchor) { return anchor.name == name; });
+    if (!known)
+      root.child("curation").child("weights").child(name).fail("there is no anchor set of this name");
+  }
+  config.identity = identity_of(config);
+  config.effective = root.dump();
+  return config;
+}
+
+}  // namespace quasar::pipeline

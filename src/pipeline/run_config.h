@@ -1,0 +1,54 @@
+// Owns the configuration of a whole run: the sections of the modules, put together.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "anchors/anchor_recipe.h"
+#include "base/config_node.h"
+#include "corpus/corpus_config.h"
+#include "curation/curation_config.h"
+#include "encoder/encoder_config.h"
+#include "image/decode_config.h"
+#include "pipeline/distorted_items.h"
+
+namespace quasar::pipeline {
+
+/// How the embedding loop uses a rank's cores; none of it changes results.
+struct EmbedConfig {
+  int decode_threads = 0;     ///< Threads that read and decode; 0: one per core of this rank.
+  int encode_threads = 0;     ///< Threads that encode on the CPU; 0: one per core of this rank.
+  int batches_in_flight = 4;  ///< Batches decoded ahead of the encoder.
+};
+
+/// One set of anchors: read from a file, or built from labelled or pristine pictures.
+struct AnchorSource {
+  std::string name;                             ///< Column name in the manifest.
+  std::filesystem::path file;                   ///< An anchor file; empty when the set is to be built.
+  std::optional<corpus::CorpusConfig> corpus;   ///< Anchor data.
+  std::optional<DistortionRecipe> distortions;  ///< Render degraded copies of the corpus.
+  anchors::AnchorRecipe recipe;
+  std::string recipe_text;  ///< The set's whole section as YAML, kept in the anchor file.
+};
+
+struct RunConfig {
+  std::filesystem::path run;  ///< Run directory: everything is written below it.
+  corpus::CorpusConfig corpus;
+  image::DecodeConfig decode;
+  encoder::EncoderConfig encoder;
+  EmbedConfig embed;
+  bool half = false;  ///< Store embeddings as float16.
+  std::vector<AnchorSource> anchors;
+  curation::CurationConfig curation;
+  /// Value of every key that changes embeddings, by key: what a run directory is tied to.
+  std::map<std::string, std::string> identity;
+  std::string effective;  ///< The whole configuration, overrides applied, as YAML.
+};
+
+/// Reads and validates everything before any work. Throws Error(kConfig) or Error(kInput).
+RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+
+}  // namespace quasar::pipeline

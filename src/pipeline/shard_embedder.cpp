@@ -1,0 +1,291 @@
+#include "pipeline/shard_embedder.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <semaphore>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/checksum.h"
+#include "base/errors.h"
+#include "corpus/shard_reader.h"
+#include "image/decode.h"
+#include "image/distortions.h"
+#include "image/resize.h"
+#include "pipeline/distorted_items.h"
+#include "pipeline/stop_signal.h"
+
+namespace quasar::pipeline {
+namespace {
+
+/// The pictures of up to batch_size consecutive items. Slots keep their place whatever fails, so that a row's
+/// embedding does not depend on its neighbours.
+struct Batch {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  std::vector<image::RgbImage> images;
+  std::atomic<std::size_t> undecoded{0};
+};
+
+std::string fields_json(const corpus::Item& item) {
+  nlohmann::json object = nlohmann::json::object();
+  for (const auto& [name, value] : item.fields) {
+    object[name] = value;
+  }
+  return object.empty() ? std::string()
+                        : object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+store::RowRecord row_of(const corpus::Item& item) {
+  store::RowRecord row;
+  row.id = item.id;
+  row.source = item.source;
+  row.member = item.member;
+  row.offset = item.offset;
+  row.label = item.label.value_or(std::numeric_limits<double>::quiet_NaN());
+  row.group = item.group;
+  row.fields = fields_json(item);
+  return row;
+}
+
+class ShardEmbedder {
+ public:
+  ShardEmbedder(const EmbedJob& job, const corpus::Shard& shard, int cores)
+      : job_(job),
+        reader_(job.plan.read_items(shard), static_cast<std::uint64_t>(job.decode.max_file_bytes)),
+        size_(reader_.size()),
+        batch_size_(static_cast<std::size_t>(job.batch_size)),
+        dimension_(static_cast<std::size_t>(job.encoder.dimension())),
+        slots_(std::max(1, job.threads.batches_in_flight)),
+        ready_(static_cast<std::size_t>(std::max(1, job.threads.batches_in_flight))),
+        rows_(size_),
+        embeddings_(size_ * dimension_, std::numeric_limits<float>::quiet_NaN()) {
+    for (std::size_t first = 0; first < size_; first += batch_size_) {
+      auto batch = std::make_unique<Batch>();
+      batch->first = first;
+      batch->count = std::min(batch_size_, size_ - first);
+      batch->images.resize(batch->count);
+      batch->undecoded = batch->count;
+      batches_.push_back(std::move(batch));
+    }
+    decode_threads_ = job.threads.decode_threads > 0 ? job.threads.decode_threads : cores;
+    encode_threads_ = job.threads.encode_threads > 0 ? job.threads.encode_threads : cores;
+  }
+
+  void run(const std::function<void(std::uint64_t)>& report) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < decode_threads_; ++i)
+      threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
+    for (int i = 0; i < encode_threads_; ++i)
+      threads.emplace_back([this] { guarded([this] { encode_loop(); }); });
+    std::uint64_t reported = 0;
+    while (true) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return rows_done_ == size_ || failed_; });
+      const bool over = rows_done_ == size_ || failed_;
+      const std::uint64_t now = rows_done_;
+      lock.unlock();
+      report(now - reported);
+      reported = now;
+      if (over) break;
+      if (stop_requested()) stop();
+    }
+    stop();
+    for (auto& thread : threads) thread.join();
+    if (error_) std::rethrow_exception(error_);
+    if (rows_done_ != size_) {
+      base::fail(base::ExitCode::kInterrupted,
+                 "stopped by a signal; finished shards are kept and the same command continues from them");
+    }
+  }
+
+  std::span<const store::RowRecord> rows() const { return rows_; }
+  std::span<const float> embeddings() const { return embeddings_; }
+
+ private:
+  template <typename Work>
+  void guarded(const Work& work) {
+    try {
+      work();
+    } catch (...) {
+      const std::scoped_lock lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+    if (error_is_set()) stop();
+  }
+
+  bool error_is_set() {
+    const std::scoped_lock lock(mutex_);
+    return error_ != nullptr;
+  }
+
+  void stop() {
+    stopping_ = true;
+    ready_.close();
+    slots_.release(decode_threads_ + 1);
+    {
+      const std::scoped_lock lock(mutex_);
+      failed_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  void decode_loop() {
+    std::vector<std::byte> bytes;
+    while (true) {
+      const std::size_t index = next_item_++;
+      if (index >= size_ || stopping_) return;
+      // The item that opens a batch waits for one of the batches in flight to be done with.
+      if (index % batch_size_ == 0) slots_.acquire();
+      if (stopping_) return;
+      Batch& batch = *batches_[index / batch_size_];
+      batch.images[index - batch.first] = decode_item(index, bytes);
+      if (--batch.undecoded == 0 && !ready_.push(&batch)) return;
+    }
+  }
+
+  image::RgbImage decode_item(std::size_t index, std::vector<std::byte>& bytes) {
+    const corpus::Item& item = reader_.item(index);
+    store::RowRecord& row = rows_[index] = row_of(item);
+    const auto outcome = reader_.read(index, bytes);
+    row.bytes = bytes.size();
+    if (outcome.status != base::RowStatus::kOk) {
+      row.status = outcome.status;
+      row.error = outcome.error;
+      return {};
+    }
+    row.hash = base::xxh128_hex(bytes);
+    image::Prepared prepared;
+    if (const auto distortion = stated_distortion(item)) {
+      prepared = image::decode(bytes, job_.decode);
+      if (prepared.status == base::RowStatus::kOk) {
+        prepared.image =
+            image::fit(image::distort(prepared.image, static_cast<image::DistortionKind>(distortion->kind),
+                                      distortion->level, distortion->seed),
+                       job_.encoder.input_spec());
+      }
+    } else {
+      prepared = image::prepare(bytes, job_.decode, job_.encoder.input_spec());
+    }
+    row.status = prepared.status;
+    row.error = std::move(prepared.error);
+    row.width = prepared.width;
+    row.height = prepared.height;
+    return std::move(prepared.image);
+  }
+
+  void encode_loop() {
+    std::vector<float> output;
+    while (const auto next = ready_.pop()) {
+      Batch& batch = **next;
+      if (job_.encoder.input_spec().fixed_shape()) {
+        encode_together(batch, output);
+      } else {
+        for (std::size_t i = 0; i < batch.count; ++i) encode_one(batch, i);
+      }
+      batch.images.clear();
+      batch.images.shrink_to_fit();
+      slots_.release();
+      {
+        const std::scoped_lock lock(mutex_);
+        rows_done_ += batch.count;
+      }
+      changed_.notify_all();
+    }
+  }
+
+  void encode_together(const Batch& batch, std::vector<float>& output) {
+    const int side = job_.encoder.input_spec().size;
+    const std::size_t image_bytes = static_cast<std::size_t>(side) * static_cast<std::size_t>(side) * 3;
+    std::vector<std::uint8_t> pixels(batch.count * image_bytes);
+    bool any = false;
+    for (std::size_t i = 0; i < batch.count; ++i) {
+      const auto& source = batch.images[i].pixels;
+      if (source.empty()) continue;
+      QUASAR_CHECK(source.size() == image_bytes);
+      std::copy(source.begin(), source.end(), pixels.begin() + static_cast<std::ptrdiff_t>(i * image_bytes));
+      any = true;
+    }
+    if (!any) return;
+    output.resize(batch.count * dimension_);
+    job_.encoder.encode({static_cast<int>(batch.count), side, side, pixels}, output);
+    for (std::size_t i = 0; i < batch.count; ++i) {
+      if (!batch.images[i].pixels.empty()) {
+        keep(batch.first + i, std::span(output).subspan(i * dimension_, dimension_));
+      }
+    }
+  }
+
+  void encode_one(const Batch& batch, std::size_t i) {
+    const auto& image = batch.images[i];
+    if (image.pixels.empty()) return;
+    std::vector<float> output(dimension_);
+    job_.encoder.encode({1, image.height, image.width, image.pixels}, output);
+    keep(batch.first + i, output);
+  }
+
+  void keep(std::size_t row, std::span<const float> embedding) {
+    if (!std::all_of(embedding.begin(), embedding.end(), [](float v) { return std::isfinite(v); })) {
+      rows_[row].status = base::RowStatus::kEncodeFailed;
+      rows_[row].error = "the encoder gave a non-finite embedding";
+      return;
+    }
+    std::copy(embedding.begin(), embedding.end(),
+              embeddings_.begin() + static_cast<std::ptrdiff_t>(row * dimension_));
+  }
+
+  const EmbedJob& job_;
+  const corpus::ShardReader reader_;
+  const std::size_t size_;
+  const std::size_t batch_size_;
+  const std::size_t dimension_;
+  int decode_threads_ = 1;
+  int encode_threads_ = 1;
+  std::vector<std::unique_ptr<Batch>> batches_;
+  std::counting_semaphore<> slots_;
+  base::BoundedQueue<Batch*> ready_;
+  std::vector<store::RowRecord> rows_;
+  std::vector<float> embeddings_;
+  std::atomic<std::size_t> next_item_{0};
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t rows_done_ = 0;
+  bool failed_ = false;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard,
+                 const comm::Communicator& comm, const std::function<void(std::uint64_t)>& report) {
+  ShardEmbedder embedder(job, shard, cores_of_rank(comm));
+  embedder.run(report);
+  store::ShardHeader header;
+  header.encoder = identity;
+  header.plan_fingerprint = job.plan.fingerprint();
+  header.shard = shard.id;
+  header.dimension = job.encoder.dimension();
+  header.half = job.half;
+  store::write_embedding_shard(shard_path(job.folder, shard.id), header, embedder.rows(),
+                               embedder.embeddings());
+}
+
+int cores_of_rank(const comm::Communicator& comm) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const int cores = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  // mpirun may bind each rank to cores of its own; then these are not shared with the others.
+  const int machine = static_cast<int>(std::thread::hardware_concurrency());
+  return cores < machine ? std::max(1, cores) : std::max(1, cores / comm.local_size());
+}
+
+}  // namespace quasar::pipeline

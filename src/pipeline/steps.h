@@ -1,0 +1,47 @@
+// Owns the steps of a run, each of which continues from what the run directory already holds: plan, embed,
+// anchors, score, rank. All are collective over the job's ranks.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "corpus/plan.h"
+#include "curation/manifest.h"
+#include "encoder/encoder.h"
+#include "pipeline/embed.h"
+#include "pipeline/run_config.h"
+#include "store/anchor_file.h"
+
+namespace quasar::pipeline {
+
+/// Opens the run directory: freezes the plan if there is none, loads it otherwise, saves the effective
+/// configuration. Throws Error(kMismatch) naming the keys in which the run differs from the configuration.
+corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm);
+
+/// The encoder of the run on this rank's device.
+std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm);
+
+EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
+                           const comm::Communicator& comm);
+
+/// Reads or builds every anchor set of the configuration; built ones are written to RUN/anchors/NAME.h5.
+std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder& encoder,
+                                          const comm::Communicator& comm);
+
+/// Scores every row against every set from the stored embeddings and writes RUN/scores. Throws
+/// Error(kMismatch) when a set's encoder is not the embeddings'.
+void score_step(const RunConfig& config, const corpus::Plan& plan, const std::vector<store::AnchorSet>& sets,
+                const comm::Communicator& comm);
+
+/// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kNoResult), after
+/// writing them, when not a single row could be scored.
+curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan,
+                                   const comm::Communicator& comm);
+
+/// Name and version of this program and of the libraries it runs on.
+std::map<std::string, std::string> software_versions();
+
+}  // namespace quasar::pipeline

@@ -1,0 +1,30 @@
+#include "pipeline/stop_signal.h"
+
+#include <csignal>
+#include <initializer_list>
+
+namespace quasar::pipeline {
+namespace {
+
+volatile std::sig_atomic_t requested = 0;
+
+void on_signal(int) {
+  requested = 1;
+}
+
+}  // namespace
+
+void watch_stop_signals() {
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) {
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+bool stop_requested() {
+  return requested != 0;
+}
+
+}  // namespace quasar::pipeline
