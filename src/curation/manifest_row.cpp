@@ -1,5 +1,6 @@
 #include "curation/manifest_row.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -56,16 +57,19 @@ void append_percentile(double value, std::string& text) {
 }
 
 void append_csv_text(std::string_view value, std::string& text) {
+  const auto is_special = [](char c) { return c == ',' || c == '"' || c == '\r' || c == '\n'; };
   const bool edges = !value.empty() && (value.front() == ' ' || value.back() == ' ');
-  if (!edges && value.find_first_of(",\"\r\n") == std::string_view::npos) {
+  if (!edges && std::none_of(value.begin(), value.end(), is_special)) {
     text += value;
     return;
   }
   text += '"';
-  for (const char c : value) {
-    if (c == '"') text += '"';
-    text += c;
+  for (std::size_t quote = value.find('"'); quote != std::string_view::npos; quote = value.find('"')) {
+    text += value.substr(0, quote + 1);
+    text += '"';
+    value.remove_prefix(quote + 1);
   }
+  text += value;
   text += '"';
 }
 
@@ -77,8 +81,8 @@ void append_name(std::string_view name, std::string& text) {
 
 /// Never trusts the text: one row's fields can neither break the line nor the file.
 void append_json_fields(std::string_view fields, std::string& text) {
-  if (fields.front() == '{' && fields.find_first_of("\r\n") == std::string_view::npos &&
-      nlohmann::json::accept(fields)) {
+  if (fields.front() == '{' && fields.find('\n') == std::string_view::npos &&
+      fields.find('\r') == std::string_view::npos && nlohmann::json::accept(fields)) {
     text += fields;
     return;
   }
