@@ -19,12 +19,6 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
   return result;
 }
 
-std::vector<std::string> strings(const base::ConfigNode& node) {
-  std::vector<std::string> values;
-  for (const auto& element : node.elements()) values.push_back(element.as<std::string>());
-  return values;
-}
-
 std::filesystem::path existing(const base::ConfigNode& node, bool folder) {
   auto path = absolute_path(node.as<std::filesystem::path>());
   std::error_code error;
@@ -55,7 +49,13 @@ void read_suffixes(const base::ConfigNode& node, SourceConfig& source) {
 void read_columns(const base::ConfigNode& node, SourceConfig& source) {
   source.label_column = node.get<std::string>("label_column", "");
   source.group_column = node.get<std::string>("group_column", "");
-  source.fields = strings(node.child("fields"));
+  for (const auto& element : node.child("fields").elements()) {
+    auto name = element.as<std::string>();
+    if (std::find(source.fields.begin(), source.fields.end(), name) != source.fields.end()) {
+      element.fail("the field \"" + name + "\" stands twice");
+    }
+    source.fields.push_back(std::move(name));
+  }
 }
 
 void read_root(const base::ConfigNode& node, SourceConfig& source) {
