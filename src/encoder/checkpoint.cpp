@@ -78,17 +78,24 @@ void write_safetensors(const std::filesystem::path& path, const TensorMap& tenso
                        const std::map<std::string, std::string>& metadata) {
   SafetensorsHeader header;
   header.metadata = metadata;
-  std::vector<torch::Tensor> contents;
-  std::uint64_t position = 0;
   for (const auto& [name, tensor] : tensors) {
-    contents.push_back(tensor.detach().cpu().contiguous());
-    const std::uint64_t size = contents.back().nbytes();
-    header.entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), position, position + size});
-    position += size;
+    header.entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), 0, tensor.nbytes()});
+  }
+  // The widest types' data comes first, so that every tensor is aligned and readers can use it in place.
+  std::vector<SafetensorsEntry*> order;
+  for (SafetensorsEntry& entry : header.entries) order.push_back(&entry);
+  std::stable_sort(order.begin(), order.end(), [](const SafetensorsEntry* a, const SafetensorsEntry* b) {
+    return c10::elementSize(a->type) > c10::elementSize(b->type);
+  });
+  std::uint64_t position = 0;
+  for (SafetensorsEntry* entry : order) {
+    entry->begin = position;
+    position = entry->end += position;
   }
   base::AtomicFile file(path);
   file.write(format_safetensors_header(header));
-  for (const torch::Tensor& content : contents) {
+  for (const SafetensorsEntry* entry : order) {
+    const torch::Tensor content = tensors.at(entry->name).detach().cpu().contiguous();
     file.write(std::span(static_cast<const std::byte*>(content.data_ptr()), content.nbytes()));
   }
   file.commit();

@@ -10,7 +10,8 @@
 
 namespace quasar::encoder {
 
-/// Tensors by name: on the CPU, contiguous, in their stored type.
+/// Tensors by name: on the CPU, contiguous, in their stored type. As read they share a read-only mapping of
+/// the file: writing into one in place ends the program, so convert or clone before.
 using TensorMap = std::map<std::string, torch::Tensor>;
 
 struct Checkpoint {

@@ -12,6 +12,10 @@
 
 namespace quasar::encoder {
 
+bool is_aligned(std::span<const std::byte> bytes, torch::ScalarType type) {
+  return reinterpret_cast<std::uintptr_t>(bytes.data()) % c10::elementSize(type) == 0;
+}
+
 torch::Tensor tensor_over(std::span<const std::byte> bytes, torch::ScalarType type, torch::IntArrayRef shape,
                           const std::shared_ptr<const void>& owner, const std::string& name) {
   // Any other value in a bool is undefined behaviour for whoever reads it.
@@ -22,8 +26,7 @@ torch::Tensor tensor_over(std::span<const std::byte> bytes, torch::ScalarType ty
   }
   const auto options = torch::TensorOptions().dtype(type);
   if (bytes.empty()) return at::empty(shape, options);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % c10::elementSize(type) == 0;
-  if (!aligned) {
+  if (!is_aligned(bytes, type)) {
     torch::Tensor copy = at::empty(shape, options);
     std::memcpy(copy.data_ptr(), bytes.data(), bytes.size());
     return copy;

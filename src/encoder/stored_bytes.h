@@ -10,6 +10,9 @@
 
 namespace quasar::encoder {
 
+/// Whether bytes at this place can be used as they lie for elements of this type.
+bool is_aligned(std::span<const std::byte> bytes, torch::ScalarType type);
+
 /// A contiguous tensor over exactly these bytes of `file`. It shares the mapping, which it keeps alive, where
 /// the bytes are aligned for the type, and is a copy otherwise: weights of many gigabytes are then read once
 /// per machine, not once per process. Throws Error(kInput) when a bool is neither 0 nor 1.

@@ -22,7 +22,8 @@ namespace quasar::encoder {
 namespace {
 
 constexpr int kMostDepth = 64;
-constexpr std::size_t kMostModules = 100'000;
+constexpr std::size_t kMostAttributes = 1'000'000;
+constexpr std::size_t kMostName = 4096;
 constexpr std::size_t kMostTensors = 100'000;
 constexpr std::size_t kMostDimensions = 64;
 constexpr std::int64_t kMostInteger = std::numeric_limits<std::int64_t>::max();
@@ -77,7 +78,7 @@ class TensorBuilder {
       : archive_(archive),
         prefix_(std::move(prefix)),
         owner_(std::move(owner)),
-        copies_left_(std::max<std::uint64_t>(4 * std::uint64_t{file_size}, std::uint64_t{1} << 24U)) {}
+        work_left_(std::max<std::uint64_t>(4 * std::uint64_t{file_size}, std::uint64_t{1} << 24U)) {}
 
   torch::Tensor build(const PickleNode& node, const std::string& name) {
     const PickleNode* call = &node;
@@ -175,13 +176,14 @@ class TensorBuilder {
     const std::uint64_t element = c10::elementSize(storage.type);
     const std::span<const std::byte> bytes = storage.bytes.subspan(
         static_cast<std::uint64_t>(offset) * element, static_cast<std::uint64_t>(reach) * element);
-    if (contiguous) return tensor_over(bytes, storage.type, sizes, owner_, name);
-    // Many views of one storage, or strides of 0, could ask for far more memory than the file has bytes.
-    const std::uint64_t cost =
-        (static_cast<std::uint64_t>(count) + static_cast<std::uint64_t>(reach)) * element;
-    if (cost > copies_left_)
+    std::uint64_t cost = contiguous ? 0 : static_cast<std::uint64_t>(count) * element;
+    if (storage.type == torch::kBool || !is_aligned(bytes, storage.type)) cost += bytes.size();
+    // Many views of one storage, or strides of 0, could ask for far more memory or time than the file has
+    // bytes.
+    if (cost > work_left_)
       fail(name, "views that together are far larger than the file; save contiguous tensors");
-    copies_left_ -= cost;
+    work_left_ -= cost;
+    if (contiguous) return tensor_over(bytes, storage.type, sizes, owner_, name);
     const torch::Tensor flat = tensor_over(bytes, storage.type, {reach}, owner_, name);
     return at::as_strided(flat, sizes, strides).clone(at::MemoryFormat::Contiguous);
   }
@@ -189,7 +191,7 @@ class TensorBuilder {
   const ZipArchive& archive_;
   std::string prefix_;
   std::shared_ptr<const void> owner_;
-  std::uint64_t copies_left_;
+  std::uint64_t work_left_;  ///< Bytes that may still be copied or scanned.
   std::map<std::string, Storage> storages_;
 };
 
@@ -218,25 +220,28 @@ void remove_common_prefix(TensorMap& tensors) {
   tensors = std::move(renamed);
 }
 
-void read_state_dict(const PickleNode& root, TensorBuilder& builder, TensorMap& tensors) {
+/// The dict of tensors: the root itself, or what lies, perhaps twice nested, under "state_dict" or "model".
+const PickleNode& find_state_dict(const PickleNode& root) {
+  if (root.kind != PickleKind::kDict)
+    fail_input("it holds no dict of tensors; save the model's state_dict()");
   const PickleNode* dict = &root;
-  std::string where = "the file";
-  for (int depth = 0;; ++depth) {
-    if (dict->kind != PickleKind::kDict)
-      fail_input(where + " holds no dict of tensors; save the model's state_dict()");
-    if (holds_tensors(*dict)) break;
+  for (int depth = 0; depth < 4; ++depth) {
     const PickleNode* inner = nullptr;
     for (const char* key : {"state_dict", "model"}) {
-      inner = find(*dict, key);
-      if (inner == nullptr) continue;
-      where = std::string("\"") + key + "\" of the file";
-      break;
+      if (inner == nullptr || inner->kind != PickleKind::kDict) inner = find(*dict, key);
     }
-    if (inner == nullptr || depth == 4) {
-      fail_input(where + " holds no tensors, neither by name nor under \"state_dict\" or \"model\"");
-    }
+    // Training files may have lone tensors beside the weights.
+    if (inner == nullptr || inner->kind != PickleKind::kDict) break;
     dict = inner;
   }
+  if (!holds_tensors(*dict)) {
+    fail_input("it holds no tensors, neither by name nor under \"state_dict\" or \"model\"");
+  }
+  return *dict;
+}
+
+void read_state_dict(const PickleNode& root, TensorBuilder& builder, TensorMap& tensors) {
+  const PickleNode* dict = &find_state_dict(root);
   for (std::size_t i = 0; i + 1 < dict->items.size(); i += 2) {
     if (!is_tensor(*dict->items[i + 1])) continue;
     const PickleNode& key = *dict->items[i];
@@ -253,10 +258,12 @@ class ModuleWalker {
 
   void walk(const PickleNode& module, const std::string& prefix, int depth) {
     if (depth == kMostDepth) fail_input("modules nested deeper than " + std::to_string(kMostDepth));
-    if (++modules_ > kMostModules) fail_input("more modules than weights have");
     if (module.items.size() != 3 || module.items[2]->kind != PickleKind::kDict)
       return;  // Nothing we could take.
+    if (prefix.size() > kMostName) fail_input("names longer than " + std::to_string(kMostName) + " bytes");
     const auto& state = module.items[2]->items;
+    attributes_ += 1 + state.size();
+    if (attributes_ > kMostAttributes) fail_input("more modules than weights have");
     for (std::size_t i = 0; i + 1 < state.size(); i += 2) {
       const PickleNode& value = *state[i + 1];
       if (state[i]->kind != PickleKind::kText) fail_input("an attribute whose name is no text");
@@ -272,7 +279,7 @@ class ModuleWalker {
  private:
   TensorBuilder& builder_;
   TensorMap& tensors_;
-  std::size_t modules_ = 0;
+  std::size_t attributes_ = 0;
 };
 
 /// "NAME/" where NAME/data.pkl is the archive's pickle.

@@ -28,6 +28,7 @@ struct ZipMember {
   std::string local_name = name;
   std::uint32_t claimed_size = static_cast<std::uint32_t>(data.size());
   std::uint32_t claimed_uncompressed = claimed_size;
+  std::size_t shift = 0;          ///< Of the data, from a multiple of 64.
   std::int64_t header_shift = 0;  ///< Added to the offset that the directory states.
 };
 
@@ -48,7 +49,7 @@ inline std::string make_zip(const std::vector<ZipMember>& members, const ZipOpti
     const std::string common = raw(member.flags) + raw(member.method) + raw<std::uint32_t>(0) + raw(crc);
     // Padding so that data lies at multiples of 64, as torch does it.
     const std::size_t start = file.size() + 30 + member.local_name.size();
-    const std::string padding((64 - start % 64) % 64, 'Z');
+    const std::string padding((64 - start % 64) % 64 + member.shift, 'Z');
     file += raw<std::uint32_t>(0x04034b50) + raw<std::uint16_t>(20) + common + raw(member.claimed_size) +
             raw(member.claimed_uncompressed) + raw(static_cast<std::uint16_t>(member.local_name.size())) +
             raw(static_cast<std::uint16_t>(padding.size())) + member.local_name + padding + member.data;
