@@ -3,6 +3,8 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -34,6 +36,31 @@ void read_safetensors(const SharedFile& file, Checkpoint& checkpoint) {
   checkpoint.container = "safetensors";
 }
 
+/// SHA-256 on a thread of its own. Destroyed without get(), it stops.
+class BackgroundDigest {
+ public:
+  explicit BackgroundDigest(std::span<const std::byte> bytes)
+      : digest_(std::async(std::launch::async, [this, bytes] { return compute(bytes); })) {}
+  ~BackgroundDigest() { stop_ = true; }
+  BackgroundDigest(const BackgroundDigest&) = delete;
+  BackgroundDigest& operator=(const BackgroundDigest&) = delete;
+
+  std::string get() { return digest_.get(); }
+
+ private:
+  std::string compute(std::span<const std::byte> bytes) const {
+    constexpr std::size_t kChunk = std::size_t{8} << 20U;
+    base::Sha256 hash;
+    for (; !bytes.empty() && !stop_; bytes = bytes.subspan(std::min(kChunk, bytes.size()))) {
+      hash.update(bytes.first(std::min(kChunk, bytes.size())));
+    }
+    return hash.hex_digest();
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::future<std::string> digest_;  ///< Last: its destruction waits for the thread.
+};
+
 /// Throws for content that is no weights file, with the likely reason.
 [[noreturn]] void refuse(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   using base::fail;
@@ -58,6 +85,8 @@ void read_safetensors(const SharedFile& file, Checkpoint& checkpoint) {
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const auto file = std::make_shared<const base::MappedFile>(path);
+  // Gigabytes take seconds to hash; reading and checking go on beside it.
+  BackgroundDigest digest(file->bytes());
   Checkpoint checkpoint;
   try {
     if (ZipArchive::looks_like_zip(file->bytes())) {
@@ -70,7 +99,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
   } catch (const base::Error& error) {
     base::fail(error.code(), "weights file " + path.string() + ": " + error.what());
   }
-  checkpoint.sha256 = base::sha256_hex(file->bytes());
+  checkpoint.sha256 = digest.get();
   return checkpoint;
 }
 
