@@ -44,12 +44,12 @@ std::optional<CsvRecord> CsvReader::next() {
 }
 
 std::optional<CsvRecord> CsvReader::read_record() {
+  // LF, CR LF, or the lone CR of old spreadsheets: each ends one line.
   const auto skip_line_end = [this] {
-    if (position_ < text_.size() && text_[position_] == '\r') ++position_;
-    if (position_ < text_.size() && text_[position_] == '\n') {
-      ++position_;
-      ++line_;
-    }
+    if (position_ >= text_.size() || (text_[position_] != '\r' && text_[position_] != '\n')) return;
+    const bool carriage_return = text_[position_++] == '\r';
+    if (carriage_return && position_ < text_.size() && text_[position_] == '\n') ++position_;
+    ++line_;
   };
   while (position_ < text_.size() && (text_[position_] == '\n' || text_[position_] == '\r')) skip_line_end();
   if (position_ >= text_.size()) return std::nullopt;

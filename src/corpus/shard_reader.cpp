@@ -190,7 +190,7 @@ const Item& ShardReader::item(std::size_t index) const {
 }
 
 ReadOutcome ShardReader::read(std::size_t index, std::vector<std::byte>& bytes) const {
-  bytes.clear();
+  // Not emptied before: a buffer used again need not be filled with zeros before it is read into.
   auto outcome = state_->items.at(index).member.empty() ? state_->read_file(state_->items[index], bytes)
                                                         : state_->read_member(index, bytes);
   if (outcome.status != base::RowStatus::kOk) bytes.clear();

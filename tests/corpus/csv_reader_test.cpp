@@ -40,6 +40,15 @@ TEST(CsvReader, ReadsQuotesLineEndsAndByteOrderMark) {
   EXPECT_FALSE(reader.next().has_value());
 }
 
+TEST(CsvReader, ALoneCarriageReturnEndsALineToo) {
+  CsvReader reader("a,b\r1,2\r\r3,4\r", "t.csv");
+  EXPECT_EQ(reader.next()->line, 2U);
+  const auto second = reader.next();
+  EXPECT_EQ(second->line, 4U);
+  EXPECT_THAT(second->fields, ElementsAre("3", "4"));
+  EXPECT_FALSE(reader.next().has_value());
+}
+
 TEST(CsvReader, KeepsEmptyFields) {
   CsvReader reader("a\tb\tc\n\t\"\"\t\n", "t.tsv", '\t');
   EXPECT_THAT(reader.next()->fields, ElementsAre("", "", ""));
