@@ -1,0 +1,110 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace quasar::test {
+namespace {
+
+int exit_status(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+Program::Program(const std::vector<std::string>& arguments, int ranks,
+                 const std::vector<std::string>& environment) {
+  std::vector<std::string> command;
+  if (ranks > 0) {
+    command = {QUASAR_MPIEXEC, "-n", std::to_string(ranks), "--oversubscribe", "--bind-to", "none"};
+  }
+  command.emplace_back(QUASAR_PROGRAM);
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  std::string pattern = (std::filesystem::temp_directory_path() / "quasar-output-XXXXXX").string();
+  const int file = ::mkstemp(pattern.data());
+  output_ = pattern;
+  process_ = ::fork();
+  if (process_ < 0) throw std::runtime_error("fork failed");
+  if (process_ == 0) {
+    ::setpgid(0, 0);
+    ::dup2(file, STDOUT_FILENO);
+    ::dup2(file, STDERR_FILENO);
+    for (const auto& setting : environment) ::putenv(const_cast<char*>(setting.c_str()));
+    ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+    ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    std::vector<char*> pointers;
+    for (auto& word : command) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    ::execvp(pointers.front(), pointers.data());
+    ::_exit(127);
+  }
+  ::close(file);
+}
+
+Program::~Program() {
+  if (running()) {
+    ::kill(-process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+  std::error_code ignored;
+  std::filesystem::remove(output_, ignored);
+}
+
+void Program::signal(int number) const {
+  ::kill(process_, number);
+}
+
+bool Program::running() {
+  if (status_ >= 0) return false;
+  int status = 0;
+  if (::waitpid(process_, &status, WNOHANG) == 0) return true;
+  status_ = exit_status(status);
+  return false;
+}
+
+Outcome Program::wait() {
+  if (status_ < 0) {
+    int status = 0;
+    ::waitpid(process_, &status, 0);
+    status_ = exit_status(status);
+  }
+  return {status_, content(output_)};
+}
+
+Outcome run_quasar(const std::vector<std::string>& arguments, int ranks,
+                   const std::vector<std::string>& environment) {
+  return Program(arguments, ranks, environment).wait();
+}
+
+std::string content(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::vector<pid_t> ranks_of(const std::filesystem::path& config) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto name = entry.path().filename().string();
+    if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= '0' && c <= '9'; }))
+      continue;
+    const auto line = content(entry.path() / "cmdline");
+    if (line.starts_with(QUASAR_PROGRAM) && line.find(config.string()) != std::string::npos) {
+      found.push_back(static_cast<pid_t>(std::stol(name)));
+    }
+  }
+  return found;
+}
+
+}  // namespace quasar::test

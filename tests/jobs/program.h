@@ -1,0 +1,47 @@
+// Owns running the `quasar` program as a user does: alone or under mpirun, with its output and exit status.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace quasar::test {
+
+struct Outcome {
+  int status = 0;      ///< Exit status; 128 + number when ended by a signal.
+  std::string output;  ///< Standard output and error, as they came.
+};
+
+/// A started program. Destroyed while running, it is killed.
+class Program {
+ public:
+  /// `ranks` 0: without mpirun.
+  Program(const std::vector<std::string>& arguments, int ranks,
+          const std::vector<std::string>& environment = {});
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  void signal(int number) const;
+  bool running();
+  Outcome wait();
+
+ private:
+  pid_t process_ = -1;
+  std::filesystem::path output_;
+  int status_ = -1;
+};
+
+/// Runs to the end.
+Outcome run_quasar(const std::vector<std::string>& arguments, int ranks = 0,
+                   const std::vector<std::string>& environment = {});
+
+std::string content(const std::filesystem::path& path);
+void write_text(const std::filesystem::path& path, const std::string& text);
+
+/// Process numbers of the quasar ranks that work on this configuration file.
+std::vector<pid_t> ranks_of(const std::filesystem::path& config);
+
+}  // namespace quasar::test
