@@ -115,6 +115,33 @@ bool within_limits(VipsImage* header, const DecodeConfig& config, int min_side, 
   return true;
 }
 
+/// How many times smaller a JPEG or WebP of that size may be decoded so that twice the side that the encoder
+/// wants remains: below that, the decoder's crude average would show behind the resampling.
+int decode_shrink(int width, int height, const base::InputSpec& spec) {
+  constexpr int kMargin = 2;
+  constexpr int kMost = 8;
+  if (spec.resize == base::ResizeRule::kNone) return 1;
+  const std::int64_t wanted = std::int64_t{kMargin} * spec.size;
+  int shrink = 1;
+  while (shrink < kMost && std::min(width, height) / (2 * shrink) >= wanted) shrink *= 2;
+  return shrink;
+}
+
+/// Opens with options of the loader, without decoding; null when the header is broken.
+VipsPointer open(std::span<const std::byte> bytes, const std::string& options) {
+  return VipsPointer(vips_image_new_from_buffer(bytes.data(), bytes.size(), options.c_str(), "access",
+                                                VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
+                                                nullptr));
+}
+
+/// Options that make the loader decode `shrink` times smaller; empty for formats whose loader cannot.
+std::string shrink_options(const std::string& format, int shrink) {
+  if (shrink == 1) return {};
+  if (format == "jpeg") return "[shrink=" + std::to_string(shrink) + "]";
+  if (format == "webp") return "[scale=" + std::to_string(1.0 / shrink) + "]";
+  return {};
+}
+
 /// Stops an evaluation when its time is over.
 struct Deadline {
   std::chrono::steady_clock::time_point end;
@@ -158,8 +185,10 @@ bool to_8_bit(VipsPointer& image) {
   return bands >= 1 && bands <= 4;
 }
 
-/// The file's pixels in its own mode; empty, with the status set, when there are none.
-Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, int min_side, Prepared& result) {
+/// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
+/// decode.mode fast, fewer pixels than the file has where that suffices for the spec.
+Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
+            Prepared& result) {
   if (bytes.empty()) {
     fail(result, RowStatus::kEmpty, "zero bytes");
     return {};
@@ -171,14 +200,20 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, int mi
     return {};
   }
   if (find_loader(bytes, result).empty()) return {};
-  VipsPointer image(vips_image_new_from_buffer(bytes.data(), bytes.size(), "", "access",
-                                               VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
-                                               nullptr));
+  VipsPointer image = open(bytes, "");
   if (!image) {
     fail(result, RowStatus::kBadHeader, take_vips_error());
     return {};
   }
-  if (!within_limits(image.get(), config, min_side, result)) return {};
+  if (!within_limits(image.get(), config, spec != nullptr ? spec->min_side : 1, result)) return {};
+  if (spec != nullptr && config.mode == DecodeMode::kFast) {
+    const auto options = shrink_options(result.format, decode_shrink(result.width, result.height, *spec));
+    if (!options.empty()) image = open(bytes, options);
+    if (!image) {
+      fail(result, RowStatus::kDecodeFailed, take_vips_error());
+      return {};
+    }
+  }
 
   const bool palette = vips_image_get_typeof(image.get(), "palette-bit-depth") != 0;
   Deadline deadline{std::chrono::steady_clock::now() +
@@ -223,15 +258,23 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, int mi
 
 Prepared decode(std::span<const std::byte> bytes, const DecodeConfig& config) {
   Prepared result;
-  const Raster raster = load(bytes, config, 1, result);
+  const Raster raster = load(bytes, config, nullptr, result);
   if (result.status == RowStatus::kOk) result.image = to_rgb(raster);
   return result;
 }
 
 Prepared prepare(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec& spec) {
   Prepared result;
-  const Raster raster = load(bytes, config, spec.min_side, result);
-  if (result.status == RowStatus::kOk) result.image = fit(raster, spec);
+  const Raster raster = load(bytes, config, &spec, result);
+  if (result.status != RowStatus::kOk) return result;
+  if (config.mode == DecodeMode::kExact) {
+    result.image = fit(raster, spec);
+    return result;
+  }
+  // Pictures turned by their orientation have the header's sides the other way round.
+  const bool turned = (raster.width > raster.height) != (result.width > result.height);
+  result.image = turned ? fit(raster, result.height, result.width, spec)
+                        : fit(raster, result.width, result.height, spec);
   return result;
 }
 

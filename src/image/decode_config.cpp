@@ -9,6 +9,8 @@ DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
   config.min_side = node.get_in<int>("min_side", config.min_side, 1, 10'000'000);
   config.max_file_bytes =
       node.get_in<std::int64_t>("max_file_bytes", config.max_file_bytes, 1, std::int64_t{1} << 40U);
+  config.mode =
+      node.get_enum("mode", config.mode, {{"exact", DecodeMode::kExact}, {"fast", DecodeMode::kFast}});
   config.honour_orientation =
       node.get_enum<bool>("orientation", false, {{"ignore", false}, {"honour", true}});
   config.timeout_s = node.get_in<double>("timeout", config.timeout_s, 0.01, 86400);
@@ -17,7 +19,8 @@ DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
 }
 
 std::string describe(const DecodeConfig& config) {
-  return config.honour_orientation ? "orientation honoured" : "orientation ignored";
+  const std::string orientation = config.honour_orientation ? "orientation honoured" : "orientation ignored";
+  return config.mode == DecodeMode::kFast ? orientation + ", shrunk while decoding" : orientation;
 }
 
 }  // namespace quasar::image

@@ -8,12 +8,19 @@
 
 namespace quasar::image {
 
+/// How pixels come out of a compressed file when the encoder wants fewer of them.
+enum class DecodeMode {
+  kExact,  ///< Full size, then Pillow's resampling: the reference's pixels, bit for bit.
+  kFast,  ///< JPEG and WebP at 1/2, 1/4 or 1/8 where twice the wanted side remains, then the same resampling.
+};
+
 /// Checked against the header before a pixel is decoded.
 struct DecodeConfig {
   std::int64_t max_pixels = 178'956'970;                   ///< Width times height.
   int max_side = 65'500;                                   ///< Longer side, pixels.
   int min_side = 1;                                        ///< Shorter side, pixels.
   std::int64_t max_file_bytes = std::int64_t{256} << 20U;  ///< Encoded size.
+  DecodeMode mode = DecodeMode::kExact;
   bool honour_orientation = false;  ///< Turn by EXIF orientation; the reference does not.
   double timeout_s = 30;            ///< Longest decode of one image, seconds.
 };

@@ -196,7 +196,11 @@ RgbImage to_rgb(const Raster& raster) {
 }
 
 RgbImage fit(const Raster& raster, const base::InputSpec& spec) {
-  const auto [width, height] = target_size(raster.width, raster.height, spec);
+  return fit(raster, raster.width, raster.height, spec);
+}
+
+RgbImage fit(const Raster& raster, int picture_width, int picture_height, const base::InputSpec& spec) {
+  const auto [width, height] = target_size(picture_width, picture_height, spec);
   Raster work =
       raster.palette ? resize_nearest(raster, width, height) : resize_bicubic(raster, width, height);
   if (spec.fixed_shape()) {

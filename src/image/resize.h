@@ -31,6 +31,9 @@ Raster resize_nearest(const Raster& raster, int width, int height);
 /// round-half-even((side - size) / 2), conversion to RGB (grey repeated, alpha dropped).
 RgbImage fit(const Raster& raster, const base::InputSpec& spec);
 RgbImage fit(const RgbImage& image, const base::InputSpec& spec);
+/// The same for a raster that was decoded smaller than its picture of width x height: the result has the size
+/// that the full picture's would have.
+RgbImage fit(const Raster& raster, int width, int height, const base::InputSpec& spec);
 
 /// Grey repeated, alpha dropped.
 RgbImage to_rgb(const Raster& raster);

@@ -9,14 +9,13 @@
 
 #include "base/atomic_file.h"
 #include "image/resize.h"
-#include "image/vips_environment.h"
+#include "shared_vips.h"
 #include "support/safetensors_reader.h"
 #include "support/test_data.h"
 
 namespace quasar::image {
 namespace {
 
-const VipsEnvironment kVips;
 const std::filesystem::path kGolden = test::shared_data() / "golden" / "preprocess";
 
 std::span<const std::byte> bytes_of(const std::string& text) {

@@ -1,0 +1,91 @@
+// Decoding and preprocessing of one thread: decode.mode exact against fast.
+//
+//   decode_benchmark FOLDER [side = 224] [rounds = 5]
+//
+// FOLDER holds pictures (JPEG and WebP can gain; take large ones). For each mode: milliseconds per picture
+// (the best round) and megapixels of the files per second. "decode alone" is full-size decoding without
+// resampling: what exact cannot go below.
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "image/decode.h"
+#include "image/vips_environment.h"
+
+namespace {
+
+using namespace quasar;
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+/// Processor time of all threads of this program: other programs on the machine disturb it little.
+double seconds(const std::function<void()>& work) {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  const double start = now();
+  work();
+  return now() - start;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    fmt::print(stderr, "usage: decode_benchmark FOLDER [side] [rounds]\n");
+    return 2;
+  }
+  const image::VipsEnvironment vips;
+  const base::InputSpec spec{.size = argc > 2 ? std::max(1, std::atoi(argv[2])) : 224};
+  const int rounds = argc > 3 ? std::max(1, std::atoi(argv[3])) : 5;
+  std::vector<std::string> files;
+  double megapixels = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[1])) {
+    if (!entry.is_regular_file()) continue;
+    std::string content = base::read_file(entry.path());
+    const auto prepared = image::prepare(bytes_of(content), {}, spec);
+    if (prepared.status != base::RowStatus::kOk) continue;
+    megapixels += static_cast<double>(prepared.width) * prepared.height / 1e6;
+    files.push_back(std::move(content));
+  }
+  if (files.empty()) {
+    fmt::print(stderr, "decode_benchmark: no picture in {}\n", argv[1]);
+    return 4;
+  }
+  const auto pictures = static_cast<double>(files.size());
+  fmt::print("{} pictures, mean {:.2f} megapixels, to {} px, one thread\n", files.size(),
+             megapixels / pictures, spec.size);
+  const image::DecodeConfig exact;
+  const image::DecodeConfig fast{.mode = image::DecodeMode::kFast};
+  std::vector<double> best(3, std::numeric_limits<double>::infinity());
+  for (int round = 0; round < rounds; ++round) {
+    const auto measure = [&](std::size_t which, const auto& work) {
+      best[which] = std::min(best[which], seconds([&] {
+                               for (const auto& file : files) work(bytes_of(file));
+                             }));
+    };
+    measure(0, [&](auto bytes) { image::decode(bytes, exact); });
+    measure(1, [&](auto bytes) { image::prepare(bytes, exact, spec); });
+    measure(2, [&](auto bytes) { image::prepare(bytes, fast, spec); });
+  }
+  const char* const names[] = {"decode alone", "exact", "fast"};
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    fmt::print("{:14}{:8.2f} ms/picture{:8.1f} MP/s\n", names[i], 1e3 * best[i] / pictures,
+               megapixels / best[i]);
+  }
+  fmt::print("fast is {:.2f} times as fast as exact\n", best[1] / best[2]);
+  return 0;
+}
