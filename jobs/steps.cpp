@@ -1,4 +1,7 @@
 #include "pipeline/steps.h"
+
+#include <cstdio>
+
 #include "job.h"
 
 namespace quasar::jobs {
@@ -17,15 +20,47 @@ void add(CLI::App& app, Work& chosen, const char* name, const char* description,
   });
 }
 
+struct EmbedOptions : ConfigOptions {
+  std::string part;
+};
+
+/// "I/N" with 0 <= I < N.
+pipeline::Part parse_part(const std::string& text) {
+  pipeline::Part part;
+  int used = 0;
+  if (std::sscanf(text.c_str(), "%9d/%9d%n", &part.index, &part.count, &used) != 2 ||
+      static_cast<std::size_t>(used) != text.size() || part.index < 0 || part.index >= part.count) {
+    base::fail(base::ExitCode::kUsage,
+               "--part: \"" + text + "\" is no part I/N with I from 0 to N-1, such as 0/4 or 3/4");
+  }
+  return part;
+}
+
+void register_embed(CLI::App& app, Work& chosen) {
+  auto options = std::make_shared<EmbedOptions>();
+  auto* command = app.add_subcommand("embed", "Embed every image of the corpus that has no embedding yet");
+  add_config_options(*command, *options);
+  command
+      ->add_option("--part", options->part,
+                   "Embed only the shards whose number leaves remainder I when divided by N, beside other "
+                   "jobs on the same run directory (a job array); freeze the plan before with \"quasar plan "
+                   "--freeze\", so that the corpus is listed once")
+      ->type_name("I/N");
+  command->callback([options, &chosen] {
+    chosen = [options](const comm::Communicator& comm) {
+      const auto part = options->part.empty() ? pipeline::Part{} : parse_part(options->part);
+      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto plan = pipeline::open_run(config, comm);
+      const auto encoder = pipeline::open_encoder(config, comm);
+      pipeline::embed_step(config, plan, *encoder, comm, part);
+    };
+  });
+}
+
 }  // namespace
 
 void register_steps(CLI::App& app, Work& chosen) {
-  add(app, chosen, "embed", "Embed every image of the corpus that has no embedding yet",
-      [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
-        const auto plan = pipeline::open_run(config, comm);
-        const auto encoder = pipeline::open_encoder(config, comm);
-        pipeline::embed_step(config, plan, *encoder, comm);
-      });
+  register_embed(app, chosen);
   add(app, chosen, "anchors", "Build the configured anchor sets from their anchor data",
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto encoder = pipeline::open_encoder(config, comm);

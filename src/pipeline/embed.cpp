@@ -25,6 +25,7 @@ std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentit
   const std::string plan = job.plan.fingerprint();
   std::vector<corpus::Shard> missing;
   for (const auto& shard : job.plan.shards()) {
+    if (!job.part.holds(shard.id)) continue;
     const auto path = shard_path(job.folder, shard.id);
     if (!store::is_whole_shard(path, plan, shard.id, shard.count)) {
       missing.push_back(shard);
@@ -52,6 +53,7 @@ std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, con
   const auto& shards = job.plan.shards();
   for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
        i += static_cast<std::size_t>(comm.size())) {
+    if (!job.part.holds(shards[i].id)) continue;
     for (const auto status :
          store::EmbeddingShardReader(shard_path(job.folder, shards[i].id)).read_statuses()) {
       ++counts[static_cast<std::size_t>(status)];
@@ -63,6 +65,21 @@ std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, con
     if (counts[i] > 0) by_status[static_cast<base::RowStatus>(i)] = counts[i];
   }
   return by_status;
+}
+
+/// Writes the virtual dataset unless shards of other parts are missing still.
+void join_shards(const EmbedJob& job) {
+  const std::string plan = job.plan.fingerprint();
+  std::vector<std::filesystem::path> shards;
+  for (const auto& shard : job.plan.shards()) {
+    shards.push_back(shard_path(job.folder, shard.id));
+    if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), plan, shard.id, shard.count)) {
+      base::log_info("part {} of {} is done; others are not, embeddings.h5 is left to them", job.part.index,
+                     job.part.count);
+      return;
+    }
+  }
+  store::write_virtual_dataset(job.folder / "embeddings.h5", shards);
 }
 
 }  // namespace
@@ -90,8 +107,11 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   comm.broadcast(done);
 
   EmbedStatistics statistics;
-  statistics.rows = job.plan.item_count();
-  statistics.shards = static_cast<int>(job.plan.shards().size());
+  for (const auto& shard : job.plan.shards()) {
+    if (!job.part.holds(shard.id)) continue;
+    statistics.rows += shard.count;
+    ++statistics.shards;
+  }
   statistics.shards_found_finished = static_cast<int>(done.size());
   std::uint64_t rows_before = 0;
   for (const int id : done) rows_before += job.plan.shards()[static_cast<std::size_t>(id)].count;
@@ -132,11 +152,7 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
     }
   });
 
-  comm.on_root([&] {
-    std::vector<std::filesystem::path> shards;
-    for (const auto& shard : job.plan.shards()) shards.push_back(shard_path(job.folder, shard.id));
-    store::write_virtual_dataset(job.folder / "embeddings.h5", shards);
-  });
+  comm.on_root([&] { join_shards(job); });
   comm.together([&] { statistics.by_status = count_statuses(job, comm); });
   return statistics;
 }

@@ -20,9 +20,18 @@
 
 namespace quasar::pipeline {
 
+/// A share of a plan for one of several independent jobs on the same run directory, such as the tasks of a
+/// Slurm job array: the shards whose id leaves the remainder `index` when divided by `count`.
+struct Part {
+  int index = 0;  ///< In [0, count).
+  int count = 1;
+
+  bool holds(int shard) const { return shard % count == index; }
+};
+
 /// What an embedding pass did, over all ranks.
 struct EmbedStatistics {
-  std::uint64_t rows = 0;          ///< Rows of the plan, earlier runs' included.
+  std::uint64_t rows = 0;          ///< Rows of the plan's part, earlier runs' included.
   std::uint64_t embedded_now = 0;  ///< Rows worked on in this pass.
   int shards = 0;
   int shards_found_finished = 0;
@@ -39,6 +48,7 @@ struct EmbedJob {
   int batch_size = 32;
   bool half = false;
   std::string what = "embed";  ///< Name in the progress line.
+  Part part = {};              ///< The shards to work on; other jobs have the others.
 };
 
 /// Name of a shard's file below `folder`.
@@ -47,7 +57,8 @@ std::filesystem::path shard_path(const std::filesystem::path& folder, int shard)
 /// The encoder's fingerprint as stored, the decode settings that change pixels included.
 store::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode);
 
-/// Embeds every shard that is not finished yet, then writes the virtual dataset. Collective.
+/// Embeds every shard of the part that is not finished yet; then writes the virtual dataset, if the shards of
+/// the other parts are there too (so the job that ends last writes it). Collective.
 /// Throws Error(kInterrupted) when a stop was asked for (finished shards stay), Error(kMismatch) when
 /// finished shards came from another encoder.
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm);

@@ -148,9 +148,9 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
 }
 
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
-                           const comm::Communicator& comm) {
+                           const comm::Communicator& comm, Part part) {
   EmbedJob job{plan,        config.run, encoder, config.decode, config.embed, config.encoder.batch_size,
-               config.half, "embed"};
+               config.half, "embed",    part};
   auto statistics = embed(job, comm);
   if (comm.is_root()) {
     for (const auto& [status, count] : statistics.by_status) {

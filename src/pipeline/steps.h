@@ -18,14 +18,16 @@
 namespace quasar::pipeline {
 
 /// Opens the run directory: freezes the plan if there is none, loads it otherwise, saves the effective
-/// configuration. Throws Error(kMismatch) naming the keys in which the run differs from the configuration.
+/// configuration. Several jobs may open a new run directory at once: each lists the same corpus and puts the
+/// same whole files in place. Throws Error(kMismatch) naming the keys in which the run differs from the
+/// configuration.
 corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm);
 
 /// The encoder of the run on this rank's device.
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm);
 
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
-                           const comm::Communicator& comm);
+                           const comm::Communicator& comm, Part part = {});
 
 /// Reads or builds every anchor set of the configuration; built ones are written to RUN/anchors/NAME.h5.
 std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder& encoder,
