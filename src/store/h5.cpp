@@ -141,7 +141,13 @@ std::vector<std::string> File::dataset_names() const {
     if (info->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(list)->emplace_back(name);
     return 0;
   };
-  if (H5Ovisit2(file_.get(), H5_INDEX_NAME, H5_ITER_INC, collect, &names, H5O_INFO_BASIC) < 0)
+  // H5O_info_t means the newest structure, which another function fills in each version of the library.
+#if H5_VERSION_GE(1, 12, 0)
+  const auto visit = H5Ovisit3;
+#else
+  const auto visit = H5Ovisit2;
+#endif
+  if (visit(file_.get(), H5_INDEX_NAME, H5_ITER_INC, collect, &names, H5O_INFO_BASIC) < 0)
     fail("cannot list datasets");
   return names;
 }
