@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <optional>
+#include <string_view>
 
 #include "base/logging.h"
 #include "base/version.h"
@@ -9,6 +10,7 @@
 #include "encoder/encoder_config.h"
 #include "image/vips_environment.h"
 #include "job.h"
+#include "pipeline/probe.h"
 #include "pipeline/stop_signal.h"
 #include "store/inspect.h"
 
@@ -36,7 +38,6 @@ int run(const quasar::jobs::Work& work) {
         "install libopenblas0-pthread",
         quasar::base::blas_info().description);
   }
-  quasar::pipeline::watch_stop_signals();
   try {
     world.together([&] { work(world); });
   } catch (const quasar::base::Error& error) {
@@ -49,6 +50,10 @@ int run(const quasar::jobs::Work& work) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == quasar::pipeline::kProbeCommand) {
+    return quasar::pipeline::answer_probe();
+  }
+  quasar::pipeline::watch_stop_signals();
   CLI::App app(
       "Quasar scores and ranks image collections for training-data curation: it embeds every image, compares "
       "it with "
@@ -59,7 +64,8 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit status: 0 done, 2 usage, 3 configuration, 4 input, 5 output, 6 mismatch (fingerprints, plans), 7 "
       "device, "
-      "8 no usable image, 75 interrupted (run again to continue), 1 internal error.");
+      "8 no usable image, 10 stalled (an image or a rank hung; run again to continue), 75 interrupted (run "
+      "again to continue), 1 internal error.");
   quasar::jobs::Work work;
   quasar::jobs::register_run(app, work);
   quasar::jobs::register_steps(app, work);

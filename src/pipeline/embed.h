@@ -15,19 +15,11 @@
 #include "encoder/encoder.h"
 #include "image/decode_config.h"
 #include "image/raster.h"
+#include "pipeline/part.h"
 #include "pipeline/run_config.h"
 #include "store/embedding_shard.h"
 
 namespace quasar::pipeline {
-
-/// A share of a plan for one of several independent jobs on the same run directory, such as the tasks of a
-/// Slurm job array: the shards whose id leaves the remainder `index` when divided by `count`.
-struct Part {
-  int index = 0;  ///< In [0, count).
-  int count = 1;
-
-  bool holds(int shard) const { return shard % count == index; }
-};
 
 /// What an embedding pass did, over all ranks.
 struct EmbedStatistics {

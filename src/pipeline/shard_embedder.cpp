@@ -17,10 +17,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "corpus/shard_reader.h"
-#include "image/decode.h"
-#include "image/distortions.h"
-#include "image/resize.h"
-#include "pipeline/distorted_items.h"
+#include "pipeline/item_decoder.h"
 #include "pipeline/stop_signal.h"
 
 namespace quasar::pipeline {
@@ -56,10 +53,19 @@ store::RowRecord row_of(const corpus::Item& item) {
   return row;
 }
 
+/// Clears the slot when the image is done with, exceptions included.
+struct JournalSlot {
+  Journal& journal;
+  int slot;
+  ~JournalSlot() { journal.end(slot); }
+};
+
 class ShardEmbedder {
  public:
-  ShardEmbedder(const EmbedJob& job, const corpus::Shard& shard, int cores)
+  ShardEmbedder(const EmbedJob& job, const corpus::Shard& shard, const ShardContext& context)
       : job_(job),
+        shard_(shard),
+        context_(context),
         reader_(job.plan.read_items(shard), static_cast<std::uint64_t>(job.decode.max_file_bytes)),
         size_(reader_.size()),
         batch_size_(static_cast<std::size_t>(job.batch_size)),
@@ -76,14 +82,14 @@ class ShardEmbedder {
       batch->undecoded = batch->count;
       batches_.push_back(std::move(batch));
     }
-    decode_threads_ = job.threads.decode_threads > 0 ? job.threads.decode_threads : cores;
-    encode_threads_ = job.threads.encode_threads > 0 ? job.threads.encode_threads : cores;
+    decode_threads_ = context.threads.decode;
+    encode_threads_ = context.threads.encode;
   }
 
   void run(const std::function<void(std::uint64_t)>& report) {
     std::vector<std::thread> threads;
     for (int i = 0; i < decode_threads_; ++i)
-      threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
+      threads.emplace_back([this, i] { guarded([this, i] { decode_loop(i); }); });
     for (int i = 0; i < encode_threads_; ++i)
       threads.emplace_back([this] { guarded([this] { encode_loop(); }); });
     std::uint64_t reported = 0;
@@ -102,8 +108,7 @@ class ShardEmbedder {
     for (auto& thread : threads) thread.join();
     if (error_) std::rethrow_exception(error_);
     if (rows_done_ != size_) {
-      base::fail(base::ExitCode::kInterrupted,
-                 "stopped by a signal; finished shards are kept and the same command continues from them");
+      base::fail(base::ExitCode::kInterrupted, stopped_message());
     }
   }
 
@@ -138,7 +143,7 @@ class ShardEmbedder {
     changed_.notify_all();
   }
 
-  void decode_loop() {
+  void decode_loop(int slot) {
     std::vector<std::byte> bytes;
     while (true) {
       const std::size_t index = next_item_++;
@@ -147,14 +152,17 @@ class ShardEmbedder {
       if (index % batch_size_ == 0) slots_.acquire();
       if (stopping_) return;
       Batch& batch = *batches_[index / batch_size_];
-      batch.images[index - batch.first] = decode_item(index, bytes);
+      batch.images[index - batch.first] = decode(slot, index, bytes);
       if (--batch.undecoded == 0 && !ready_.push(&batch)) return;
     }
   }
 
-  image::RgbImage decode_item(std::size_t index, std::vector<std::byte>& bytes) {
+  image::RgbImage decode(int slot, std::size_t index, std::vector<std::byte>& bytes) {
     const corpus::Item& item = reader_.item(index);
+    const std::uint64_t number = shard_.first + index;
     store::RowRecord& row = rows_[index] = row_of(item);
+    context_.journal.begin(slot, Phase::kReading, shard_.id, number, item.id);
+    const JournalSlot at_end{context_.journal, slot};
     const auto outcome = reader_.read(index, bytes);
     row.bytes = bytes.size();
     if (outcome.status != base::RowStatus::kOk) {
@@ -163,18 +171,14 @@ class ShardEmbedder {
       return {};
     }
     row.hash = base::xxh128_hex(bytes);
-    image::Prepared prepared;
-    if (const auto distortion = stated_distortion(item)) {
-      prepared = image::decode(bytes, job_.decode);
-      if (prepared.status == base::RowStatus::kOk) {
-        prepared.image =
-            image::fit(image::distort(prepared.image, static_cast<image::DistortionKind>(distortion->kind),
-                                      distortion->level, distortion->seed),
-                       job_.encoder.input_spec());
-      }
-    } else {
-      prepared = image::prepare(bytes, job_.decode, job_.encoder.input_spec());
+    const auto verdict = context_.quarantine.find(number);
+    if (verdict != context_.quarantine.end() && verdict->second.id == item.id) {
+      row.status = verdict->second.status;
+      row.error = verdict->second.error;
+      return {};
     }
+    context_.journal.set_phase(slot, Phase::kDecoding);
+    auto prepared = decode_item(item, bytes, job_.decode, job_.encoder.input_spec());
     row.status = prepared.status;
     row.error = std::move(prepared.error);
     row.width = prepared.width;
@@ -243,6 +247,8 @@ class ShardEmbedder {
   }
 
   const EmbedJob& job_;
+  const corpus::Shard& shard_;
+  const ShardContext& context_;
   const corpus::ShardReader reader_;
   const std::size_t size_;
   const std::size_t batch_size_;
@@ -266,8 +272,8 @@ class ShardEmbedder {
 }  // namespace
 
 void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard,
-                 const comm::Communicator& comm, const std::function<void(std::uint64_t)>& report) {
-  ShardEmbedder embedder(job, shard, cores_of_rank(comm));
+                 const ShardContext& context, const std::function<void(std::uint64_t)>& report) {
+  ShardEmbedder embedder(job, shard, context);
   embedder.run(report);
   store::ShardHeader header;
   header.encoder = identity;
@@ -277,6 +283,12 @@ void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, co
   header.half = job.half;
   store::write_embedding_shard(shard_path(job.folder, shard.id), header, embedder.rows(),
                                embedder.embeddings());
+}
+
+EmbedThreads threads_of_rank(const EmbedConfig& config, const comm::Communicator& comm) {
+  const int cores = cores_of_rank(comm);
+  return {config.decode_threads > 0 ? config.decode_threads : cores,
+          config.encode_threads > 0 ? config.encode_threads : cores};
 }
 
 int cores_of_rank(const comm::Communicator& comm) {

@@ -7,14 +7,32 @@
 #include "comm/communicator.h"
 #include "corpus/plan.h"
 #include "pipeline/embed.h"
+#include "pipeline/journal.h"
+#include "pipeline/quarantine.h"
 
 namespace quasar::pipeline {
+
+/// Threads of one rank.
+struct EmbedThreads {
+  int decode = 1;
+  int encode = 1;
+};
+
+/// What outlives a shard on its rank.
+struct ShardContext {
+  EmbedThreads threads;
+  Journal& journal;  ///< A slot per decode thread.
+  const Quarantine& quarantine;
+};
 
 /// Embeds one shard and writes its file. `report(n)` is called on this thread, now and then, with the rows
 /// finished since the last call. Throws what stopped the shard; nothing is left behind then. Throws
 /// Error(kInterrupted) when a stop was asked for.
 void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard,
-                 const comm::Communicator& comm, const std::function<void(std::uint64_t)>& report);
+                 const ShardContext& context, const std::function<void(std::uint64_t)>& report);
+
+/// The configured numbers of threads, or those that fit the rank's cores.
+EmbedThreads threads_of_rank(const EmbedConfig& config, const comm::Communicator& comm);
 
 /// Threads this rank may use: the cores it is allowed, shared among the ranks of the machine.
 int cores_of_rank(const comm::Communicator& comm);

@@ -18,13 +18,22 @@ void watch_stop_signals() {
   for (const int number : {SIGTERM, SIGINT, SIGUSR1}) {
     struct sigaction action {};
     action.sa_handler = on_signal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    action.sa_flags = SA_RESTART;
+    if (number == SIGINT) action.sa_flags |= static_cast<int>(SA_RESETHAND);
     ::sigaction(number, &action, nullptr);
   }
 }
 
 bool stop_requested() {
   return requested != 0;
+}
+
+void request_stop() {
+  requested = 1;
+}
+
+std::string stopped_message() {
+  return "stopped by a signal; finished shards are kept and the same command continues from them";
 }
 
 }  // namespace quasar::pipeline

@@ -2,12 +2,21 @@
 // long work looks at between items.
 #pragma once
 
+#include <string>
+
 namespace quasar::pipeline {
 
-/// Installs the handlers. A second signal has the system's default effect.
+/// Installs the handlers. SIGTERM and SIGUSR1 may come any number of times: a launcher forwards what the
+/// process has been sent already. A second SIGINT has the system's default effect.
 void watch_stop_signals();
 
 /// Whether a stop was asked for since the start.
 bool stop_requested();
+
+/// Asks for a stop as a signal does: another rank of the job has got one.
+void request_stop();
+
+/// What the program says when it ends so.
+std::string stopped_message();
 
 }  // namespace quasar::pipeline

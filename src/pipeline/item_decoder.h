@@ -1,0 +1,26 @@
+// Owns what is done to one image's bytes before the encoder sees them: decoding, the degradation that an item
+// may stand for, resampling. The embedding loop and the probe that tries a suspected image alone share it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/input_spec.h"
+#include "corpus/item.h"
+#include "image/decode.h"
+#include "image/decode_config.h"
+
+namespace quasar::pipeline {
+
+/// The item's picture at the encoder's input size, or why there is none. Thread-safe.
+///
+/// For tests only: the environment variable QUASAR_TEST_POISON, "abort:ID" or "spin:ID", makes the image of
+/// this id kill the process, or never end, as an image that hits a bug of a decoder does.
+image::Prepared decode_item(const corpus::Item& item, std::span<const std::byte> bytes,
+                            const image::DecodeConfig& config, const base::InputSpec& spec);
+
+/// Seconds after which a decode counts as hung: decode.timeout, at which libvips is asked to stop, and a
+/// margin for images that take it seriously late.
+double hung_after_seconds(const image::DecodeConfig& config);
+
+}  // namespace quasar::pipeline
