@@ -2,71 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
+#include <optional>
+#include <utility>
 
+#include "anchors/chosen_rows.h"
 #include "base/errors.h"
-#include "cluster/exact_sum.h"
 
 namespace quasar::anchors {
 namespace {
-
-/// The chosen rows of one side that this rank holds, numbered by their place in the split.
-struct Side {
-  std::vector<float> values;
-  std::vector<std::int64_t> numbers;
-  std::size_t dimension = 0;
-  std::int64_t chosen = 0;
-};
-
-Side side_of(const cluster::LocalRows& rows, std::span<const std::int64_t> chosen) {
-  std::unordered_map<std::int64_t, std::size_t> held;
-  held.reserve(rows.numbers.size());
-  for (std::size_t i = 0; i < rows.numbers.size(); ++i) held.emplace(rows.numbers[i], i);
-  Side side;
-  side.dimension = rows.dimension;
-  side.chosen = static_cast<std::int64_t>(chosen.size());
-  for (std::size_t place = 0; place < chosen.size(); ++place) {
-    const auto found = held.find(chosen[place]);
-    if (found == held.end()) continue;
-    const auto row = rows.row(found->second);
-    side.numbers.push_back(static_cast<std::int64_t>(place));
-    side.values.insert(side.values.end(), row.begin(), row.end());
-  }
-  return side;
-}
-
-/// Exact means of the rows of each label over all ranks; labels -1 are left out. Empty groups give no row.
-std::vector<float> group_means(const Side& side, std::span<const std::int64_t> labels, std::size_t groups,
-                               const comm::Communicator& comm, std::int64_t& rows_used) {
-  const std::size_t d = side.dimension;
-  double largest = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0) continue;
-    largest = std::max(
-        largest, static_cast<double>(cluster::largest_magnitude(std::span(side.values).subspan(i * d, d))));
-  }
-  const cluster::FixedPointScale scale(comm.all_reduce(largest, comm::Reduction::kMax),
-                                       static_cast<std::uint64_t>(side.chosen));
-  std::vector<std::int64_t> sums(groups * d + groups, 0);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0) continue;
-    const auto group = static_cast<std::size_t>(labels[i]);
-    cluster::add_row(std::span(side.values).subspan(i * d, d), scale, std::span(sums).subspan(group * d, d));
-    ++sums[groups * d + group];
-  }
-  comm.all_reduce(std::span(sums), comm::Reduction::kSum);
-  std::vector<float> means;
-  rows_used = 0;
-  for (std::size_t group = 0; group < groups; ++group) {
-    const std::int64_t size = sums[groups * d + group];
-    rows_used += size;
-    if (size == 0) continue;
-    for (std::size_t j = 0; j < d; ++j) {
-      means.push_back(static_cast<float>(scale.to_double(sums[group * d + j]) / static_cast<double>(size)));
-    }
-  }
-  return means;
-}
 
 std::vector<float> mean_of_rows(std::span<const float> rows, std::size_t d) {
   const std::size_t n = rows.size() / d;
@@ -79,55 +22,81 @@ std::vector<float> mean_of_rows(std::span<const float> rows, std::size_t d) {
   return mean;
 }
 
-std::vector<float> aggregate_side(const Side& side, const std::string& name, const AggregateConfig& config,
-                                  const comm::Communicator& comm, const IterationReport& report,
-                                  std::int64_t& rows_used, std::int64_t& not_finite) {
-  const std::size_t d = side.dimension;
-  std::vector<std::int64_t> labels(side.numbers.size(), 0);
-  std::int64_t bad_rows = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (std::isfinite(cluster::largest_magnitude(std::span(side.values).subspan(i * d, d)))) continue;
-    labels[i] = -1;
-    ++bad_rows;
-  }
-  not_finite += comm.all_reduce(bad_rows, comm::Reduction::kSum);
+struct SideResult {
+  std::vector<float> centroids;  ///< [groups with members, d]
+  std::int64_t rows = 0;
+  std::int64_t not_finite = 0;
+};
 
-  std::size_t groups = 1;
+std::filesystem::path checkpoint_of(const std::filesystem::path& prefix, const std::string& side) {
+  if (prefix.empty()) return {};
+  auto path = prefix;
+  path += "-" + side + ".kmeans";
+  return path;
+}
+
+SideResult aggregate_side(cluster::RowSource& rows, std::span<const std::int64_t> chosen,
+                          const std::string& name, const AggregateConfig& config,
+                          const comm::Communicator& comm, const AggregateRuntime& runtime) {
+  std::optional<ChosenRows> side;
+  comm.together([&] { side.emplace(rows, chosen); });
+  const std::size_t d = side->dimension();
+  cluster::KMeansRuntime kmeans;
+  kmeans.memory_bytes = runtime.memory_bytes;
+  kmeans.threads = runtime.threads;
+  // The exact mean of all rows is the mean of the members of a single cluster, whatever its centroid.
+  std::vector<float> centroids(d, 0.0F);
   if (config.aggregation != Aggregation::kMean) {
+    kmeans.checkpoint = checkpoint_of(runtime.checkpoint_prefix, name);
+    kmeans.stop_requested = runtime.stop_requested;
     const auto on_iteration = [&](int iteration, const cluster::IterationStatistics& statistics) {
-      if (report) report(name, iteration, statistics);
+      if (runtime.report) runtime.report(name, iteration, statistics);
     };
-    const auto clusters = cluster::kmeans({side.values, side.numbers, d}, config.kmeans, comm, on_iteration);
-    groups = static_cast<std::size_t>(config.kmeans.k);
-    // Every chosen row counts, also those k-means itself did not sample.
-    std::vector<std::int64_t> nearest(labels.size());
-    std::vector<float> distances(labels.size());
-    cluster::assign(side.values, clusters.centroids, d, nearest, distances);
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (labels[i] == 0) labels[i] = nearest[i];
-    }
+    centroids = cluster::kmeans(*side, config.kmeans, comm, on_iteration, kmeans).centroids;
+    kmeans.checkpoint.clear();
   }
-  auto means = group_means(side, labels, groups, comm, rows_used);
-  if (means.empty()) base::fail(base::ExitCode::kInput, "no " + name + " anchor row has a finite embedding");
-  return config.aggregation == Aggregation::kClustering ? mean_of_rows(means, d) : means;
+  // Every chosen row counts, also those k-means itself did not sample.
+  const auto members = cluster::member_means(*side, centroids, comm, kmeans);
+  SideResult result;
+  result.not_finite = members.rows_not_finite;
+  for (std::size_t c = 0; c < members.sizes.size(); ++c) {
+    if (members.sizes[c] == 0) continue;
+    result.rows += members.sizes[c];
+    const auto mean = std::span(members.means).subspan(c * d, d);
+    result.centroids.insert(result.centroids.end(), mean.begin(), mean.end());
+  }
+  if (result.rows == 0) {
+    base::fail(base::ExitCode::kInput, "no " + name + " anchor row has a finite embedding");
+  }
+  if (config.aggregation == Aggregation::kClustering) result.centroids = mean_of_rows(result.centroids, d);
+  return result;
 }
 
 }  // namespace
 
-AnchorCentroids aggregate(const cluster::LocalRows& rows, const AnchorSplit& split,
-                          const AggregateConfig& config, const comm::Communicator& comm,
-                          const IterationReport& report) {
+AnchorCentroids aggregate(cluster::RowSource& rows, const AnchorSplit& split, const AggregateConfig& config,
+                          const comm::Communicator& comm, const AggregateRuntime& runtime) {
   AnchorCentroids centroids;
-  centroids.dimension = rows.dimension;
-  centroids.good = aggregate_side(side_of(rows, split.good), "good", config, comm, report,
-                                  centroids.good_rows, centroids.rows_not_finite);
-  centroids.bad = aggregate_side(side_of(rows, split.bad), "bad", config, comm, report, centroids.bad_rows,
-                                 centroids.rows_not_finite);
+  centroids.dimension = rows.dimension();
+  auto good = aggregate_side(rows, split.good, "good", config, comm, runtime);
+  auto bad = aggregate_side(rows, split.bad, "bad", config, comm, runtime);
   // A cluster can end without members on one side; pairs go as far as both sides do.
-  const std::size_t values = std::min(centroids.good.size(), centroids.bad.size());
-  centroids.good.resize(values);
-  centroids.bad.resize(values);
+  const std::size_t values = std::min(good.centroids.size(), bad.centroids.size());
+  good.centroids.resize(values);
+  bad.centroids.resize(values);
+  centroids.good = std::move(good.centroids);
+  centroids.bad = std::move(bad.centroids);
+  centroids.good_rows = good.rows;
+  centroids.bad_rows = bad.rows;
+  centroids.rows_not_finite = good.not_finite + bad.not_finite;
   return centroids;
+}
+
+void remove_checkpoints(const std::filesystem::path& checkpoint_prefix) {
+  for (const char* side : {"good", "bad"}) {
+    std::error_code ignored;
+    std::filesystem::remove(checkpoint_of(checkpoint_prefix, side), ignored);
+  }
 }
 
 std::vector<float> normalised(std::span<const float> rows, std::size_t dimension) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -39,11 +40,26 @@ struct AnchorCentroids {
 /// Called on root after each k-means iteration: side ("good", "bad"), iteration, statistics.
 using IterationReport = std::function<void(const std::string&, int, const cluster::IterationStatistics&)>;
 
-/// Averages the rows of the split over all ranks, each giving the rows it holds. Collective; bit-identical
-/// for any number of ranks. Throws Error(kInput) when a side has no finite row (or fewer than k).
-AnchorCentroids aggregate(const cluster::LocalRows& rows, const AnchorSplit& split,
-                          const AggregateConfig& config, const comm::Communicator& comm,
-                          const IterationReport& report = {});
+/// How the work is done; no part of it changes the result.
+struct AggregateRuntime {
+  IterationReport report = {};
+  std::uint64_t memory_bytes = 0;  ///< Limit for this rank; rows that do not fit are streamed. 0: none.
+  int threads = 0;                 ///< 0: this rank's fair share.
+  /// k-means' state is kept in PREFIX-good.kmeans and PREFIX-bad.kmeans, which a later call with the same
+  /// rows and configuration goes on from. Empty: none.
+  std::filesystem::path checkpoint_prefix = {};
+  /// Asked on every rank after each iteration; true on any of them ends the work with Error(kInterrupted).
+  std::function<bool()> stop_requested = {};
+};
+
+/// Averages the rows of the split over all ranks, each giving the rows it holds, read as often as the work
+/// needs them. Collective; bit-identical for any number of ranks, any memory limit and after a stop. Throws
+/// Error(kInput) when a side has no finite row (or fewer than k).
+AnchorCentroids aggregate(cluster::RowSource& rows, const AnchorSplit& split, const AggregateConfig& config,
+                          const comm::Communicator& comm, const AggregateRuntime& runtime = {});
+
+/// Removes the files that `runtime.checkpoint_prefix` led to. On one rank.
+void remove_checkpoints(const std::filesystem::path& checkpoint_prefix);
 
 /// Rows [pairs, d], each divided by its L2 norm (the norm in double precision). Throws Error(kInput) for a
 /// zero row.

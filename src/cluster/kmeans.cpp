@@ -244,7 +244,8 @@ KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::C
     std::int64_t found = 0;
     comm.on_root([&] {
       auto stored = read_checkpoint(runtime.checkpoint, identity);
-      if (!stored) return;
+      // A state past the iterations asked for is of no use: going back is not possible.
+      if (!stored || static_cast<int>(stored->result.iterations.size()) > config.iterations) return;
       stored->result.rows_used = rows.total();
       state = std::move(*stored);
       found = 1;
@@ -266,6 +267,13 @@ KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::C
     }
     if (comm.is_root() && on_iteration) {
       on_iteration(static_cast<int>(state.result.iterations.size()) - 1, state.result.iterations.back());
+    }
+    const std::int64_t stop = runtime.stop_requested && runtime.stop_requested() ? 1 : 0;
+    if (comm.all_reduce(stop, comm::Reduction::kMax) == 1) {
+      base::fail(base::ExitCode::kInterrupted,
+                 "k-means was stopped by a signal after iteration " +
+                     std::to_string(state.result.iterations.size()) +
+                     (runtime.checkpoint.empty() ? "" : "; the same command continues from there"));
     }
   }
   return std::move(state.result);

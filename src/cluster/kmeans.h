@@ -37,6 +37,9 @@ struct KMeansRuntime {
   /// 0: no limit.
   std::uint64_t memory_bytes = 0;
   int threads = 0;  ///< 0: this rank's fair share of the machine's processors.
+  /// Asked on every rank after each iteration, once its checkpoint is written; true on any of them makes all
+  /// throw Error(kInterrupted).
+  std::function<bool()> stop_requested = {};
 };
 
 /// What one iteration did.
@@ -61,8 +64,8 @@ using OnIteration = std::function<void(int, const IterationStatistics&)>;
 /// An empty cluster takes the row that lies farthest from its centroid (ties: the lowest number); FAISS
 /// splits a random large cluster instead, which is why the two agree as long as no cluster becomes empty.
 /// Throws Error(kInput) when there are fewer finite rows than clusters, Error(kMismatch) when the checkpoint
-/// is of other rows or another configuration (`iterations` may differ), Error(kConfig) when memory_bytes is
-/// too small to work in.
+/// is of other rows or another configuration (`iterations` may differ; a state past them is not used),
+/// Error(kConfig) when memory_bytes is too small to work in.
 KMeansResult kmeans(RowSource& rows, const KMeansConfig& config, const comm::Communicator& comm,
                     const OnIteration& on_iteration = {}, const KMeansRuntime& runtime = {});
 KMeansResult kmeans(const LocalRows& rows, const KMeansConfig& config, const comm::Communicator& comm,

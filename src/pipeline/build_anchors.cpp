@@ -5,11 +5,14 @@
 #include <optional>
 
 #include "base/atomic_file.h"
+#include "base/checksum.h"
 #include "base/logging.h"
 #include "base/progress.h"
 #include "corpus/plan.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
+#include "pipeline/embedding_rows.h"
+#include "pipeline/stop_signal.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -79,27 +82,12 @@ anchors::AnchorSplit split(const AnchorSource& source, std::vector<anchors::Labe
   return anchors::split_no_reference(rows, source.recipe.offset, source.recipe.ratio, source.recipe.seed);
 }
 
-/// Embeddings of the shards that fall to this rank, with their global row numbers.
-struct HeldRows {
-  std::vector<float> values;
-  std::vector<std::int64_t> numbers;
-};
-
-HeldRows read_held_rows(const corpus::Plan& plan, const std::filesystem::path& folder, std::size_t dimension,
-                        const comm::Communicator& comm) {
-  HeldRows held;
-  const auto& shards = plan.shards();
-  for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
-       i += static_cast<std::size_t>(comm.size())) {
-    const store::EmbeddingShardReader reader(shard_path(folder, shards[i].id));
-    const std::size_t before = held.values.size();
-    held.values.resize(before + reader.size() * dimension);
-    reader.read_embeddings(0, reader.size(), std::span(held.values).subspan(before));
-    for (std::size_t r = 0; r < reader.size(); ++r) {
-      held.numbers.push_back(static_cast<std::int64_t>(shards[i].first + r));
-    }
-  }
-  return held;
+/// Where k-means keeps its state: a name of its own for each recipe, data and encoder, so that a set built
+/// otherwise never meets the state of another.
+std::filesystem::path checkpoint_prefix(const std::filesystem::path& folder, const AnchorSource& source,
+                                        const corpus::Plan& plan, const store::EncoderIdentity& encoder) {
+  const std::string all = source.recipe_text + "\n" + plan.fingerprint() + "\n" + encoder.describe();
+  return folder / ("clusters-" + base::xxh128_hex(std::as_bytes(std::span(all))).substr(0, 16));
 }
 
 void log_iteration(const std::string& side, int iteration, const cluster::IterationStatistics& statistics) {
@@ -119,15 +107,18 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   store::AnchorSet set;
   std::vector<anchors::LabelledRow> rows;
   anchors::AnchorSplit chosen;
-  HeldRows held;
   const auto dimension = static_cast<std::size_t>(encoder.dimension());
   comm.together([&] {
     rows = labelled_rows(plan, folder);
     chosen = split(source, rows);
-    held = read_held_rows(plan, folder, dimension, comm);
   });
-  const auto centroids = anchors::aggregate({held.values, held.numbers, dimension}, chosen,
-                                            source.recipe.aggregate, comm, log_iteration);
+  EmbeddingRows held(folder, shards_of_rank(plan, comm.rank(), comm.size()), dimension);
+  anchors::AggregateRuntime runtime;
+  runtime.report = log_iteration;
+  runtime.checkpoint_prefix =
+      checkpoint_prefix(folder, source, plan, encoder_identity(encoder, config.decode));
+  runtime.stop_requested = stop_requested;
+  const auto centroids = anchors::aggregate(held, chosen, source.recipe.aggregate, comm, runtime);
   set.name = source.name;
   set.good = centroids.good;
   set.bad = centroids.bad;
@@ -151,7 +142,10 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
     }
     set.statistics = {{"label_median", chosen.median}, {"label_min", low}, {"label_max", high}};
   }
-  comm.on_root([&] { store::write_anchor_file(config.run / "anchors" / (source.name + ".h5"), set); });
+  comm.on_root([&] {
+    store::write_anchor_file(config.run / "anchors" / (source.name + ".h5"), set);
+    anchors::remove_checkpoints(runtime.checkpoint_prefix);
+  });
   if (comm.is_root()) {
     base::log_info("anchors {}: {} good and {} bad images of {}, {} pairs, in {}", source.name,
                    base::with_thousands(static_cast<std::uint64_t>(centroids.good_rows)),

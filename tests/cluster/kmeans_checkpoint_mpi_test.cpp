@@ -76,6 +76,19 @@ TEST(KMeansCheckpoint, AStopAfterAnyIterationChangesNoBit) {
   }
 }
 
+TEST(KMeansCheckpoint, AStatePastTheIterationsAskedForIsNotUsed) {
+  const auto world = comm::Communicator::world();
+  const SharedFolder folder(world);
+  const Rows rows(world, 3);
+  KMeansConfig config{.k = 7, .iterations = 4};
+  const auto expected = kmeans(rows.local(), config, world);
+  const KMeansRuntime runtime{.checkpoint = folder / "past"};
+  config.iterations = 6;
+  kmeans(rows.local(), config, world, {}, runtime);
+  config.iterations = 4;
+  expect_same(kmeans(rows.local(), config, world, {}, runtime), expected);
+}
+
 TEST(KMeansCheckpoint, GoesOnWithAnotherNumberOfRanksAndAfterAnException) {
   const auto world = comm::Communicator::world();
   const SharedFolder folder(world);
