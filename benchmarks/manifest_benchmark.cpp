@@ -59,7 +59,6 @@ void write_shard(const curation::RankInput& input, std::size_t index, std::uint6
   header.dimension = 1;
   store::ScoreShard scores;
   scores.shard = header.shard;
-  scores.plan_fingerprint = header.plan_fingerprint;
   scores.names = kColumns;
   scores.anchor_fingerprints = {"1", "2"};
   std::vector<store::RowRecord> records(rows);
@@ -87,7 +86,8 @@ void write_shard(const curation::RankInput& input, std::size_t index, std::uint6
     scores.scores.push_back(failed ? embeddings[i] : score_of(base::split_mix(bits)));
   }
   const auto name = fmt::format("shard-{:06}.h5", header.shard);
-  store::write_embedding_shard(input.embeddings / name, header, records, embeddings);
+  scores.embeddings_xxh128 =
+      store::write_embedding_shard(input.embeddings / name, header, records, embeddings);
   store::write_score_shard(input.scores / name, scores);
 }
 

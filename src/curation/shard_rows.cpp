@@ -29,9 +29,10 @@ std::filesystem::path ShardRows::path_of(const std::filesystem::path& folder, in
   return folder / fmt::format("shard-{:06}.h5", shard);
 }
 
-std::vector<float> ShardRows::read_scores(int shard) const {
+std::vector<float> ShardRows::read_scores(int shard, std::string& embeddings_xxh128) const {
   const auto path = path_of(input_.scores, shard);
   store::ScoreShard stored = store::read_score_shard(path);
+  embeddings_xxh128 = stored.embeddings_xxh128;
   if (stored.names == columns_) return std::move(stored.scores);
   std::vector<std::size_t> places;
   for (const auto& column : columns_) {
@@ -51,7 +52,8 @@ std::vector<float> ShardRows::read_scores(int shard) const {
 
 void ShardRows::for_each_scores(const std::function<void(std::span<const float>)>& take) const {
   for (const std::size_t index : mine_) {
-    const auto scores = read_scores(input_.shards[index]);
+    std::string scored;
+    const auto scores = read_scores(input_.shards[index], scored);
     for (std::size_t at = 0; at < scores.size(); at += columns_.size()) {
       take(std::span(scores).subspan(at, columns_.size()));
     }
@@ -61,13 +63,20 @@ void ShardRows::for_each_scores(const std::function<void(std::span<const float>)
 void ShardRows::for_each_row(const std::function<void(const Row&)>& take) const {
   for (const std::size_t index : mine_) {
     const int shard = input_.shards[index];
-    const auto scores = read_scores(shard);
+    std::string scored;
+    const auto scores = read_scores(shard, scored);
     const store::EmbeddingShardReader reader(path_of(input_.embeddings, shard));
     if (reader.size() * columns_.size() != scores.size()) {
       base::fail(base::ExitCode::kMismatch,
                  fmt::format("{} has {} rows but {} has {}: score the run again",
                              path_of(input_.embeddings, shard).string(), reader.size(),
                              path_of(input_.scores, shard).string(), scores.size() / columns_.size()));
+    }
+    if (reader.header().content_xxh128 != scored) {
+      base::fail(
+          base::ExitCode::kMismatch,
+          fmt::format("{} was embedded anew after {} was made from it: score the run again",
+                      path_of(input_.embeddings, shard).string(), path_of(input_.scores, shard).string()));
     }
     for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
       const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));

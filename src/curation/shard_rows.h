@@ -31,8 +31,8 @@ class ShardRows {
 
  private:
   std::filesystem::path path_of(const std::filesystem::path& folder, int shard) const;
-  /// Scores [n, columns] of a shard.
-  std::vector<float> read_scores(int shard) const;
+  /// Scores [n, columns] of a shard, and which embeddings they were made from.
+  std::vector<float> read_scores(int shard, std::string& embeddings_xxh128) const;
 
   const RankInput& input_;
   std::vector<std::string> columns_;

@@ -32,10 +32,10 @@ constexpr auto kWatchPeriod = std::chrono::milliseconds(200);
 /// Whether the shard's file is there, whole, undamaged and of this encoder. A damaged one is said to be so.
 bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard) {
   const auto path = shard_path(job.folder, shard.id);
-  if (!store::is_whole_shard(path, job.plan.fingerprint(), shard.id, shard.count) ||
+  if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count) ||
       !store::verify_shard(path)) {
     if (std::filesystem::exists(path)) {
-      base::log_warning("{} is damaged, or of another plan: its {} images are embedded anew", path.string(),
+      base::log_warning("{} is damaged, or of other images: its {} images are embedded anew", path.string(),
                         shard.count);
     }
     return false;
@@ -98,11 +98,10 @@ std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, con
 
 /// Writes the virtual dataset unless shards of other parts are missing still.
 void join_shards(const EmbedJob& job) {
-  const std::string plan = job.plan.fingerprint();
   std::vector<std::filesystem::path> shards;
   for (const auto& shard : job.plan.shards()) {
     shards.push_back(shard_path(job.folder, shard.id));
-    if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), plan, shard.id, shard.count)) {
+    if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), shard.sha256, shard.id, shard.count)) {
       base::log_info("part {} of {} is done; others are not, embeddings.h5 is left to them", job.part.index,
                      job.part.count);
       return;

@@ -278,6 +278,7 @@ void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, co
   store::ShardHeader header;
   header.encoder = identity;
   header.plan_fingerprint = job.plan.fingerprint();
+  header.items_sha256 = shard.sha256;
   header.shard = shard.id;
   header.dimension = job.encoder.dimension();
   header.half = job.half;

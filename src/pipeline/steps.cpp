@@ -187,7 +187,6 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
   comm.together([&] {
     const auto scoring = scoring_sets(sets);
     store::ScoreShard result;
-    result.plan_fingerprint = plan.fingerprint();
     for (const auto& set : sets) {
       result.names.push_back(set.name);
       result.anchor_fingerprints.push_back(store::anchor_fingerprint(set));
@@ -205,7 +204,8 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
       const store::EmbeddingShardReader reader(from);
       check_encoders(reader.header(), from, sets);
       result.shard = shards[i].id;
-      if (!store::score_shard_matches(to, result.plan_fingerprint, result.shard, result.names,
+      result.embeddings_xxh128 = reader.header().content_xxh128;
+      if (!store::score_shard_matches(to, result.embeddings_xxh128, result.shard, result.names,
                                       result.anchor_fingerprints)) {
         score_shard(reader, scoring, result);
         store::write_score_shard(to, result);

@@ -107,19 +107,21 @@ base::RowStatus status_of(std::uint8_t value, const std::filesystem::path& path)
 
 }  // namespace
 
-void write_embedding_shard(const std::filesystem::path& path, const ShardHeader& header,
-                           std::span<const RowRecord> rows, std::span<const float> embeddings) {
+std::string write_embedding_shard(const std::filesystem::path& path, const ShardHeader& header,
+                                  std::span<const RowRecord> rows, std::span<const float> embeddings) {
   const auto dimension = static_cast<std::uint64_t>(header.dimension);
   QUASAR_CHECK(header.dimension > 0 && embeddings.size() == rows.size() * dimension);
   const Columns columns = to_columns(rows);
   const auto halves = header.half ? to_halves(embeddings) : std::vector<std::uint16_t>();
   const auto stored = header.half ? std::as_bytes(std::span(halves)) : std::as_bytes(embeddings);
+  const std::string checksum = content_checksum(columns, stored);
   write_whole(path, [&](h5::File& file) {
     write_provenance(file, kKind);
     write_encoder(file, header.encoder);
     file.write_attribute("plan_fingerprint", header.plan_fingerprint);
+    file.write_attribute("items_sha256", header.items_sha256);
     file.write_attribute("shard", std::int64_t{header.shard});
-    file.write_attribute("content_xxh128", content_checksum(columns, stored));
+    file.write_attribute("content_xxh128", checksum);
     const h5::Handle half = h5::half_type();
     file.write("embedding", header.half ? half.get() : H5T_IEEE_F32LE,
                header.half ? half.get() : H5T_NATIVE_FLOAT, stored.data(), rows.size(), dimension);
@@ -130,6 +132,7 @@ void write_embedding_shard(const std::filesystem::path& path, const ShardHeader&
       file.write_texts(name, texts);
     });
   });
+  return checksum;
 }
 
 struct EmbeddingShardReader::Impl {
@@ -142,6 +145,8 @@ struct EmbeddingShardReader::Impl {
     check_provenance(file, path, kKind);
     header.encoder = read_encoder(file);
     header.plan_fingerprint = file.text_attribute("plan_fingerprint");
+    header.items_sha256 = file.text_attribute("items_sha256");
+    header.content_xxh128 = file.text_attribute("content_xxh128");
     header.shard = static_cast<int>(file.integer_attribute("shard"));
     const auto [rows, columns] = file.shape("embedding");
     if (columns < 1 || columns > kMaxDimension) {
@@ -245,12 +250,12 @@ std::vector<double> EmbeddingShardReader::read_labels() const {
   return labels;
 }
 
-bool is_whole_shard(const std::filesystem::path& path, const std::string& plan_fingerprint, int shard,
+bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
                     std::size_t rows) {
   if (!std::filesystem::exists(path)) return false;
   try {
     const EmbeddingShardReader reader(path);
-    return reader.header().plan_fingerprint == plan_fingerprint && reader.header().shard == shard &&
+    return reader.header().items_sha256 == items_sha256 && reader.header().shard == shard &&
            reader.size() == rows;
   } catch (const base::Error&) {
     return false;
@@ -261,14 +266,13 @@ bool verify_shard(const std::filesystem::path& path) {
   try {
     const auto guard = h5::lock();
     const EmbeddingShardReader reader(path);
-    const auto file = h5::File::open(path);
     std::vector<float> embeddings(reader.size() * static_cast<std::size_t>(reader.header().dimension));
     reader.read_embeddings(0, reader.size(), embeddings);
     const auto halves = reader.header().half ? to_halves(embeddings) : std::vector<std::uint16_t>();
     const auto stored =
         reader.header().half ? std::as_bytes(std::span(halves)) : std::as_bytes(std::span(embeddings));
     const auto rows = reader.read_rows(0, reader.size());
-    return content_checksum(to_columns(rows), stored) == file.text_attribute("content_xxh128");
+    return content_checksum(to_columns(rows), stored) == reader.header().content_xxh128;
   } catch (const base::Error&) {
     return false;
   }

@@ -4,7 +4,7 @@
 // Datasets, one entry per row: embedding [n, d] float32 or float16; id, error, hash, source, member, group,
 // fields (UTF-8); status (enumeration over uint8); width, height (int32); bytes, offset (uint64); label
 // (float64, NaN for none). Attributes: schema_version, software_version, kind, the encoder's identity,
-// plan_fingerprint, shard, content_xxh128 over all of it.
+// plan_fingerprint (of the plan it was embedded under), shard, items_sha256, content_xxh128 over all of it.
 #pragma once
 
 #include <cstdint>
@@ -50,15 +50,18 @@ struct EncoderIdentity {
 
 struct ShardHeader {
   EncoderIdentity encoder;
-  std::string plan_fingerprint;
+  std::string plan_fingerprint;  ///< Of the plan at that time, which may have been extended since.
+  std::string items_sha256;      ///< Of the shard's items as the plan froze them: what ties the file to it.
   int shard = 0;
   int dimension = 0;
-  bool half = false;  ///< Stored as float16.
+  bool half = false;           ///< Stored as float16.
+  std::string content_xxh128;  ///< Of all that is stored; set by the writer, whatever is given.
 };
 
-/// Writes a shard atomically. Embeddings [n, d]; rows of failed images hold NaN. Throws Error(kOutput).
-void write_embedding_shard(const std::filesystem::path& path, const ShardHeader& header,
-                           std::span<const RowRecord> rows, std::span<const float> embeddings);
+/// Writes a shard atomically and returns its content_xxh128. Embeddings [n, d]; rows of failed images hold
+/// NaN. Throws Error(kOutput).
+std::string write_embedding_shard(const std::filesystem::path& path, const ShardHeader& header,
+                                  std::span<const RowRecord> rows, std::span<const float> embeddings);
 
 /// Reads a shard. Thread-safe. Everything throws Error(kInput), naming the file, for damaged content.
 class EmbeddingShardReader {
@@ -81,9 +84,10 @@ class EmbeddingShardReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Whether `path` is the whole file of this shard of this plan, with so many rows. A missing, cut or damaged
-/// file is not; content is not read through (see verify_shard).
-bool is_whole_shard(const std::filesystem::path& path, const std::string& plan_fingerprint, int shard,
+/// Whether `path` is the whole file of this shard, made from these items, with so many rows: also when the
+/// plan has got more shards since. A missing, cut or damaged file is not; content is not read through (see
+/// verify_shard).
+bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
                     std::size_t rows);
 
 /// Reads everything and compares with the checksum stored with it. False for any damage.

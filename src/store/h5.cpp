@@ -50,7 +50,9 @@ std::unique_lock<std::recursive_mutex> lock() {
 File File::create(const std::filesystem::path& path) {
   silence_library();
   const Handle access = access_properties();
-  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()), H5Fclose);
+  // The root group too would keep the time of its making, and equal content differ by it.
+  const Handle creation = creation_properties(H5P_FILE_CREATE);
+  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.get(), access.get()), H5Fclose);
   if (!file.valid()) base::fail(base::ExitCode::kOutput, "cannot create " + path.string() + ": " + reason());
   return {std::move(file), path, true};
 }

@@ -17,7 +17,7 @@ ScoreShard read_header(const h5::File& file, const std::filesystem::path& path) 
   check_provenance(file, path, kKind);
   ScoreShard shard;
   shard.shard = static_cast<int>(file.integer_attribute("shard"));
-  shard.plan_fingerprint = file.text_attribute("plan_fingerprint");
+  shard.embeddings_xxh128 = file.text_attribute("embeddings_xxh128");
   const auto columns = file.shape("anchor").first;
   shard.names = file.read_texts("anchor", 0, columns);
   shard.anchor_fingerprints = file.read_texts("anchor_fingerprint", 0, columns);
@@ -34,7 +34,7 @@ void write_score_shard(const std::filesystem::path& path, const ScoreShard& shar
   write_whole(path, [&](h5::File& file) {
     write_provenance(file, kKind);
     file.write_attribute("shard", std::int64_t{shard.shard});
-    file.write_attribute("plan_fingerprint", shard.plan_fingerprint);
+    file.write_attribute("embeddings_xxh128", shard.embeddings_xxh128);
     file.write_texts("anchor", shard.names);
     file.write_texts("anchor_fingerprint", shard.anchor_fingerprints);
     file.create_group("score");
@@ -67,14 +67,14 @@ ScoreShard read_score_shard(const std::filesystem::path& path) {
   return shard;
 }
 
-bool score_shard_matches(const std::filesystem::path& path, const std::string& plan_fingerprint, int shard,
+bool score_shard_matches(const std::filesystem::path& path, const std::string& embeddings_xxh128, int shard,
                          const std::vector<std::string>& names,
                          const std::vector<std::string>& anchor_fingerprints) {
   if (!std::filesystem::exists(path)) return false;
   try {
     const auto guard = h5::lock();
     const auto header = read_header(h5::File::open(path), path);
-    return header.plan_fingerprint == plan_fingerprint && header.shard == shard && header.names == names &&
+    return header.embeddings_xxh128 == embeddings_xxh128 && header.shard == shard && header.names == names &&
            header.anchor_fingerprints == anchor_fingerprints;
   } catch (const base::Error&) {
     return false;

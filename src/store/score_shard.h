@@ -9,7 +9,7 @@ namespace quasar::store {
 
 struct ScoreShard {
   int shard = 0;
-  std::string plan_fingerprint;
+  std::string embeddings_xxh128;                 ///< Content of the embedding shard they were made from.
   std::vector<std::string> names;                ///< Anchor sets, in the order of their columns.
   std::vector<float> scores;                     ///< [n, names], NaN for rows without a score.
   std::vector<std::string> anchor_fingerprints;  ///< Parallel to names.
@@ -21,8 +21,8 @@ void write_score_shard(const std::filesystem::path& path, const ScoreShard& shar
 /// Throws Error(kInput) naming the file for damaged content.
 ScoreShard read_score_shard(const std::filesystem::path& path);
 
-/// Whether `path` holds whole scores of this shard of this plan by these anchors.
-bool score_shard_matches(const std::filesystem::path& path, const std::string& plan_fingerprint, int shard,
+/// Whether `path` holds whole scores of this shard, as it is embedded now, by these anchors.
+bool score_shard_matches(const std::filesystem::path& path, const std::string& embeddings_xxh128, int shard,
                          const std::vector<std::string>& names,
                          const std::vector<std::string>& anchor_fingerprints);
 

@@ -85,7 +85,6 @@ RankInput write_run(const std::filesystem::path& run, const std::vector<TestRow>
       std::vector<store::RowRecord> records;
       std::vector<float> embeddings;
       store::ScoreShard scores;
-      scores.plan_fingerprint = "plan";
       scores.shard = shard;
       scores.names = kColumns;
       scores.anchor_fingerprints = {"1", "2"};
@@ -95,7 +94,8 @@ RankInput write_run(const std::filesystem::path& run, const std::vector<TestRow>
         scores.scores.insert(scores.scores.end(), rows[i].scores.begin(), rows[i].scores.end());
       }
       const auto name = fmt::format("shard-{:06}.h5", shard);
-      store::write_embedding_shard(input.embeddings / name, header, records, embeddings);
+      scores.embeddings_xxh128 =
+          store::write_embedding_shard(input.embeddings / name, header, records, embeddings);
       store::write_score_shard(input.scores / name, scores);
     });
     first += count;
