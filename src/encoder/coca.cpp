@@ -33,8 +33,7 @@ class Coca final : public Network {
 
   torch::Tensor forward(const torch::Tensor& pixels) override {
     const torch::InferenceMode inference;
-    torch::Tensor x = trunk_.embed(pixels);
-    for (const Block& block : trunk_.blocks) x = run_block(block, trunk_.sizes.block(), x, {});
+    torch::Tensor x = run_blocks(trunk_.blocks, trunk_.sizes.block(), trunk_.embed(pixels), {});
     const torch::Tensor tokens = apply(norm_keys_, x);
     const torch::Tensor query = query_.expand({x.size(0), query_.size(1)});
     x = single_query_attention(query, tokens, key_, value_, sizes_.pooler_heads);

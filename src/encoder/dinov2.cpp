@@ -68,7 +68,7 @@ class DinoV2 final : public Network {
     patches.add_(positions(height / p, width / p).to(patches.scalar_type()));
     torch::Tensor x = at::cat({prefix_.unsqueeze(0).expand({n, prefix_.size(0), sizes_.width}), patches}, 1);
     const BlockSizes sizes = sizes_.block();
-    for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) x = run_block(blocks_[i], sizes, x, {});
+    x = run_blocks(std::span(blocks_).first(blocks_.size() - 1), sizes, x, {});
     return apply(norm_, run_block_first_token(blocks_.back(), sizes, x)).to(torch::kFloat32);
   }
 

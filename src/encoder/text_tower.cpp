@@ -91,7 +91,7 @@ torch::Tensor TextTower::forward(const torch::Tensor& ids) const {
 
 torch::Tensor TextTower::forward_clip(const torch::Tensor& ids) const {
   torch::Tensor x = at::embedding(token_embedding_, ids).to(torch::kFloat32) + position_rows_;
-  for (const Block& block : blocks_) x = run_block(block, sizes_, x, causal_mask_);
+  x = run_blocks(blocks_, sizes_, x, causal_mask_);
   // The end token has the largest id; the first of equal ones counts.
   const torch::Tensor end = at::argmax(ids, 1);
   x = x.index({at::arange(ids.size(0)), end});
@@ -111,7 +111,7 @@ torch::Tensor TextTower::forward_coca(const torch::Tensor& ids) const {
   mask.select(1, context_)
       .narrow(1, 1, context_)
       .masked_fill_(ids.eq(0), -std::numeric_limits<float>::infinity());
-  for (const Block& block : blocks_) x = run_block(block, sizes_, x, mask);
+  x = run_blocks(blocks_, sizes_, x, mask);
   x = at::linear(apply(norm_, x.select(1, context_)), projection_);
   return x / x.norm(2, {1}, true);
 }

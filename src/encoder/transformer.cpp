@@ -7,7 +7,8 @@
 #include <cmath>
 #include <optional>
 
-#include "base/errors.h"
+#include "encoder/cpu_blocks.h"
+#include "encoder/cpu_kernels.h"
 
 namespace quasar::encoder {
 namespace {
@@ -119,7 +120,12 @@ torch::Tensor apply(const Linear& linear, const torch::Tensor& x) {
 }
 
 torch::Tensor apply(const LayerNorm& norm, const torch::Tensor& x) {
-  return at::layer_norm(x, {norm.weight.size(0)}, norm.weight, norm.bias, norm.epsilon);
+  if (!x.is_cpu() || norm.weight.scalar_type() == torch::kFloat16)
+    return at::layer_norm(x, {norm.weight.size(0)}, norm.weight, norm.bias, norm.epsilon);
+  torch::Tensor result = at::empty(x.sizes(), norm.weight.options());
+  cpu::layer_norm(x.to(torch::kFloat32).contiguous(), norm.weight.to(torch::kFloat32),
+                  norm.bias.to(torch::kFloat32), norm.epsilon, result);
+  return result;
 }
 
 torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const torch::Tensor& mask) {
@@ -143,7 +149,9 @@ torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const
     const torch::Tensor q = parts[0][i];
     const torch::Tensor k = parts[1][i];
     const torch::Tensor v = parts[2][i];
-    at::baddbmm_out(scores, scores, q, k.transpose(1, 2), 0.0, scale);
+    // Not baddbmm with a factor of 0: for small matrices that multiplies what the memory held, NaNs included.
+    at::bmm_out(scores, q, k.transpose(1, 2));
+    scores.mul_(scale);
     if (mask.defined()) scores.add_(mask.dim() == 3 ? mask[i] : mask);
     at::_softmax_out(scores, scores, -1, false);
     result[i].view({t, heads, d / heads}).copy_(at::bmm(scores, v).transpose(0, 1));
@@ -169,11 +177,14 @@ torch::Tensor single_query_attention(const torch::Tensor& query, const torch::Te
   return values.transpose(0, 1).reshape({n, d}).add_(value.bias);
 }
 
-torch::Tensor run_block(const Block& block, const BlockSizes& sizes, torch::Tensor x,
-                        const torch::Tensor& mask) {
-  const torch::Tensor qkv = apply(block.qkv, apply(block.norm1, x));
-  x.add_(apply(block.projection, self_attention(qkv, sizes.heads, mask)));
-  x.add_(run_mlp(block, sizes.activation, x));
+torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes, torch::Tensor x,
+                         const torch::Tensor& mask) {
+  if (cpu::takes(blocks)) return cpu::run_blocks(blocks, sizes, x, mask);
+  for (const Block& block : blocks) {
+    const torch::Tensor qkv = apply(block.qkv, apply(block.norm1, x));
+    x.add_(apply(block.projection, self_attention(qkv, sizes.heads, mask)));
+    x.add_(run_mlp(block, sizes.activation, x));
+  }
   return x;
 }
 

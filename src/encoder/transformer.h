@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -80,9 +81,9 @@ torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const
 torch::Tensor single_query_attention(const torch::Tensor& query, const torch::Tensor& tokens,
                                      const torch::Tensor& key, const Linear& value, std::int64_t heads);
 
-/// x [n, t, d] -> [n, t, d]; x is overwritten.
-torch::Tensor run_block(const Block& block, const BlockSizes& sizes, torch::Tensor x,
-                        const torch::Tensor& mask);
+/// Runs all blocks: x [n, t, d] -> [n, t, d]; x may be overwritten.
+torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes, torch::Tensor x,
+                         const torch::Tensor& mask);
 
 /// The block's output at the first token alone: x [n, t, d] -> [n, d].
 torch::Tensor run_block_first_token(const Block& block, const BlockSizes& sizes, const torch::Tensor& x);
@@ -91,7 +92,7 @@ torch::Tensor run_block_first_token(const Block& block, const BlockSizes& sizes,
 /// 3 p p].
 torch::Tensor embed_patches(const Linear& patch, std::int64_t patch_size, const torch::Tensor& pixels);
 
-/// Floating-point operations of the matrix products, per image, of `run_block` and of
+/// Floating-point operations of the matrix products, per image, of one of `run_blocks` and of
 /// `run_block_first_token`.
 double block_flops(const BlockSizes& sizes, double tokens);
 double first_token_block_flops(const BlockSizes& sizes, double tokens);

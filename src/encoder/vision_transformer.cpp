@@ -26,7 +26,7 @@ class VisionTransformer final : public Network {
     const torch::InferenceMode inference;
     torch::Tensor x = trunk_.embed(pixels);
     const BlockSizes sizes = trunk_.sizes.block();
-    for (std::size_t i = 0; i + 1 < trunk_.blocks.size(); ++i) x = run_block(trunk_.blocks[i], sizes, x, {});
+    x = run_blocks(std::span(trunk_.blocks).first(trunk_.blocks.size() - 1), sizes, x, {});
     x = run_block_first_token(trunk_.blocks.back(), sizes, x);
     return at::linear(apply(norm_after_, x), projection_).to(torch::kFloat32);
   }

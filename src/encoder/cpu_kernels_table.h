@@ -1,0 +1,38 @@
+// Internal to the module: one implementation of the kernels of cpu_kernels.h. bfloat16 numbers are their
+// bits.
+#pragma once
+
+#include <cstdint>
+
+namespace quasar::encoder::cpu {
+
+/// Normalises rows: (x - mean) / sqrt(variance + epsilon) * weight + bias.
+struct RowNorm {
+  const float* weight;
+  const float* bias;
+  float epsilon;
+};
+
+/// Kernels for matrices of T. Contiguous, row-major, single-threaded; see cpu_kernels.h.
+template <typename T>
+struct KernelsOf {
+  void (*layer_norm)(const float* x, std::int64_t rows, std::int64_t columns, const RowNorm& norm, T* out);
+  void (*softmax)(T* x, std::int64_t rows, std::int64_t columns, float scale);
+  void (*bias_gelu)(T* x, std::int64_t rows, std::int64_t columns, const float* bias);
+  void (*bias_silu)(T* x, std::int64_t rows, std::int64_t columns, const float* bias);
+  void (*bias_swiglu)(const T* x, std::int64_t rows, std::int64_t columns, const float* bias, T* out);
+  void (*add_residual)(const T* x, std::int64_t rows, std::int64_t columns, const float* bias,
+                       float* residual);
+};
+
+struct Kernels {
+  KernelsOf<float> of_float;
+  KernelsOf<std::uint16_t> of_bfloat16;
+};
+
+// Only usable_kernels says which of these this processor can run.
+extern const Kernels kPlainKernels;
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+
+}  // namespace quasar::encoder::cpu
