@@ -29,9 +29,15 @@ quasar_forward_stop() {
 }
 
 quasar_on_signal() {
+  quasar_woken=yes
+  if [ -n "$quasar_stop_forwarded" ] && [ "$1" = TERM ]; then
+    # The warning has been and gone, and SIGKILL is next: what is not saved by now is done again.
+    quasar_say "SIGTERM: ending quasar"
+    kill -TERM "$quasar_step_process" 2>/dev/null || true
+    return
+  fi
   quasar_say "SIG$1: asking quasar to stop and save"
   quasar_stop_wanted=yes
-  quasar_woken=yes
   quasar_forward_stop
 }
 
