@@ -5,7 +5,8 @@
 //                     [--presets a,b | all]
 //
 // Forward passes and matrix products take turns, and the fastest of each counts, so that other load on the
-// machine disturbs both alike; with one thread on a CPU it is the thread's own time that is taken. FLOPs are
+// machine disturbs both alike. On a CPU, N threads make calls of their own side by side, as the jobs do; each
+// is timed by the time that it was given, and rates are summed. FLOPs are
 // those of the products and convolutions that the forward pass really does (the last block of a transformer
 // computes the token that is used, no other). With bfloat16 or float16 the cosine of the embeddings with the
 // float32 ones is printed, lowest and mean over the batch; weights are random, so it is a bound on rounding,
@@ -15,8 +16,6 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -24,9 +23,11 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/errors.h"
+#include "base/single_threaded_blas.h"
 #include "encoder/network.h"
 #include "encoder/random_weights.h"
 
@@ -81,6 +82,10 @@ Options parse(int argc, char** argv) {
       fail(ExitCode::kUsage, "unknown option " + key);
     }
   }
+  if (options.batch < 1 || options.threads < 1)
+    fail(ExitCode::kUsage, "--batch and --threads need at least 1");
+  if (options.threads > 1 && !options.device.is_cpu())
+    fail(ExitCode::kUsage, "--threads is for the CPU; a GPU takes one call at a time");
   return options;
 }
 
@@ -98,7 +103,7 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// What runs are timed with: wall time, or the time that the one thread was really given.
+/// What runs are timed with: wall time, or the time that the calling thread was really given.
 clockid_t timing_clock = CLOCK_MONOTONIC;
 
 /// Seconds of one run; `action` returns a tensor that is waited for.
@@ -153,12 +158,25 @@ Measured measure(quasar::encoder::Network& network, const torch::Tensor& pixels,
   return measured;
 }
 
-void use_threads(int threads) {
-  at::set_num_threads(threads);
-  // OpenBLAS, where LibTorch is built with it, may have threads of its own.
-  using Setter = void (*)(int);
-  if (const auto set = reinterpret_cast<Setter>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
-    set(threads);
+/// `measure` in every thread at once; the sum.
+Measured measure_side_by_side(quasar::encoder::Network& network, const torch::Tensor& pixels,
+                              const Product& product, const Options& options) {
+  std::vector<Measured> parts(static_cast<std::size_t>(options.threads));
+  std::vector<std::thread> threads;
+  for (Measured& part : parts)
+    threads.emplace_back([&] {
+      const c10::InferenceMode inference;
+      if (options.device.is_cpu()) at::set_num_threads(1);
+      part = measure(network, pixels, product, options.seconds);
+    });
+  for (std::thread& thread : threads) thread.join();
+  Measured sum;
+  for (const Measured& part : parts) {
+    sum.images_per_second += part.images_per_second;
+    sum.rate += part.rate;
+    sum.product_rate += part.product_rate;
+  }
+  return sum;
 }
 
 void run_preset(const std::string& name, const Options& options) {
@@ -179,7 +197,7 @@ void run_preset(const std::string& name, const Options& options) {
     const torch::Tensor found = network->forward(input);
     const torch::Tensor cosine =
         (found * reference).sum(1) / (found.norm(2, {1}, false) * reference.norm(2, {1}, false));
-    const Measured measured = measure(*network, input, Product(options.device, type), options.seconds);
+    const Measured measured = measure_side_by_side(*network, input, Product(options.device, type), options);
     std::printf("%-22s %5d px %13lld %-9s %9.2f %9.1f %9.1f %6.1f%%  %.6f %.6f\n", name.c_str(), side,
                 static_cast<long long>(network->parameter_count()), dtype.c_str(), measured.images_per_second,
                 measured.rate * 1e-9, measured.product_rate * 1e-9,
@@ -194,8 +212,11 @@ void run_preset(const std::string& name, const Options& options) {
 int main(int argc, char** argv) {
   try {
     const Options options = parse(argc, argv);
-    use_threads(options.threads);
-    if (options.device.is_cpu() && options.threads == 1) timing_clock = CLOCK_THREAD_CPUTIME_ID;
+    const quasar::base::SingleThreadedBlas blas;
+    if (options.device.is_cpu()) {
+      at::set_num_threads(1);
+      timing_clock = CLOCK_THREAD_CPUTIME_ID;
+    }
     const c10::InferenceMode inference;
     std::printf("device %s, batch %d, threads %d\n", options.device.str().c_str(), options.batch,
                 options.threads);

@@ -1,6 +1,5 @@
 #include "cluster/thread_team.h"
 
-#include <dlfcn.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -13,45 +12,12 @@
 #include <thread>
 #include <vector>
 
+#include "base/single_threaded_blas.h"
+
 namespace quasar::cluster {
-namespace {
-
-/// Keeps the BLAS library to one thread per call. Libraries without such a switch (the reference BLAS) have
-/// one thread anyway.
-class SingleThreadedBlas {
- public:
-  SingleThreadedBlas() {
-    using Get = int (*)();
-    constexpr std::array<std::array<const char*, 2>, 3> kSwitches = {
-        {{"openblas_get_num_threads", "openblas_set_num_threads"},
-         {"MKL_Get_Max_Threads", "MKL_Set_Num_Threads"},
-         {"bli_thread_get_num_threads", "bli_thread_set_num_threads"}}};
-    for (const auto& [get, set] : kSwitches) {
-      void* const get_symbol = ::dlsym(RTLD_DEFAULT, get);
-      void* const set_symbol = ::dlsym(RTLD_DEFAULT, set);
-      if (get_symbol == nullptr || set_symbol == nullptr) continue;
-      before_ = reinterpret_cast<Get>(get_symbol)();
-      set_ = reinterpret_cast<Set>(set_symbol);
-      set_(1);
-      return;
-    }
-  }
-  ~SingleThreadedBlas() {
-    if (set_ != nullptr) set_(before_);
-  }
-  SingleThreadedBlas(const SingleThreadedBlas&) = delete;
-  SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
-
- private:
-  using Set = void (*)(int);
-  Set set_ = nullptr;
-  int before_ = 1;
-};
-
-}  // namespace
 
 struct ThreadTeam::Impl {
-  SingleThreadedBlas blas;
+  base::SingleThreadedBlas blas;
   std::mutex mutex;
   std::condition_variable start;
   std::condition_variable finished;

@@ -133,7 +133,10 @@ torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes,
                          const torch::Tensor& mask) {
   const std::int64_t n = x.size(0);
   const std::int64_t t = x.size(1);
-  const std::int64_t pictures = std::clamp<std::int64_t>(kRowsAtOnce / t, 1, std::max<std::int64_t>(n, 1));
+  // Parts of equal size, as far as they go.
+  const std::int64_t limit = std::max<std::int64_t>(kRowsAtOnce / t, 1);
+  const std::int64_t parts = std::max<std::int64_t>((n + limit - 1) / limit, 1);
+  const std::int64_t pictures = std::max<std::int64_t>((n + parts - 1) / parts, 1);
   Workspace workspace(sizes, pictures, t, blocks.front().qkv.weight.scalar_type());
   const torch::Tensor stream = x.to(torch::kFloat32).contiguous();
   for (const Block& block : blocks) {

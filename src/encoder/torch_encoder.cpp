@@ -34,6 +34,7 @@ TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spe
       fingerprint_(std::move(fingerprint)),
       device_(device),
       type_(type) {
+  if (device_.is_cpu()) blas_.emplace();
   network_->to(device_, type_);
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};

@@ -5,7 +5,9 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 
+#include "base/single_threaded_blas.h"
 #include "encoder/encoder.h"
 #include "encoder/network.h"
 
@@ -28,6 +30,7 @@ class TorchEncoder : public Encoder {
   torch::Tensor forward_on_gpu(const torch::Tensor& pixels);
   void check_shape(const ImageBatch& batch, std::size_t values) const;
 
+  std::optional<base::SingleThreadedBlas> blas_;  ///< On the CPU: each call computes on one thread.
   std::unique_ptr<Network> network_;
   base::InputSpec spec_;
   Fingerprint fingerprint_;
