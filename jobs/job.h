@@ -37,6 +37,7 @@ using Work = std::function<void(const comm::Communicator&)>;
 void register_run(CLI::App& app, Work& chosen);
 void register_steps(CLI::App& app, Work& chosen);
 void register_plan(CLI::App& app, Work& chosen);
+void register_verify(CLI::App& app, Work& chosen);
 void register_inspect(CLI::App& app, Work& chosen);
 void register_scenes(CLI::App& app, Work& chosen);
 void register_agreement(CLI::App& app, Work& chosen);

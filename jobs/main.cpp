@@ -64,12 +64,14 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit status: 0 done, 2 usage, 3 configuration, 4 input, 5 output, 6 mismatch (fingerprints, plans), 7 "
       "device, "
-      "8 no usable image, 10 stalled (an image or a rank hung; run again to continue), 75 interrupted (run "
+      "8 no usable image, 9 verification failed, 10 stalled (an image or a rank hung; run again to "
+      "continue), 75 interrupted (run "
       "again to continue), 1 internal error.");
   quasar::jobs::Work work;
   quasar::jobs::register_run(app, work);
   quasar::jobs::register_steps(app, work);
   quasar::jobs::register_plan(app, work);
+  quasar::jobs::register_verify(app, work);
   quasar::jobs::register_inspect(app, work);
   quasar::jobs::register_scenes(app, work);
   quasar::jobs::register_agreement(app, work);

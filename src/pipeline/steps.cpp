@@ -137,6 +137,20 @@ corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm) {
   return *std::move(plan);
 }
 
+corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm) {
+  comm.on_root([&] {
+    if (!std::filesystem::exists(config.run / "plan.json") ||
+        !std::filesystem::exists(config.run / kIdentityFile)) {
+      base::fail(base::ExitCode::kInput,
+                 config.run.string() + " is no run directory: run \"quasar run\" first");
+    }
+    check_identity(config);
+  });
+  std::optional<corpus::Plan> plan;
+  comm.together([&] { plan.emplace(corpus::Plan::load(config.run)); });
+  return *std::move(plan);
+}
+
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm) {
   std::unique_ptr<encoder::Encoder> encoder;
   comm.together([&] { encoder = encoder::make_encoder(config.encoder, comm.local_rank()); });

@@ -1,0 +1,64 @@
+#include "pipeline/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/errors.h"
+#include "base/logging.h"
+#include "base/progress.h"
+#include "job.h"
+#include "pipeline/steps.h"
+
+namespace quasar::jobs {
+namespace {
+
+constexpr std::size_t kFaultsNamed = 50;
+
+/// Throws Error(kVerification) naming what is wrong.
+void report(const pipeline::VerifyResult& result, const comm::Communicator& comm) {
+  if (comm.is_root()) {
+    base::log_info(
+        "{} shards compared with their checksums ({} not embedded yet), {} rows recomputed, largest "
+        "difference {:.3g} of the norm",
+        result.shards, result.shards_missing, base::with_thousands(result.rows), result.largest_difference);
+  }
+  if (result.faults.empty()) return;
+  std::string text = fmt::format("{} of what is stored is not what it should be:", result.faults.size());
+  for (std::size_t i = 0; i < std::min(kFaultsNamed, result.faults.size()); ++i)
+    text += "\n  " + result.faults[i];
+  if (result.faults.size() > kFaultsNamed) text += "\n  ...";
+  text +=
+      "\nA damaged shard is embedded anew by the next \"quasar run\"; a changed image needs another run "
+      "directory, or its old content back.";
+  base::fail(base::ExitCode::kVerification, text);
+}
+
+}  // namespace
+
+void register_verify(CLI::App& app, Work& chosen) {
+  auto options = std::make_shared<ConfigOptions>();
+  auto job = std::make_shared<pipeline::VerifyJob>();
+  auto* command = app.add_subcommand(
+      "verify",
+      "Compare stored shards with their checksums, and random rows with what their images give now");
+  add_config_options(*command, *options);
+  command->add_option("--sample", job->sample, "Rows to recompute")->capture_default_str();
+  command->add_option("--seed", job->seed, "Of the choice of rows")->capture_default_str();
+  command
+      ->add_option(
+          "--tolerance", job->tolerance,
+          "Relative difference that counts as equal; 0 (exact) on the kind of processor that embedded, "
+          "about 1e-4 on another in float32")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->callback([options, job, &chosen] {
+    chosen = [options, job](const comm::Communicator& comm) {
+      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto encoder = pipeline::open_encoder(config, comm);
+      report(pipeline::verify(config, *job, *encoder, comm), comm);
+    };
+  });
+}
+
+}  // namespace quasar::jobs

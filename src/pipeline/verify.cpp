@@ -1,0 +1,232 @@
+#include "pipeline/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "base/checksum.h"
+#include "base/errors.h"
+#include "base/random.h"
+#include "corpus/shard_reader.h"
+#include "pipeline/embed.h"
+#include "pipeline/item_decoder.h"
+#include "pipeline/steps.h"
+#include "store/embedding_shard.h"
+#include "store/half.h"
+
+namespace quasar::pipeline {
+namespace {
+
+/// `count` distinct numbers below `total`, ascending (Floyd's algorithm: memory for the sample alone).
+std::set<std::uint64_t> sample_of(std::uint64_t total, std::uint64_t count, std::uint64_t seed) {
+  base::Random random(seed);
+  std::set<std::uint64_t> chosen;
+  count = std::min(count, total);
+  for (std::uint64_t last = total - count; last < total; ++last) {
+    if (!chosen.insert(random.below(last + 1)).second) chosen.insert(last);
+  }
+  return chosen;
+}
+
+/// Recomputes rows of one shard.
+class ShardVerifier {
+ public:
+  ShardVerifier(const RunConfig& config, const VerifyJob& job, encoder::Encoder& encoder,
+                const corpus::Plan& plan, const corpus::Shard& shard)
+      : config_(config),
+        job_(job),
+        encoder_(encoder),
+        name_(fmt::format("shard {}", shard.id)),
+        images_(plan.read_items(shard), static_cast<std::uint64_t>(config.decode.max_file_bytes)),
+        stored_(shard_path(config.run, shard.id)) {}
+
+  void check(std::size_t row, VerifyResult& result) {
+    const auto record = stored_.read_rows(row, 1).front();
+    const auto fault = [&](const std::string& what) {
+      result.faults.push_back(fmt::format("{}, row {}, {}: {}", name_, row, record.id, what));
+    };
+    ++result.rows;
+    std::vector<std::byte> bytes;
+    const auto outcome = images_.read(row, bytes);
+    if (outcome.status != base::RowStatus::kOk) {
+      fault(fmt::format("the image cannot be read any more ({})", outcome.error));
+      return;
+    }
+    const auto hash = base::xxh128_hex(bytes);
+    if (hash != record.hash) {
+      fault(fmt::format("the image's bytes have changed: {} bytes with hash {}, not {} with {}", bytes.size(),
+                        hash, record.bytes, record.hash));
+      return;
+    }
+    const auto prepared = decode_item(images_.item(row), bytes, config_.decode, encoder_.input_spec());
+    if (prepared.status != base::RowStatus::kOk) {
+      fault(fmt::format("the image is not decoded any more ({})", prepared.error));
+      return;
+    }
+    const auto now = encode(row, prepared.image);
+    std::vector<float> then(now.size());
+    stored_.read_embeddings(row, 1, then);
+    const double difference = relative_difference(now, then);
+    result.largest_difference = std::max(result.largest_difference, difference);
+    if (!(difference <= job_.tolerance)) {
+      fault(fmt::format("the embedding differs by {:.3g} of its norm, more than {:.3g}", difference,
+                        job_.tolerance));
+    }
+  }
+
+ private:
+  /// The picture's embedding, at the place and in the shape of batch that embedding it used, as stored.
+  std::vector<float> encode(std::size_t row, const image::RgbImage& picture) {
+    const auto dimension = static_cast<std::size_t>(encoder_.dimension());
+    std::vector<float> embedding(dimension);
+    if (!encoder_.input_spec().fixed_shape()) {
+      encoder_.encode({1, picture.height, picture.width, picture.pixels}, embedding);
+    } else {
+      const auto batch = static_cast<std::size_t>(config_.encoder.batch_size);
+      const std::size_t first = row / batch * batch;
+      const std::size_t count = std::min(batch, images_.size() - first);
+      std::vector<std::uint8_t> pixels(count * picture.pixels.size());
+      const auto slot = static_cast<std::ptrdiff_t>((row - first) * picture.pixels.size());
+      std::copy(picture.pixels.begin(), picture.pixels.end(), pixels.begin() + slot);
+      std::vector<float> all(count * dimension);
+      encoder_.encode({static_cast<int>(count), picture.height, picture.width, pixels}, all);
+      std::copy_n(all.begin() + static_cast<std::ptrdiff_t>((row - first) * dimension), dimension,
+                  embedding.begin());
+    }
+    if (stored_.header().half) {
+      for (float& value : embedding) value = store::from_half(store::to_half(value));
+    }
+    return embedding;
+  }
+
+  static double relative_difference(std::span<const float> now, std::span<const float> then) {
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const double value = then[i];
+      difference += (now[i] - value) * (now[i] - value);
+      norm += value * value;
+    }
+    if (difference == 0) return 0;
+    return std::sqrt(difference / norm);
+  }
+
+  const RunConfig& config_;
+  const VerifyJob& job_;
+  encoder::Encoder& encoder_;
+  std::string name_;
+  corpus::ShardReader images_;
+  store::EmbeddingShardReader stored_;
+};
+
+/// Reads this rank's shards through; how many rows of each are ok, and 1 for each shard that is sound.
+void check_shards(const RunConfig& config, const corpus::Plan& plan, const store::EncoderIdentity& identity,
+                  const comm::Communicator& comm, std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
+  const auto& shards = plan.shards();
+  for (auto i = static_cast<std::size_t>(comm.rank()); i < shards.size();
+       i += static_cast<std::size_t>(comm.size())) {
+    const auto& shard = shards[i];
+    const auto path = shard_path(config.run, shard.id);
+    if (!std::filesystem::exists(path)) {
+      ++result.shards_missing;
+      continue;
+    }
+    ++result.shards;
+    if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
+      result.faults.push_back(path.string() + " is damaged, or not the shard of this plan");
+      continue;
+    }
+    const store::EmbeddingShardReader reader(path);
+    if (!(reader.header().encoder == identity)) {
+      base::fail(base::ExitCode::kMismatch,
+                 fmt::format("{} was embedded by another encoder ({}) than the configured one ({})",
+                             path.string(), reader.header().encoder.describe(), identity.describe()));
+    }
+    if (!store::verify_shard(path)) {
+      result.faults.push_back(path.string() +
+                              " is damaged: its content does not have the checksum stored with it");
+      continue;
+    }
+    const auto statuses = reader.read_statuses();
+    ok_rows[i] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
+  }
+}
+
+/// The rows (by shard) of which the `chosen` are the places among all rows that are ok.
+std::map<std::size_t, std::vector<std::size_t>> rows_of(const RunConfig& config, const corpus::Plan& plan,
+                                                        const std::vector<std::int64_t>& ok_rows,
+                                                        const std::set<std::uint64_t>& chosen,
+                                                        const comm::Communicator& comm) {
+  std::map<std::size_t, std::vector<std::size_t>> rows;
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < ok_rows.size(); ++i) {
+    const std::uint64_t end = before + static_cast<std::uint64_t>(ok_rows[i]);
+    const auto first = chosen.lower_bound(before);
+    const auto last = chosen.lower_bound(end);
+    if (first != last && static_cast<int>(i % static_cast<std::size_t>(comm.size())) == comm.rank()) {
+      const auto statuses =
+          store::EmbeddingShardReader(shard_path(config.run, plan.shards()[i].id)).read_statuses();
+      std::uint64_t place = before;
+      for (std::size_t row = 0; row < statuses.size(); ++row) {
+        if (statuses[row] != base::RowStatus::kOk) continue;
+        if (chosen.count(place++) > 0) rows[i].push_back(row);
+      }
+    }
+    before = end;
+  }
+  return rows;
+}
+
+/// Joins what the ranks found.
+VerifyResult joined(const VerifyResult& mine, const comm::Communicator& comm) {
+  VerifyResult all;
+  std::vector<std::uint64_t> counts = {mine.shards, mine.shards_missing, mine.rows};
+  comm.all_reduce(std::span(counts), comm::Reduction::kSum);
+  all.shards = counts[0];
+  all.shards_missing = counts[1];
+  all.rows = counts[2];
+  all.largest_difference = comm.all_reduce(mine.largest_difference, comm::Reduction::kMax);
+  std::string text;
+  for (const auto& fault : mine.faults) text += fault + '\0';
+  for (const auto& part : comm.all_gather(text)) {
+    for (std::size_t at = 0; at < part.size();) {
+      const std::size_t end = part.find('\0', at);
+      all.faults.push_back(part.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+  std::sort(all.faults.begin(), all.faults.end());
+  return all;
+}
+
+}  // namespace
+
+VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Encoder& encoder,
+                    const comm::Communicator& comm) {
+  const auto plan = load_run(config, comm);
+  VerifyResult mine;
+  std::vector<std::int64_t> ok_rows(plan.shards().size(), 0);
+  comm.together(
+      [&] { check_shards(config, plan, encoder_identity(encoder, config.decode), comm, ok_rows, mine); });
+  comm.all_reduce(std::span(ok_rows), comm::Reduction::kSum);
+  std::uint64_t total = 0;
+  for (const auto count : ok_rows) total += static_cast<std::uint64_t>(count);
+  const auto chosen = sample_of(total, job.sample, job.seed);
+  comm.together([&] {
+    for (const auto& [shard, rows] : rows_of(config, plan, ok_rows, chosen, comm)) {
+      ShardVerifier verifier(config, job, encoder, plan, plan.shards()[shard]);
+      for (const std::size_t row : rows) verifier.check(row, mine);
+    }
+  });
+  auto result = joined(mine, comm);
+  if (result.shards == 0) {
+    base::fail(base::ExitCode::kInput,
+               config.run.string() + " holds no embeddings to verify: run \"quasar embed\" first");
+  }
+  return result;
+}
+
+}  // namespace quasar::pipeline
