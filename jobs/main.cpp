@@ -1,9 +1,14 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/config_node.h"
 #include "base/logging.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
@@ -25,6 +30,19 @@ std::string version_text() {
                      quasar::comm::Environment::library_version(), quasar::store::hdf5_version(),
                      quasar::cluster::faiss_version(), quasar::image::vips_library_version(),
                      quasar::base::blas_info().description);
+}
+
+/// The message for a first word that is no subcommand; empty when there is nothing wrong with it. CLI11
+/// itself would only say that a subcommand is missing.
+std::string unknown_subcommand(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  const std::string word = argv[1];
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end()) return "";
+  const auto near = quasar::base::nearest_word(word, names);
+  return fmt::format("quasar: there is no subcommand \"{}\"{} There are: {}\n", word,
+                     near ? "; did you mean \"" + *near + "\"?" : ".", fmt::join(names, ", "));
 }
 
 /// Runs the work; prints an error once, from rank 0 when all ranks agree on it.
@@ -79,6 +97,10 @@ int main(int argc, char** argv) {
   std::optional<quasar::comm::Environment> mpi;
   try {
     mpi.emplace(argc, argv);
+    if (const auto message = unknown_subcommand(app, argc, argv); !message.empty()) {
+      if (quasar::comm::Communicator::world().is_root()) fmt::print(stderr, "{}", message);
+      return static_cast<int>(ExitCode::kUsage);
+    }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool first = quasar::comm::Communicator::world().is_root();

@@ -19,8 +19,9 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
   return result;
 }
 
-std::filesystem::path existing(const base::ConfigNode& node, bool folder) {
+std::filesystem::path source_path(const base::ConfigNode& node, bool folder, SourcePresence presence) {
   auto path = absolute_path(node.as<std::filesystem::path>());
+  if (presence == SourcePresence::kAny) return path;
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -58,11 +59,12 @@ void read_columns(const base::ConfigNode& node, SourceConfig& source) {
   }
 }
 
-void read_root(const base::ConfigNode& node, SourceConfig& source) {
-  source.root = node.has("root") ? existing(node.child("root"), true) : source.path.parent_path();
+void read_root(const base::ConfigNode& node, SourcePresence presence, SourceConfig& source) {
+  source.root =
+      node.has("root") ? source_path(node.child("root"), true, presence) : source.path.parent_path();
 }
 
-SourceConfig source_from_yaml(const base::ConfigNode& node) {
+SourceConfig source_from_yaml(const base::ConfigNode& node, SourcePresence presence) {
   SourceConfig source;
   const std::pair<std::string_view, SourceKind> kinds[] = {{"directory", SourceKind::kDirectory},
                                                            {"list", SourceKind::kList},
@@ -86,16 +88,16 @@ SourceConfig source_from_yaml(const base::ConfigNode& node) {
   source.name = node.get<std::string>("name", "");
   switch (source.kind) {
     case SourceKind::kDirectory:
-      source.path = existing(place, true);
+      source.path = source_path(place, true, presence);
       read_suffixes(node, source);
       break;
     case SourceKind::kList:
-      source.path = existing(place, false);
-      read_root(node, source);
+      source.path = source_path(place, false, presence);
+      read_root(node, presence, source);
       break;
     case SourceKind::kTable:
-      source.path = existing(place, false);
-      read_root(node, source);
+      source.path = source_path(place, false, presence);
+      read_root(node, presence, source);
       source.path_column = node.get<std::string>("path_column", source.path_column);
       source.id_column = node.get<std::string>("id_column", "");
       read_columns(node, source);
@@ -105,10 +107,12 @@ SourceConfig source_from_yaml(const base::ConfigNode& node) {
         source.patterns.push_back(absolute_path(element.as<std::filesystem::path>()).native());
       }
       if (source.patterns.empty()) place.fail("at least one tar or pattern is needed");
-      try {
-        expand_tars(source.patterns);
-      } catch (const base::Error& error) {
-        place.fail(error.what());
+      if (presence == SourcePresence::kRequired) {
+        try {
+          expand_tars(source.patterns);
+        } catch (const base::Error& error) {
+          place.fail(error.what());
+        }
       }
       read_suffixes(node, source);
       read_columns(node, source);
@@ -143,19 +147,19 @@ const std::vector<std::string>& default_suffixes() {
   return suffixes;
 }
 
-CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node) {
+CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node, SourcePresence presence) {
   CorpusConfig config;
   if (!node.is_map()) node.fail("the images are described by a map, such as {directory: photos}");
   config.shard_size = node.get_in<int>("shard_size", config.shard_size, 1, kMaxShardSize);
   if (node.has("sources")) {
     for (const auto& element : node.child("sources").elements()) {
       if (!element.is_map()) element.fail("a source is a map, such as {directory: photos}");
-      config.sources.push_back(source_from_yaml(element));
+      config.sources.push_back(source_from_yaml(element, presence));
       element.finish();
     }
     if (config.sources.empty()) node.child("sources").fail("at least one source is needed");
   } else {
-    config.sources.push_back(source_from_yaml(node));
+    config.sources.push_back(source_from_yaml(node, presence));
   }
   node.finish();
   for (std::size_t i = 0; i < config.sources.size(); ++i) {

@@ -49,9 +49,16 @@ struct CorpusConfig {
   int shard_size = 4096;  ///< Images per shard, at most: what is lost when a rank dies.
 };
 
-/// Reads the section. Throws Error(kConfig) "FILE:LINE:COLUMN: KEY: ..." for wrong keys, and for folders,
-/// lists, tables and tars that are not there.
-CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node);
+/// What is asked of the folders, lists, tables and tars of a section.
+enum class SourcePresence {
+  kRequired,  ///< They have to be there: the section's images are about to be listed or read.
+  kAny,       ///< They may be gone: only what is stored of them is used.
+};
+
+/// Reads the section. Throws Error(kConfig) "FILE:LINE:COLUMN: KEY: ..." for wrong keys, and for sources that
+/// are not there, if that is asked.
+CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node,
+                                     SourcePresence presence = SourcePresence::kRequired);
 
 /// Canonical text of a source: equal texts mean the same source.
 std::string describe(const SourceConfig& source);

@@ -11,9 +11,8 @@ DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
       node.get_in<std::int64_t>("max_file_bytes", config.max_file_bytes, 1, std::int64_t{1} << 40U);
   config.mode =
       node.get_enum("mode", config.mode, {{"exact", DecodeMode::kExact}, {"fast", DecodeMode::kFast}});
-  config.honour_orientation =
-      node.get_enum<bool>("orientation", false, {{"ignore", false}, {"honour", true}});
-  config.timeout_s = node.get_in<double>("timeout", config.timeout_s, 0.01, 86400);
+  config.honour_orientation = node.get<bool>("honour_orientation", config.honour_orientation);
+  config.timeout_s = node.get_in<double>("timeout_s", config.timeout_s, 0.01, 86400);
   node.finish();
   return config;
 }

@@ -97,11 +97,12 @@ std::map<std::string, std::string> identity_of(const RunConfig& config) {
 
 }  // namespace
 
-RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                          corpus::SourcePresence corpus) {
   const auto root = base::ConfigNode::parse_file(path, overrides);
   RunConfig config;
   config.run = root.require<std::filesystem::path>("run");
-  config.corpus = corpus::corpus_config_from_yaml(root.child("corpus"));
+  config.corpus = corpus::corpus_config_from_yaml(root.child("corpus"), corpus);
   config.decode = image::decode_config_from_yaml(root.child("decode"));
   config.encoder = encoder::encoder_config_from_yaml(root.child("encoder"));
   const auto embed = root.child("embed");

@@ -103,6 +103,22 @@ void score_shard(const store::EmbeddingShardReader& reader, const std::vector<Sc
   }
 }
 
+/// The frozen plan, on every rank.
+corpus::Plan load_plan(const RunConfig& config, const comm::Communicator& comm) {
+  std::optional<corpus::Plan> plan;
+  comm.together([&] { plan.emplace(corpus::Plan::load(config.run)); });
+  return *std::move(plan);
+}
+
+void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
+  if (!comm.is_root()) return;
+  base::log_info("{} images in {} shards, {} ranks, run directory {}",
+                 base::with_thousands(plan.item_count()), plan.shards().size(), comm.size(),
+                 config.run.string());
+  for (const auto& [reason, count] : plan.left_out())
+    base::log_info("left out of the corpus: {} ({})", count, reason);
+}
+
 }  // namespace
 
 corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm) {
@@ -125,16 +141,9 @@ corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm) {
     }
     base::write_file_atomically(config.run / "config.yaml", config.effective);
   });
-  std::optional<corpus::Plan> plan;
-  comm.together([&] { plan.emplace(corpus::Plan::load(config.run)); });
-  if (comm.is_root()) {
-    base::log_info("{} images in {} shards, {} ranks, run directory {}",
-                   base::with_thousands(plan->item_count()), plan->shards().size(), comm.size(),
-                   config.run.string());
-    for (const auto& [reason, count] : plan->left_out())
-      base::log_info("left out of the corpus: {} ({})", count, reason);
-  }
-  return *std::move(plan);
+  auto plan = load_plan(config, comm);
+  report_plan(config, plan, comm);
+  return plan;
 }
 
 corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm) {
@@ -146,9 +155,14 @@ corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm) {
     }
     check_identity(config);
   });
-  std::optional<corpus::Plan> plan;
-  comm.together([&] { plan.emplace(corpus::Plan::load(config.run)); });
-  return *std::move(plan);
+  return load_plan(config, comm);
+}
+
+corpus::Plan open_stored_run(const RunConfig& config, const comm::Communicator& comm) {
+  auto plan = load_run(config, comm);
+  comm.on_root([&] { base::write_file_atomically(config.run / "config.yaml", config.effective); });
+  report_plan(config, plan, comm);
+  return plan;
 }
 
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm) {

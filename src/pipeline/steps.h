@@ -26,6 +26,9 @@ corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm);
 /// The run directory as it is, unchanged. Collective. Throws Error(kInput) when there is none,
 /// Error(kMismatch) naming the keys in which the run differs from the configuration.
 corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm);
+/// The same for a step that works on stored embeddings: the corpus is not looked at and may be gone; the
+/// configuration in effect is saved.
+corpus::Plan open_stored_run(const RunConfig& config, const comm::Communicator& comm);
 
 /// The encoder of the run on this rank's device.
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm);

@@ -131,7 +131,8 @@ TEST_P(BadInputTest, DeviceThatIsNotThere) {
 }
 
 TEST_P(BadInputTest, UnknownSubcommand) {
-  expect({"ruin"}, 2, {"ruin"});
+  expect({"ruin"}, 2, {"ruin", "did you mean \"run\"?"});
+  expect({}, 2, {"subcommand is required"});
 }
 
 TEST_P(BadInputTest, InspectOfAFileThatIsNotOurs) {
