@@ -1,5 +1,7 @@
 #include "comm/work_counter.h"
 
+#include <mutex>
+
 #include "comm/mpi_handle.h"
 
 namespace quasar::comm {
@@ -8,6 +10,7 @@ struct WorkCounter::Impl {
   MPI_Win window = MPI_WIN_NULL;
   std::int64_t* memory = nullptr;
   int counters = 0;
+  std::mutex mutex;
 };
 
 WorkCounter::WorkCounter(const Communicator& communicator, int counters) : impl_(std::make_unique<Impl>()) {
@@ -34,6 +37,7 @@ WorkCounter::~WorkCounter() {
 
 std::int64_t WorkCounter::fetch_add(int counter, std::int64_t increment) {
   QUASAR_CHECK(counter >= 0 && counter < impl_->counters);
+  const std::scoped_lock lock(impl_->mutex);
   std::int64_t before = 0;
   check_mpi(MPI_Fetch_and_op(&increment, &before, MPI_INT64_T, 0, counter, MPI_SUM, impl_->window),
             "MPI_Fetch_and_op");
@@ -42,6 +46,7 @@ std::int64_t WorkCounter::fetch_add(int counter, std::int64_t increment) {
 }
 
 std::vector<std::int64_t> WorkCounter::read() {
+  const std::scoped_lock lock(impl_->mutex);
   std::vector<std::int64_t> values(static_cast<std::size_t>(impl_->counters));
   const std::int64_t zero = 0;
   for (int i = 0; i < impl_->counters; ++i) {

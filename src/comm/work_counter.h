@@ -10,7 +10,7 @@
 namespace quasar::comm {
 
 /// A few 64-bit counters that every rank may advance at any time, without the others taking part.
-/// Construction and destruction are collective.
+/// Construction and destruction are collective; the rest is thread-safe.
 class WorkCounter {
  public:
   WorkCounter(const Communicator& communicator, int counters);
@@ -18,7 +18,7 @@ class WorkCounter {
   WorkCounter(const WorkCounter&) = delete;
   WorkCounter& operator=(const WorkCounter&) = delete;
 
-  /// Adds to a counter and returns its value before. Not collective; atomic. Not thread-safe within a rank.
+  /// Adds to a counter and returns its value before. Not collective; atomic.
   std::int64_t fetch_add(int counter, std::int64_t increment);
   /// Current value of every counter. Not collective.
   std::vector<std::int64_t> read();

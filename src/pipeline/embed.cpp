@@ -4,14 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "comm/work_counter.h"
 #include "pipeline/item_decoder.h"
+#include "pipeline/job_board.h"
 #include "pipeline/journal.h"
 #include "pipeline/quarantine.h"
+#include "pipeline/rank_metrics.h"
 #include "pipeline/shard_embedder.h"
 #include "pipeline/stop_signal.h"
 #include "pipeline/watchdog.h"
@@ -20,16 +22,75 @@
 namespace quasar::pipeline {
 namespace {
 
-enum Counter : int {
-  kNextShard = 0,
-  kRowsDone = 1,
-  kStops = 2,  ///< Ranks that were asked to stop; a launcher may forward a signal to one of them only.
-  kCounters = 3
+constexpr auto kWatchPeriod = std::chrono::milliseconds(200);
+constexpr auto kMetricsPeriod = std::chrono::seconds(5);
+
+/// What a rank's watchdog does: hung decoders, metrics, and on rank 0 the watch over the other ranks.
+class PassWatch {
+ public:
+  PassWatch(const EmbedJob& job, const comm::Communicator& comm, Journal& journal, const RankMetrics& metrics,
+            JobBoard& board)
+      : hung_after_(hung_after_seconds(job.decode)),
+        rank_(comm.rank()),
+        path_(metrics_path(job, comm.rank())),
+        journal_(journal),
+        metrics_(metrics),
+        start_(std::chrono::steady_clock::now()),
+        written_(start_) {
+    if (comm.is_root()) stalls_.emplace(board, job.folder / "state", job.threads.stall_timeout_s);
+  }
+
+  void look() {
+    end_if_hung(journal_, hung_after_);
+    if (stalls_) stalls_->look();
+    if (std::chrono::steady_clock::now() - written_ >= kMetricsPeriod) write_metrics(false);
+  }
+
+  /// A file that cannot be written costs the metrics, never the work.
+  void write_metrics(bool finished) {
+    written_ = std::chrono::steady_clock::now();
+    const double elapsed = std::chrono::duration<double>(written_ - start_).count();
+    const double now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    try {
+      base::write_file_atomically(path_, to_prometheus(metrics_, {rank_, elapsed, now, finished}));
+    } catch (const std::exception& error) {
+      if (!std::exchange(warned_, true)) base::log_warning("no metrics: {}", error.what());
+    }
+  }
+
+  std::string slowest() { return stalls_ ? stalls_->slowest() : ""; }
+
+  static std::filesystem::path metrics_path(const EmbedJob& job, int rank) {
+    return job.folder / "metrics" / (metrics_prefix(job) + std::to_string(rank) + ".prom");
+  }
+  /// Jobs on other parts of the plan have files of their own.
+  static std::string metrics_prefix(const EmbedJob& job) {
+    return job.part.count > 1 ? fmt::format("part-{}-rank-", job.part.index) : "rank-";
+  }
+
+ private:
+  const double hung_after_;
+  const int rank_;
+  const std::filesystem::path path_;
+  Journal& journal_;
+  const RankMetrics& metrics_;
+  const std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point written_;
+  std::optional<StallWatch> stalls_;
+  bool warned_ = false;
 };
 
-constexpr auto kWatchPeriod = std::chrono::milliseconds(200);
+/// Removes what an earlier pass of more ranks has left.
+void remove_old_metrics(const EmbedJob& job) {
+  for (const auto& entry : std::filesystem::directory_iterator(job.folder / "metrics")) {
+    if (entry.path().filename().string().starts_with(PassWatch::metrics_prefix(job)))
+      std::filesystem::remove(entry.path());
+  }
+}
 
-/// Whether the shard's file is there, whole, undamaged and of this encoder. A damaged one is said to be so.
+/// Whether the shard's file is there, whole, undamaged and of this encoder, and holds no row to retry. A
+/// damaged one is said to be so.
 bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard) {
   const auto path = shard_path(job.folder, shard.id);
   if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count) ||
@@ -46,6 +107,11 @@ bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, co
                                               found.describe() + ") than the configured one (" +
                                               identity.describe() +
                                               "); use another run directory, or the encoder of this one");
+  }
+  if (job.retry) {
+    const auto statuses = store::EmbeddingShardReader(path).read_statuses();
+    return std::none_of(statuses.begin(), statuses.end(),
+                        [&](base::RowStatus status) { return job.retry->covers(status); });
   }
   return true;
 }
@@ -110,6 +176,64 @@ void join_shards(const EmbedJob& job) {
   store::write_virtual_dataset(job.folder / "embeddings.h5", shards);
 }
 
+/// Embeds the missing shards. Collective.
+void work_off(const EmbedJob& job, const store::EncoderIdentity& identity, const std::vector<int>& missing,
+              const Quarantine& quarantine, std::uint64_t rows_before, const comm::Communicator& comm) {
+  const EmbedThreads threads = threads_of_rank(job.threads, comm);
+  std::optional<Journal> journal;
+  comm.on_root([&] { remove_old_metrics(job); });
+  comm.together([&] { journal.emplace(job.folder / "state", comm.rank(), threads.decode); });
+  comm.together([&] {
+    // An error on this rank must not keep the others waiting in the board's collective end.
+    JobBoard board(comm);
+    RankMetrics metrics;
+    PassWatch watch(job, comm, *journal, metrics, board);
+    std::optional<Watchdog> watchdog(std::in_place, kWatchPeriod, [&] { watch.look(); });
+    std::optional<base::Progress> progress;
+    if (comm.is_root()) {
+      std::uint64_t total = rows_before;
+      for (const int id : missing) total += job.plan.shards()[static_cast<std::size_t>(id)].count;
+      progress.emplace(job.what, "images", total);
+    }
+    bool told = false;
+    std::int64_t steps = 0;
+    const auto report = [&](std::uint64_t newly_done) {
+      const std::int64_t now = metrics.steps;
+      board.post(static_cast<std::int64_t>(newly_done), now - steps);
+      steps = now;
+      if (stop_requested() && !std::exchange(told, true)) board.post_stop();
+      if (board.stop_posted()) request_stop();
+      if (progress)
+        progress->update(rows_before + static_cast<std::uint64_t>(board.rows_done()), watch.slowest());
+    };
+    std::exception_ptr error;
+    try {
+      const ShardContext context{threads, *journal, quarantine, metrics};
+      report(0);
+      while (!stop_requested()) {
+        const auto next = static_cast<std::size_t>(board.take_shard());
+        if (next >= missing.size()) break;
+        const auto& shard = job.plan.shards()[static_cast<std::size_t>(missing[next])];
+        embed_shard(job, identity, shard, context, report);
+      }
+    } catch (...) {
+      error = std::current_exception();
+      board.take_all(static_cast<std::int64_t>(missing.size()));
+    }
+    board.post_finished();
+    // Rank 0 watches until the last one is here.
+    comm.barrier();
+    watchdog.reset();
+    watch.write_metrics(true);
+    if (progress) {
+      progress->update(rows_before + static_cast<std::uint64_t>(board.rows_done()));
+      progress->finish();
+    }
+    if (error) std::rethrow_exception(error);
+    if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
+  });
+}
+
 }  // namespace
 
 std::filesystem::path shard_path(const std::filesystem::path& folder, int shard) {
@@ -125,7 +249,7 @@ store::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const i
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   const auto identity = encoder_identity(job.encoder, job.decode);
   comm.on_root([&] {
-    for (const char* name : {"embeddings", "state"}) {
+    for (const char* name : {"embeddings", "state", "metrics"}) {
       base::make_directories(job.folder / name);
       base::remove_stale_temporaries(job.folder / name);
     }
@@ -133,8 +257,8 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   const std::vector<int> missing = missing_shards(job, identity, comm);
 
   const auto state = job.folder / "state";
-  const auto quarantine =
-      settle_suspects({job.plan, state, job.part, missing, job.decode, job.encoder.input_spec()}, comm);
+  const auto quarantine = settle_suspects(
+      {job.plan, state, job.part, missing, job.decode, job.encoder.input_spec(), job.retry}, comm);
 
   EmbedStatistics statistics;
   for (const auto& shard : job.plan.shards()) {
@@ -147,48 +271,7 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
     statistics.embedded_now += job.plan.shards()[static_cast<std::size_t>(id)].count;
   const std::uint64_t rows_before = statistics.rows - statistics.embedded_now;
 
-  comm.together([&] {
-    // An error on this rank must not keep the others waiting in the counter's collective end.
-    comm::WorkCounter counter(comm, kCounters);
-    std::optional<base::Progress> progress;
-    if (comm.is_root() && !missing.empty()) progress.emplace(job.what, "images", statistics.rows);
-    bool told = false;
-    const auto report = [&](std::uint64_t newly_done) {
-      if (newly_done > 0) counter.fetch_add(kRowsDone, static_cast<std::int64_t>(newly_done));
-      const bool tell = stop_requested() && !told;
-      told = told || tell;
-      if (counter.fetch_add(kStops, tell ? 1 : 0) > 0) request_stop();
-      if (progress) progress->update(rows_before + static_cast<std::uint64_t>(counter.read()[kRowsDone]));
-    };
-    std::exception_ptr error;
-    try {
-      const EmbedThreads threads = threads_of_rank(job.threads, comm);
-      Journal journal(state, comm.rank(), threads.decode);
-      const double hung_after = hung_after_seconds(job.decode);
-      const Watchdog watchdog(kWatchPeriod, [&] { end_if_hung(journal, hung_after); });
-      const ShardContext context{threads, journal, quarantine};
-      report(0);
-      while (!stop_requested()) {
-        const auto next = static_cast<std::size_t>(counter.fetch_add(kNextShard, 1));
-        if (next >= missing.size()) break;
-        const auto& shard = job.plan.shards()[static_cast<std::size_t>(missing[next])];
-        embed_shard(job, identity, shard, context, report);
-      }
-    } catch (...) {
-      error = std::current_exception();
-      // Takes what is left off the counter, so that the other ranks stop after their shard.
-      counter.fetch_add(kNextShard, static_cast<std::int64_t>(missing.size()));
-    }
-    comm.barrier();
-    if (progress) {
-      progress->update(rows_before + static_cast<std::uint64_t>(counter.read()[kRowsDone]));
-      progress->finish();
-    }
-    if (error) std::rethrow_exception(error);
-    if (stop_requested()) {
-      base::fail(base::ExitCode::kInterrupted, stopped_message());
-    }
-  });
+  if (!missing.empty()) work_off(job, identity, missing, quarantine, rows_before, comm);
 
   comm.on_root([&] { join_shards(job); });
   comm.together([&] { statistics.by_status = count_statuses(job, comm); });

@@ -16,6 +16,7 @@
 #include "image/decode_config.h"
 #include "image/raster.h"
 #include "pipeline/part.h"
+#include "pipeline/retry.h"
 #include "pipeline/run_config.h"
 #include "store/embedding_shard.h"
 
@@ -41,6 +42,8 @@ struct EmbedJob {
   bool half = false;
   std::string what = "embed";  ///< Name in the progress line.
   Part part = {};              ///< The shards to work on; other jobs have the others.
+  std::optional<RetryFailed> retry =
+      {};  ///< Redo failed rows of finished shards; their ok rows stay as they are.
 };
 
 /// Name of a shard's file below `folder`.

@@ -80,6 +80,13 @@ Quarantine from_text(const std::string& text, const std::string& where) {
 std::vector<Suspect> find_suspects(const SuspectJob& job, const Quarantine& known,
                                    std::vector<std::filesystem::path>& journals) {
   std::map<std::uint64_t, Suspect> suspects;
+  for (const int id : job.missing_shards) {
+    const auto& shard = job.plan.shards()[static_cast<std::size_t>(id)];
+    for (auto it = known.lower_bound(shard.first); it != known.end() && it->first < shard.first + shard.count;
+         ++it) {
+      if (job.retry && job.retry->covers(it->second.status)) suspects[it->first] = {it->first, id, false};
+    }
+  }
   for (const auto& journal : find_journals(job.state_folder)) {
     if (journal.alive) continue;
     bool ours = true;
@@ -154,7 +161,7 @@ Quarantine settle_suspects(const SuspectJob& job, const comm::Communicator& comm
     quarantine = read_quarantine(job.state_folder);
     suspects = find_suspects(job, quarantine, journals);
     if (!suspects.empty()) {
-      base::log_info("{} images were being decoded when an earlier process ended; each is tried alone first",
+      base::log_info("{} images may have ended an earlier process; each is tried alone first",
                      suspects.size());
     }
   });
@@ -168,8 +175,9 @@ Quarantine settle_suspects(const SuspectJob& job, const comm::Communicator& comm
     for (const auto& text : gathered) found.merge(from_text(text, "a rank's verdicts"));
     for (const auto& [row, verdict] : found)
       base::log_warning("{} is under quarantine: {}", verdict.id, verdict.error);
-    if (!found.empty()) {
+    if (!suspects.empty()) {
       quarantine = update_quarantine(job.state_folder, [&](Quarantine& all) {
+        for (const auto& suspect : suspects) all.erase(suspect.row);
         for (const auto& [row, verdict] : found) all[row] = verdict;
       });
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "corpus/plan.h"
 #include "image/decode_config.h"
 #include "pipeline/part.h"
+#include "pipeline/retry.h"
 
 namespace quasar::pipeline {
 
@@ -43,6 +45,7 @@ struct SuspectJob {
   const std::vector<int>& missing_shards;  ///< Of the part. Suspects in its other shards are settled.
   const image::DecodeConfig& decode;
   const base::InputSpec& spec;
+  const std::optional<RetryFailed>& retry;  ///< Rows under quarantine that it covers are tried again too.
 };
 
 /// Reads the journals that dead processes left, tries each image that was in a decoder then in a process of

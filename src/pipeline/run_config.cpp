@@ -16,6 +16,7 @@ EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
   config.decode_threads = node.get_in<int>("decode_threads", config.decode_threads, 0, kMaxThreads);
   config.encode_threads = node.get_in<int>("encode_threads", config.encode_threads, 0, kMaxThreads);
   config.batches_in_flight = node.get_in<int>("batches_in_flight", config.batches_in_flight, 1, kMaxThreads);
+  config.stall_timeout_s = node.get_in<double>("stall_timeout", config.stall_timeout_s, 0.1, 604800);
   node.has("store");
   return config;
 }

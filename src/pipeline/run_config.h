@@ -19,9 +19,10 @@ namespace quasar::pipeline {
 
 /// How the embedding loop uses a rank's cores; none of it changes results.
 struct EmbedConfig {
-  int decode_threads = 0;     ///< Threads that read and decode; 0: one per core of this rank.
-  int encode_threads = 0;     ///< Threads that encode on the CPU; 0: one per core of this rank.
-  int batches_in_flight = 4;  ///< Batches decoded ahead of the encoder.
+  int decode_threads = 0;         ///< Threads that read and decode; 0: one per core of this rank.
+  int encode_threads = 0;         ///< Threads that encode on the CPU; 0: one per core of this rank.
+  int batches_in_flight = 4;      ///< Batches decoded ahead of the encoder.
+  double stall_timeout_s = 1800;  ///< The job ends when a rank gets nothing done for so long, seconds.
 };
 
 /// One set of anchors: read from a file, or built from labelled or pristine pictures.

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <semaphore>
 #include <thread>
 
@@ -74,7 +75,8 @@ class ShardEmbedder {
         slots_(std::max(1, job.threads.batches_in_flight)),
         ready_(static_cast<std::size_t>(std::max(1, job.threads.batches_in_flight))),
         rows_(size_),
-        embeddings_(size_ * dimension_, std::numeric_limits<float>::quiet_NaN()) {
+        embeddings_(size_ * dimension_, std::numeric_limits<float>::quiet_NaN()),
+        kept_(size_, 0) {
     for (std::size_t first = 0; first < size_; first += batch_size_) {
       auto batch = std::make_unique<Batch>();
       batch->first = first;
@@ -85,6 +87,22 @@ class ShardEmbedder {
     }
     decode_threads_ = context.threads.decode;
     encode_threads_ = context.threads.encode;
+  }
+
+  /// Takes over the rows of the shard's present file that need no retry. Batches stay as they are, so that
+  /// the rows that are redone come out as they would have at first.
+  void keep_rows(const store::EmbeddingShardReader& present, const RetryFailed& retry) {
+    QUASAR_CHECK(present.size() == size_ && present.header().dimension == job_.encoder.dimension());
+    auto rows = present.read_rows(0, size_);
+    std::vector<float> embeddings(embeddings_.size());
+    present.read_embeddings(0, size_, embeddings);
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (retry.covers(rows[i].status)) continue;
+      kept_[i] = 1;
+      rows_[i] = std::move(rows[i]);
+      const auto begin = static_cast<std::ptrdiff_t>(i * dimension_);
+      std::copy_n(embeddings.begin() + begin, dimension_, embeddings_.begin() + begin);
+    }
   }
 
   void run(const std::function<void(std::uint64_t)>& report) {
@@ -150,10 +168,14 @@ class ShardEmbedder {
       const std::size_t index = next_item_++;
       if (index >= size_ || stopping_) return;
       // The item that opens a batch waits for one of the batches in flight to be done with.
-      if (index % batch_size_ == 0) slots_.acquire();
+      if (index % batch_size_ == 0) {
+        const Stopwatch starved(context_.metrics.starved_of_encoder_ns);
+        slots_.acquire();
+      }
       if (stopping_) return;
       Batch& batch = *batches_[index / batch_size_];
-      batch.images[index - batch.first] = decode(slot, index, bytes);
+      if (!kept_[index]) batch.images[index - batch.first] = decode(slot, index, bytes);
+      ++context_.metrics.steps;
       if (--batch.undecoded == 0 && !ready_.push(&batch)) return;
     }
   }
@@ -166,6 +188,8 @@ class ShardEmbedder {
     const JournalSlot at_end{context_.journal, slot};
     const auto outcome = reader_.read(index, bytes);
     row.bytes = bytes.size();
+    context_.metrics.bytes_read += bytes.size();
+    ++context_.metrics.steps;
     if (outcome.status != base::RowStatus::kOk) {
       row.status = outcome.status;
       row.error = outcome.error;
@@ -179,6 +203,7 @@ class ShardEmbedder {
       return {};
     }
     context_.journal.set_phase(slot, Phase::kDecoding);
+    const Stopwatch decoding(context_.metrics.decode_ns);
     auto prepared = decode_item(item, bytes, job_.decode, job_.encoder.input_spec());
     row.status = prepared.status;
     row.error = std::move(prepared.error);
@@ -189,13 +214,16 @@ class ShardEmbedder {
 
   void encode_loop() {
     std::vector<float> output;
-    while (const auto next = ready_.pop()) {
+    while (const auto next = next_batch()) {
       Batch& batch = **next;
+      std::optional<Stopwatch> encoding(context_.metrics.encode_ns);
       if (job_.encoder.input_spec().fixed_shape()) {
         encode_together(batch, output);
       } else {
         for (std::size_t i = 0; i < batch.count; ++i) encode_one(batch, i);
       }
+      encoding.reset();
+      count(batch);
       batch.images.clear();
       batch.images.shrink_to_fit();
       slots_.release();
@@ -205,6 +233,18 @@ class ShardEmbedder {
       }
       changed_.notify_all();
     }
+  }
+
+  std::optional<Batch*> next_batch() {
+    const Stopwatch starved(context_.metrics.starved_of_decoded_ns);
+    return ready_.pop();
+  }
+
+  void count(const Batch& batch) {
+    for (std::size_t i = batch.first; i < batch.first + batch.count; ++i) {
+      if (!kept_[i]) ++context_.metrics.images[static_cast<std::size_t>(rows_[i].status)];
+    }
+    ++context_.metrics.steps;
   }
 
   void encode_together(const Batch& batch, std::vector<float>& output) {
@@ -261,6 +301,7 @@ class ShardEmbedder {
   base::BoundedQueue<Batch*> ready_;
   std::vector<store::RowRecord> rows_;
   std::vector<float> embeddings_;
+  std::vector<char> kept_;  ///< Rows whose result is there already.
   std::atomic<std::size_t> next_item_{0};
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
@@ -274,7 +315,11 @@ class ShardEmbedder {
 
 void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard,
                  const ShardContext& context, const std::function<void(std::uint64_t)>& report) {
+  const auto path = shard_path(job.folder, shard.id);
   ShardEmbedder embedder(job, shard, context);
+  if (job.retry && store::is_whole_shard(path, shard.sha256, shard.id, shard.count) && store::verify_shard(path)) {
+    embedder.keep_rows(store::EmbeddingShardReader(path), *job.retry);
+  }
   embedder.run(report);
   store::ShardHeader header;
   header.encoder = identity;
@@ -283,8 +328,9 @@ void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, co
   header.shard = shard.id;
   header.dimension = job.encoder.dimension();
   header.half = job.half;
-  store::write_embedding_shard(shard_path(job.folder, shard.id), header, embedder.rows(),
-                               embedder.embeddings());
+  store::write_embedding_shard(path, header, embedder.rows(), embedder.embeddings());
+  ++context.metrics.shards;
+  ++context.metrics.steps;
 }
 
 EmbedThreads threads_of_rank(const EmbedConfig& config, const comm::Communicator& comm) {

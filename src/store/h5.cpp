@@ -10,6 +10,10 @@ namespace {
 
 std::recursive_mutex library_mutex;
 
+// A file that could not be written to the end, as on a full disk, stays half open in HDF5, whose own clearing
+// up at the exit then crashes. Everything here is closed by its handle, so there is nothing to clear up.
+[[maybe_unused]] const herr_t kNoClearingUpAtExit = H5dont_atexit();
+
 herr_t keep_innermost(unsigned depth, const H5E_error2_t* entry, void* text) {
   if (depth == 0 && entry->desc != nullptr) *static_cast<std::string*>(text) = entry->desc;
   return 0;

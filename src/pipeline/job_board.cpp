@@ -1,0 +1,127 @@
+#include "pipeline/job_board.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/errors.h"
+#include "pipeline/journal.h"
+#include "pipeline/watchdog.h"
+
+namespace quasar::pipeline {
+namespace {
+
+enum Shared : int { kNextShard = 0, kRowsDone = 1, kStops = 2, kShared = 3 };
+enum OfRank : int { kRows = 0, kSteps = 1, kFinished = 2, kOfRank = 3 };
+
+int counter_of(int rank, OfRank which) {
+  return kShared + rank * kOfRank + which;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+/// What the rank's threads are at, the longest first.
+std::string last_items(const std::filesystem::path& state_folder, int rank) {
+  for (auto& journal : find_journals(state_folder)) {
+    if (journal.rank != rank || !journal.alive || journal.in_flight.empty()) continue;
+    const auto oldest = std::max_element(journal.in_flight.begin(), journal.in_flight.end(),
+                                         [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
+    return fmt::format("process {} on {} has been {} {} for {:.1f} s", journal.process, journal.host,
+                       oldest->phase == Phase::kReading ? "reading" : "decoding", oldest->id,
+                       oldest->seconds);
+  }
+  return "it is at no image: encoding, or writing a shard";
+}
+
+}  // namespace
+
+JobBoard::JobBoard(const comm::Communicator& comm)
+    : rank_(comm.rank()), size_(comm.size()), counter_(comm, kShared + comm.size() * kOfRank) {}
+
+std::int64_t JobBoard::take_shard() {
+  return counter_.fetch_add(kNextShard, 1);
+}
+
+void JobBoard::take_all(std::int64_t shards) {
+  counter_.fetch_add(kNextShard, shards);
+}
+
+void JobBoard::post(std::int64_t rows, std::int64_t steps) {
+  if (rows > 0) {
+    counter_.fetch_add(kRowsDone, rows);
+    counter_.fetch_add(counter_of(rank_, kRows), rows);
+  }
+  if (steps > 0) counter_.fetch_add(counter_of(rank_, kSteps), steps);
+}
+
+void JobBoard::post_finished() {
+  counter_.fetch_add(counter_of(rank_, kFinished), 1);
+}
+
+void JobBoard::post_stop() {
+  counter_.fetch_add(kStops, 1);
+}
+
+bool JobBoard::stop_posted() {
+  return counter_.fetch_add(kStops, 0) > 0;
+}
+
+std::int64_t JobBoard::rows_done() {
+  return counter_.fetch_add(kRowsDone, 0);
+}
+
+std::vector<RankProgress> JobBoard::ranks() {
+  const auto values = counter_.read();
+  std::vector<RankProgress> ranks;
+  for (int r = 0; r < size_; ++r) {
+    const auto value = [&](OfRank which) { return values[static_cast<std::size_t>(counter_of(r, which))]; };
+    ranks.push_back({value(kRows), value(kSteps), value(kFinished) > 0});
+  }
+  return ranks;
+}
+
+StallWatch::StallWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds)
+    : board_(board),
+      state_folder_(std::move(state_folder)),
+      stall_seconds_(stall_seconds),
+      start_(std::chrono::steady_clock::now()) {}
+
+void StallWatch::look() {
+  const auto ranks = board_.ranks();
+  seen_.resize(ranks.size(), {-1, std::chrono::steady_clock::now()});
+  std::size_t slowest = ranks.size();
+  int working = 0;
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    if (ranks[r].finished) continue;
+    ++working;
+    if (slowest == ranks.size() || ranks[r].rows < ranks[slowest].rows) slowest = r;
+    if (ranks[r].steps != seen_[r].steps) {
+      seen_[r] = {ranks[r].steps, std::chrono::steady_clock::now()};
+      continue;
+    }
+    const double silent = seconds_since(seen_[r].since);
+    if (silent <= stall_seconds_) continue;
+    end_job(
+        static_cast<int>(base::ExitCode::kStalled),
+        fmt::format(
+            "rank {} has got nothing done for {:.1f} s (embed.stall_timeout is {:g} s): {}. The job ends; "
+            "finished shards are kept and the same command continues from them",
+            r, silent, stall_seconds_, last_items(state_folder_, static_cast<int>(r))));
+  }
+  const std::scoped_lock lock(mutex_);
+  slowest_ =
+      working < 2
+          ? ""
+          : fmt::format("slowest rank {}: {:.1f}/s", slowest,
+                        static_cast<double>(ranks[slowest].rows) / std::max(seconds_since(start_), 1e-3));
+}
+
+std::string StallWatch::slowest() {
+  const std::scoped_lock lock(mutex_);
+  return slowest_;
+}
+
+}  // namespace quasar::pipeline

@@ -1,0 +1,147 @@
+#include "pipeline/rank_metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+
+#include "base/atomic_file.h"
+#include "base/errors.h"
+
+namespace quasar::pipeline {
+namespace {
+
+constexpr const char* kImages = "quasar_embed_images_total";
+constexpr const char* kBytes = "quasar_embed_read_bytes_total";
+constexpr const char* kShards = "quasar_embed_shards_total";
+constexpr const char* kDecode = "quasar_embed_decode_seconds_total";
+constexpr const char* kEncode = "quasar_embed_encode_seconds_total";
+constexpr const char* kStarved = "quasar_embed_starved_seconds_total";
+constexpr const char* kElapsed = "quasar_embed_elapsed_seconds";
+constexpr const char* kWritten = "quasar_embed_updated_timestamp_seconds";
+constexpr const char* kFinished = "quasar_embed_finished";
+
+double seconds(const std::atomic<std::int64_t>& nanoseconds) {
+  return static_cast<double>(nanoseconds.load(std::memory_order_relaxed)) * 1e-9;
+}
+
+class Text {
+ public:
+  explicit Text(int rank) : rank_(rank) {}
+
+  void family(const char* name, const char* type, const char* help) {
+    fmt::format_to(std::back_inserter(text_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+    name_ = name;
+  }
+  template <typename T>
+  void sample(T value, std::string_view label = {}, std::string_view label_value = {}) {
+    fmt::format_to(std::back_inserter(text_), "{}{{rank=\"{}\"", name_, rank_);
+    if (!label.empty()) fmt::format_to(std::back_inserter(text_), ",{}=\"{}\"", label, label_value);
+    fmt::format_to(std::back_inserter(text_), "}} {}\n", value);
+  }
+  std::string text() && { return std::move(text_); }
+
+ private:
+  int rank_;
+  const char* name_ = "";
+  std::string text_;
+};
+
+/// Value of a label in `{rank="0",status="ok"}`; empty when it has none.
+std::string label_of(const std::string& labels, const std::string& name) {
+  const auto begin = labels.find(name + "=\"");
+  if (begin == std::string::npos) return {};
+  const auto from = begin + name.size() + 2;
+  return labels.substr(from, labels.find('"', from) - from);
+}
+
+}  // namespace
+
+std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp) {
+  Text text(stamp.rank);
+  text.family(kImages, "counter", "Images done with, by status.");
+  for (const auto status : base::all_statuses()) {
+    const auto count = metrics.images[static_cast<std::size_t>(status)].load(std::memory_order_relaxed);
+    if (count > 0 || status == base::RowStatus::kOk) text.sample(count, "status", base::status_name(status));
+  }
+  text.family(kBytes, "counter", "Bytes of images read.");
+  text.sample(metrics.bytes_read.load(std::memory_order_relaxed));
+  text.family(kShards, "counter", "Shards written.");
+  text.sample(metrics.shards.load(std::memory_order_relaxed));
+  text.family(kDecode, "counter", "Time in decoding and resampling, summed over threads.");
+  text.sample(seconds(metrics.decode_ns));
+  text.family(kEncode, "counter", "Time in the encoder, summed over threads.");
+  text.sample(seconds(metrics.encode_ns));
+  text.family(kStarved, "counter",
+              "Time threads waited, summed over threads: encode threads for decoded images, "
+              "decode threads for the encoder.");
+  text.sample(seconds(metrics.starved_of_decoded_ns), "waiting_for", "decode");
+  text.sample(seconds(metrics.starved_of_encoder_ns), "waiting_for", "encoder");
+  text.family(kElapsed, "gauge", "Time since this pass began.");
+  text.sample(stamp.elapsed_s);
+  text.family(kWritten, "gauge", "When this file was written.");
+  text.sample(stamp.now);
+  text.family(kFinished, "gauge", "Whether the rank has ended its pass.");
+  text.sample(stamp.finished ? 1 : 0);
+  return std::move(text).text();
+}
+
+MetricsSnapshot from_prometheus(const std::string& text) {
+  MetricsSnapshot found;
+  std::istringstream lines(text);
+  std::string line;
+  while (std::getline(lines, line)) {
+    const auto brace = line.find('{');
+    const auto end = line.find("} ");
+    if (line.starts_with('#') || brace == std::string::npos || end == std::string::npos) continue;
+    const auto name = line.substr(0, brace);
+    const auto labels = line.substr(brace, end - brace);
+    const char* value = line.c_str() + end + 2;
+    const double number = std::strtod(value, nullptr);
+    if (name == kImages) {
+      const auto status = base::status_from_name(label_of(labels, "status"));
+      if (status) found.images[*status] = std::strtoull(value, nullptr, 10);
+    } else if (name == kBytes) {
+      found.bytes_read = std::strtoull(value, nullptr, 10);
+    } else if (name == kShards) {
+      found.shards = std::strtoull(value, nullptr, 10);
+    } else if (name == kDecode) {
+      found.decode_s = number;
+    } else if (name == kEncode) {
+      found.encode_s = number;
+    } else if (name == kStarved) {
+      (label_of(labels, "waiting_for") == "decode" ? found.starved_of_decoded_s
+                                                   : found.starved_of_encoder_s) = number;
+    } else if (name == kElapsed) {
+      found.elapsed_s = number;
+    } else if (name == kWritten) {
+      found.written_at = number;
+    } else if (name == kFinished) {
+      found.finished = number != 0;
+    }
+  }
+  return found;
+}
+
+std::vector<MetricsSnapshot> read_metrics(const std::filesystem::path& folder) {
+  std::vector<MetricsSnapshot> snapshots;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() != ".prom" || it->path().filename().string().starts_with('.')) continue;
+    try {
+      snapshots.push_back(from_prometheus(base::read_file(it->path(), std::size_t{1} << 20U)));
+      snapshots.back().name = it->path().stem().string();
+    } catch (const base::Error&) {
+      // Replaced or removed while the folder was read.
+    }
+  }
+  const auto key = [](const MetricsSnapshot& s) { return std::pair(s.name.size(), s.name); };
+  std::sort(snapshots.begin(), snapshots.end(),
+            [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  return snapshots;
+}
+
+}  // namespace quasar::pipeline
