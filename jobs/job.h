@@ -5,10 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/errors.h"
+#include "base/status.h"
 #include "comm/communicator.h"
+#include "pipeline/retry.h"
 
 namespace quasar::jobs {
 
@@ -30,6 +34,30 @@ inline void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->allow_extra_args(false);
 }
 
+/// Adds --retry-failed to a subcommand.
+inline void add_retry_option(CLI::App& command, std::string& retry) {
+  // A flag with a value, as an option with an optional one would take CONFIG for it.
+  command.add_flag(
+      "--retry-failed{all}", retry,
+      "Redo the rows that failed, or with --retry-failed=STATUS (decode_failed, missing, crashed, ...) "
+      "those of one kind; rows that are ok stay as they are");
+}
+
+/// What add_retry_option has got. Throws Error(kUsage) for an unknown status.
+inline std::optional<pipeline::RetryFailed> parse_retry(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  if (text == "all") return pipeline::RetryFailed{};
+  const auto status = base::status_from_name(text);
+  if (status && *status != base::RowStatus::kOk) return pipeline::RetryFailed{status};
+  std::string names;
+  for (const auto known : base::all_statuses()) {
+    if (known != base::RowStatus::kOk)
+      names += (names.empty() ? "" : ", ") + std::string(base::status_name(known));
+  }
+  base::fail(base::ExitCode::kUsage,
+             "--retry-failed: no row fails with \"" + text + "\"; there are " + names);
+}
+
 /// The work of a chosen subcommand, run on every rank.
 using Work = std::function<void(const comm::Communicator&)>;
 
@@ -38,6 +66,7 @@ void register_run(CLI::App& app, Work& chosen);
 void register_steps(CLI::App& app, Work& chosen);
 void register_plan(CLI::App& app, Work& chosen);
 void register_verify(CLI::App& app, Work& chosen);
+void register_status(CLI::App& app, Work& chosen);
 void register_inspect(CLI::App& app, Work& chosen);
 void register_scenes(CLI::App& app, Work& chosen);
 void register_agreement(CLI::App& app, Work& chosen);

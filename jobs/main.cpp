@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
   quasar::jobs::register_steps(app, work);
   quasar::jobs::register_plan(app, work);
   quasar::jobs::register_verify(app, work);
+  quasar::jobs::register_status(app, work);
   quasar::jobs::register_inspect(app, work);
   quasar::jobs::register_scenes(app, work);
   quasar::jobs::register_agreement(app, work);

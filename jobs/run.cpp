@@ -4,17 +4,27 @@
 
 namespace quasar::jobs {
 
+namespace {
+
+struct RunOptions : ConfigOptions {
+  std::string retry;
+};
+
+}  // namespace
+
 void register_run(CLI::App& app, Work& chosen) {
-  auto options = std::make_shared<ConfigOptions>();
+  auto options = std::make_shared<RunOptions>();
   auto* command = app.add_subcommand(
       "run", "The whole job: plan, embed, anchors, score, rank. Continues an unfinished run directory.");
   add_config_options(*command, *options);
+  add_retry_option(*command, options->retry);
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
+      const auto retry = parse_retry(options->retry);
       const auto config = pipeline::load_run_config(options->config, options->overrides);
       const auto plan = pipeline::open_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
-      pipeline::embed_step(config, plan, *encoder, comm);
+      pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
       const auto sets = pipeline::anchor_step(config, *encoder, comm);
       pipeline::score_step(config, plan, sets, comm);
       pipeline::rank_step(config, plan, comm);

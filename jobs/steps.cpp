@@ -23,6 +23,7 @@ void add(CLI::App& app, Work& chosen, const char* name, const char* description,
 
 struct EmbedOptions : ConfigOptions {
   std::string part;
+  std::string retry;
 };
 
 /// "I/N" with 0 <= I < N.
@@ -41,6 +42,7 @@ void register_embed(CLI::App& app, Work& chosen) {
   auto options = std::make_shared<EmbedOptions>();
   auto* command = app.add_subcommand("embed", "Embed every image of the corpus that has no embedding yet");
   add_config_options(*command, *options);
+  add_retry_option(*command, options->retry);
   command
       ->add_option("--part", options->part,
                    "Embed only the shards whose number leaves remainder I when divided by N, beside other "
@@ -50,10 +52,11 @@ void register_embed(CLI::App& app, Work& chosen) {
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
       const auto part = options->part.empty() ? pipeline::Part{} : parse_part(options->part);
+      const auto retry = parse_retry(options->retry);
       const auto config = pipeline::load_run_config(options->config, options->overrides);
       const auto plan = pipeline::open_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
-      pipeline::embed_step(config, plan, *encoder, comm, part);
+      pipeline::embed_step(config, plan, *encoder, comm, part, retry);
     };
   });
 }

@@ -93,8 +93,7 @@ void remove_old_metrics(const EmbedJob& job) {
 /// damaged one is said to be so.
 bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard) {
   const auto path = shard_path(job.folder, shard.id);
-  if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count) ||
-      !store::verify_shard(path)) {
+  if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count) || !store::verify_shard(path)) {
     if (std::filesystem::exists(path)) {
       base::log_warning("{} is damaged, or of other images: its {} images are embedded anew", path.string(),
                         shard.count);
@@ -167,7 +166,8 @@ void join_shards(const EmbedJob& job) {
   std::vector<std::filesystem::path> shards;
   for (const auto& shard : job.plan.shards()) {
     shards.push_back(shard_path(job.folder, shard.id));
-    if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), shard.sha256, shard.id, shard.count)) {
+    if (!job.part.holds(shard.id) &&
+        !store::is_whole_shard(shards.back(), shard.sha256, shard.id, shard.count)) {
       base::log_info("part {} of {} is done; others are not, embeddings.h5 is left to them", job.part.index,
                      job.part.count);
       return;

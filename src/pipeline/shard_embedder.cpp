@@ -317,7 +317,8 @@ void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, co
                  const ShardContext& context, const std::function<void(std::uint64_t)>& report) {
   const auto path = shard_path(job.folder, shard.id);
   ShardEmbedder embedder(job, shard, context);
-  if (job.retry && store::is_whole_shard(path, shard.sha256, shard.id, shard.count) && store::verify_shard(path)) {
+  if (job.retry && store::is_whole_shard(path, shard.sha256, shard.id, shard.count) &&
+      store::verify_shard(path)) {
     embedder.keep_rows(store::EmbeddingShardReader(path), *job.retry);
   }
   embedder.run(report);

@@ -176,9 +176,9 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
 }
 
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
-                           const comm::Communicator& comm, Part part) {
+                           const comm::Communicator& comm, Part part, std::optional<RetryFailed> retry) {
   EmbedJob job{plan,        config.run, encoder, config.decode, config.embed, config.encoder.batch_size,
-               config.half, "embed",    part};
+               config.half, "embed",    part,    retry};
   auto statistics = embed(job, comm);
   if (comm.is_root()) {
     for (const auto& [status, count] : statistics.by_status) {

@@ -34,7 +34,8 @@ corpus::Plan open_stored_run(const RunConfig& config, const comm::Communicator& 
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm);
 
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
-                           const comm::Communicator& comm, Part part = {});
+                           const comm::Communicator& comm, Part part = {},
+                           std::optional<RetryFailed> retry = {});
 
 /// Reads or builds every anchor set of the configuration; built ones are written to RUN/anchors/NAME.h5.
 std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder& encoder,

@@ -1,0 +1,161 @@
+#include "pipeline/run_status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <set>
+
+#include "base/errors.h"
+#include "base/progress.h"
+#include "corpus/plan.h"
+#include "pipeline/embed.h"
+#include "store/embedding_shard.h"
+
+namespace quasar::pipeline {
+namespace {
+
+constexpr std::size_t kExamples = 3;
+constexpr std::size_t kShardsNamed = 10;
+
+void read_shard(const std::filesystem::path& path, RunStatus& status) {
+  const store::EmbeddingShardReader reader(path);
+  const auto statuses = reader.read_statuses();
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    ++status.by_status[statuses[i]];
+    if (statuses[i] == base::RowStatus::kOk) continue;
+    auto& examples = status.examples[statuses[i]];
+    if (examples.size() >= kExamples) continue;
+    auto row = std::move(reader.read_rows(i, 1).front());
+    examples.push_back({std::move(row.id), std::move(row.error)});
+  }
+  status.rows_finished += statuses.size();
+  ++status.shards_finished;
+}
+
+std::string numbers(const std::vector<int>& shards) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(shards.size(), kShardsNamed); ++i)
+    text += fmt::format(" {}", shards[i]);
+  if (shards.size() > kShardsNamed) text += " ...";
+  return text;
+}
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+class Report {
+ public:
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_ += '\n';
+  }
+
+  void shards(const RunStatus& status) {
+    line("images      {} of {} in finished shards", base::with_thousands(status.rows_finished),
+         base::with_thousands(status.rows));
+    line("shards      {} of {} finished, {} running, {} missing", status.shards_finished, status.shards,
+         status.shards_running.size(), status.shards_missing.size());
+    if (!status.shards_running.empty()) line("  running  {}", numbers(status.shards_running));
+    if (!status.shards_missing.empty()) line("  missing  {}", numbers(status.shards_missing));
+    if (!status.shards_damaged.empty()) {
+      line("  damaged  {} (redone by the next run)", numbers(status.shards_damaged));
+    }
+    line("manifest    {}", status.ranked ? "written" : "not written yet");
+  }
+
+  void failures(const RunStatus& status) {
+    for (const auto& [kind, count] : status.by_status) {
+      line("{:11} {}", base::status_name(kind), base::with_thousands(count));
+      const auto examples = status.examples.find(kind);
+      if (examples == status.examples.end()) continue;
+      for (const auto& example : examples->second) line("  {}: {}", example.id, example.error);
+    }
+    if (!status.quarantine.empty()) {
+      line("quarantine  {} images, which are not decoded any more (--retry-failed tries them again)",
+           status.quarantine.size());
+    }
+  }
+
+  void ranks(const RunStatus& status) {
+    for (const auto& rank : status.ranks) {
+      std::uint64_t images = 0;
+      for (const auto& [kind, count] : rank.images) images += count;
+      const double elapsed = std::max(rank.elapsed_s, 1e-3);
+      line("{:11} {} images, {:.1f}/s, {} read, {} shards, {}", rank.name, base::with_thousands(images),
+           static_cast<double>(images) / elapsed, base::human_bytes(rank.bytes_read), rank.shards,
+           rank.finished
+               ? "finished"
+               : "heard of " + base::human_duration(std::max(0.0, seconds_since_1970() - rank.written_at)) +
+                     " ago");
+      line("  thread time: decoding {}, encoding {}; waiting for decoded images {}, for the encoder {}",
+           base::human_duration(rank.decode_s), base::human_duration(rank.encode_s),
+           base::human_duration(rank.starved_of_decoded_s), base::human_duration(rank.starved_of_encoder_s));
+    }
+  }
+
+  void in_flight(const RunStatus& status) {
+    for (const auto& journal : status.journals) {
+      line("rank {}: process {} on {} {}", journal.rank, journal.process, journal.host,
+           journal.alive ? "is at work" : "has died");
+      for (const auto& entry : journal.in_flight) {
+        const char* doing = entry.phase == Phase::kReading ? "reading" : "decoding";
+        if (journal.alive) {
+          line("  {} {} (shard {}) for {}", doing, entry.id, entry.shard,
+               base::human_duration(entry.seconds));
+        } else {
+          line("  was {} {} (shard {})", doing, entry.id, entry.shard);
+        }
+      }
+    }
+  }
+
+  std::string text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+RunStatus read_run_status(const std::filesystem::path& run) {
+  const auto plan = corpus::Plan::load(run);
+  RunStatus status;
+  status.rows = plan.item_count();
+  status.shards = plan.shards().size();
+  status.journals = find_journals(run / "state");
+  status.quarantine = read_quarantine(run / "state");
+  status.ranks = read_metrics(run / "metrics");
+  status.ranked = std::filesystem::exists(run / "manifest.csv");
+  std::set<int> running;
+  for (const auto& journal : status.journals) {
+    if (!journal.alive) continue;
+    for (const auto& entry : journal.in_flight) running.insert(entry.shard);
+  }
+  for (const auto& shard : plan.shards()) {
+    const auto path = shard_path(run, shard.id);
+    if (store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
+      read_shard(path, status);
+    } else if (running.contains(shard.id)) {
+      status.shards_running.push_back(shard.id);
+    } else {
+      status.shards_missing.push_back(shard.id);
+      if (std::filesystem::exists(path)) status.shards_damaged.push_back(shard.id);
+    }
+  }
+  return status;
+}
+
+std::string describe(const RunStatus& status) {
+  Report report;
+  report.shards(status);
+  report.failures(status);
+  report.ranks(status);
+  report.in_flight(status);
+  return std::move(report).text();
+}
+
+}  // namespace quasar::pipeline

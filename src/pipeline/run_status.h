@@ -1,0 +1,46 @@
+// Owns what a run directory tells of its run: shards, failures, rates. It only reads, so that it works beside
+// a running job and long after.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "pipeline/journal.h"
+#include "pipeline/quarantine.h"
+#include "pipeline/rank_metrics.h"
+
+namespace quasar::pipeline {
+
+/// A failed row, as an example of its kind.
+struct FailureExample {
+  std::string id;
+  std::string error;
+};
+
+struct RunStatus {
+  std::uint64_t rows = 0;           ///< Of the plan.
+  std::uint64_t rows_finished = 0;  ///< In finished shards.
+  std::size_t shards = 0;
+  std::size_t shards_finished = 0;
+  std::vector<int> shards_running;  ///< By the journals of living processes.
+  std::vector<int> shards_missing;  ///< Neither finished nor running.
+  std::vector<int> shards_damaged;  ///< There, and no whole file of its images; among the missing too.
+  std::map<base::RowStatus, std::uint64_t> by_status;
+  std::map<base::RowStatus, std::vector<FailureExample>> examples;  ///< The first few of each kind.
+  std::vector<FoundJournal> journals;                               ///< Living and dead.
+  std::vector<MetricsSnapshot> ranks;                               ///< Of the last pass.
+  Quarantine quarantine;
+  bool ranked = false;  ///< The manifest is there.
+};
+
+/// Reads RUN. Throws Error(kInput) when there is no plan.
+RunStatus read_run_status(const std::filesystem::path& run);
+
+/// For people; several lines.
+std::string describe(const RunStatus& status);
+
+}  // namespace quasar::pipeline
