@@ -48,7 +48,9 @@ void register_plan(CLI::App& app, Work& chosen) {
                  base::human_bytes(plan.item_count() * row_bytes));
       for (const auto& anchor : config.anchors) {
         fmt::print("anchors        {}: {}\n", anchor.name,
-                   anchor.file.empty() ? "built from anchor data" : anchor.file.string());
+                   anchor.from_prompts() ? "from prompts"
+                   : anchor.file.empty() ? "built from anchor data"
+                                         : anchor.file.string());
       }
     };
   });

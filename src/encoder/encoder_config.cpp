@@ -77,6 +77,13 @@ std::vector<std::string> encoder_names() {
   return names;
 }
 
+std::string describe_architecture(const EncoderConfig& config) {
+  std::string text = config.architecture;
+  if (config.heads.trunk > 0) text += ", heads " + std::to_string(config.heads.trunk);
+  if (config.heads.pooler > 0) text += ", pooler heads " + std::to_string(config.heads.pooler);
+  return text;
+}
+
 base::InputSpec effective_input(const EncoderConfig& config) {
   if (config.input) return *config.input;
   if (config.architecture == kMini) return mini_input_spec();
@@ -92,7 +99,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
   const torch::Device device = choose_device(config, local_rank);
   const torch::ScalarType type = scalar_type(config, device);
   Fingerprint fingerprint;
-  fingerprint.architecture = config.architecture;
+  fingerprint.architecture = describe_architecture(config);
   fingerprint.preprocessing = base::describe(spec);
   fingerprint.dtype = precision_name(config.precision);
   std::unique_ptr<Network> network;
@@ -112,7 +119,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
     try {
       network = config.architecture == kMini
                     ? make_mini(std::move(checkpoint.tensors))
-                    : make_network(config.architecture, std::move(checkpoint.tensors));
+                    : make_network(config.architecture, std::move(checkpoint.tensors), config.heads);
     } catch (const base::Error& error) {
       base::fail(error.code(), weights.string() + ": " + error.what());
     }

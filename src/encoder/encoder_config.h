@@ -9,6 +9,7 @@
 
 #include "base/input_spec.h"
 #include "encoder/encoder.h"
+#include "encoder/head_counts.h"
 
 namespace quasar::encoder {
 
@@ -16,8 +17,10 @@ enum class DeviceKind { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16, kFloat16 };
 
 struct EncoderConfig {
-  std::string architecture = "mini";     ///< "mini", "torchscript", or a preset (encoder_names()).
-  std::filesystem::path weights;         ///< Weights file; for mini, empty means the one shipped with Quasar.
+  std::string architecture = "mini";  ///< "mini", "torchscript", or a preset (encoder_names()).
+  std::filesystem::path weights;      ///< Weights file; for mini, empty means the one shipped with Quasar.
+  std::filesystem::path vocabulary;   ///< Of the tokenizer (CLIP's byte-pair merges); for text anchors only.
+  HeadCounts heads;                   ///< For the "any" presets only.
   std::optional<base::InputSpec> input;  ///< Preprocessing; empty: the architecture's published one.
   std::string output_key;                ///< TorchScript only: key of a returned dictionary.
   int output_index = -1;                 ///< TorchScript only: place in a returned tuple or list.
@@ -29,6 +32,10 @@ struct EncoderConfig {
 
 /// Every architecture that can be named.
 std::vector<std::string> encoder_names();
+
+/// The architecture as it stands in fingerprints: its name, and the head counts of images where some are
+/// given.
+std::string describe_architecture(const EncoderConfig& config);
 
 /// The preprocessing that `make_encoder` will use. Throws Error(kConfig) for an unknown name.
 base::InputSpec effective_input(const EncoderConfig& config);

@@ -66,6 +66,18 @@ base::InputSpec input_from_yaml(const base::ConfigNode& node, base::InputSpec sp
   return spec;
 }
 
+HeadCounts heads_from_yaml(const base::ConfigNode& node, const std::string& architecture) {
+  constexpr int kMaxHeads = 1024;
+  if (architecture.find("-any") == std::string::npos)
+    node.fail("the head counts of " + architecture + " are known; only the \"any\" architectures take some");
+  HeadCounts heads;
+  heads.trunk = node.get_in<int>("trunk", heads.trunk, 1, kMaxHeads);
+  heads.pooler = node.get_in<int>("pooler", heads.pooler, 1, kMaxHeads);
+  heads.text = node.get_in<int>("text", heads.text, 1, kMaxHeads);
+  node.finish();
+  return heads;
+}
+
 void read_device(const base::ConfigNode& node, EncoderConfig& config) {
   const auto text = node.get<std::string>("device", "auto");
   if (text == "auto") return;
@@ -107,6 +119,12 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node) {
   } else if (config.architecture != "mini") {
     node.fail("\"weights\" is missing: the weights file of " + config.architecture);
   }
+  if (node.has("vocabulary")) {
+    config.vocabulary = node.child("vocabulary").as<std::filesystem::path>();
+    if (!std::filesystem::is_regular_file(config.vocabulary))
+      node.child("vocabulary").fail("there is no file " + config.vocabulary.string());
+  }
+  if (node.has("heads")) config.heads = heads_from_yaml(node.child("heads"), config.architecture);
   read_device(node, config);
   config.precision = node.get_enum("precision", config.precision,
                                    {{"float32", Precision::kFloat32},

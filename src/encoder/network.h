@@ -9,6 +9,7 @@
 
 #include "base/input_spec.h"
 #include "encoder/checkpoint.h"
+#include "encoder/head_counts.h"
 
 namespace quasar::encoder {
 
@@ -45,12 +46,6 @@ struct Preset {
 /// Every name make_network takes. Names with "any" ("clip-rn-any", "vit-any", "vit-any-quickgelu",
 /// "coca-any", "dinov2-any") take checkpoints of every size of their family.
 std::vector<Preset> presets();
-
-/// Numbers of attention heads, which no shape of a checkpoint tells: for the "any" presets.
-struct HeadCounts {
-  int trunk = 0;   ///< 0: heads of width 64, as in all published models but the largest.
-  int pooler = 0;  ///< Of CoCa's attentional pooler; 0: 8.
-};
 
 /// Number of weights of a preset's visual tower, by its shapes alone. Throws Error(kConfig) for an unknown
 /// name.

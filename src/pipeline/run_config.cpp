@@ -4,6 +4,7 @@
 
 #include "base/input_spec.h"
 #include "encoder/encoder_yaml.h"
+#include "encoder/prompts.h"
 #include "image/distortions.h"
 
 namespace quasar::pipeline {
@@ -47,6 +48,15 @@ DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node) {
   return recipe;
 }
 
+std::vector<std::string> prompts_from_yaml(const base::ConfigNode& node) {
+  std::vector<std::string> prompts;
+  for (const auto& element : node.elements()) {
+    prompts.push_back(element.as<std::string>());
+    if (prompts.back().empty()) element.fail("a prompt must not be empty");
+  }
+  return prompts;
+}
+
 AnchorSource anchor_source_from_yaml(const std::string& name, const base::ConfigNode& node) {
   AnchorSource source;
   source.name = name;
@@ -60,10 +70,21 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
   const bool has_file = node.has("file");
   const bool has_corpus = node.has("corpus");
   const bool has_distortions = node.has("distortions");
-  if (static_cast<int>(has_file) + static_cast<int>(has_corpus) != 1) {
-    node.fail("give either \"file\" (an anchor file) or \"corpus\" (anchor data to build from)");
+  const bool has_good = node.has("good");
+  const bool has_prompts = has_good || node.has("bad");
+  if (static_cast<int>(has_file) + static_cast<int>(has_corpus) + static_cast<int>(has_prompts) != 1) {
+    node.fail(
+        "give one of \"file\" (an anchor file), \"corpus\" (anchor data to build from), or \"good\" and "
+        "\"bad\" (prompts)");
   }
-  if (has_file) {
+  if (has_prompts) {
+    source.good_prompts = prompts_from_yaml(node.child("good"));
+    source.bad_prompts = prompts_from_yaml(node.child("bad"));
+    if (source.good_prompts.empty() || source.good_prompts.size() != source.bad_prompts.size()) {
+      node.fail("text anchors come in pairs: \"good\" holds " + std::to_string(source.good_prompts.size()) +
+                " prompts and \"bad\" " + std::to_string(source.bad_prompts.size()));
+    }
+  } else if (has_file) {
     source.file = node.child("file").as<std::filesystem::path>();
     if (has_distortions) node.fail("\"distortions\" needs \"corpus\": the pristine pictures to degrade");
   } else {
@@ -78,6 +99,21 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
   return source;
 }
 
+void check_text_anchors(const base::ConfigNode& root, const encoder::EncoderConfig& encoder,
+                        const AnchorSource& source) {
+  if (!source.from_prompts()) return;
+  const auto node = root.child("anchors").child(source.name);
+  if (!encoder::has_text_tower(encoder.architecture)) {
+    node.fail("text anchors need a CLIP or CoCa encoder; " + encoder.architecture + " has no text tower");
+  }
+  if (encoder.vocabulary.empty()) {
+    node.fail(
+        "text anchors need encoder.vocabulary: the file bpe_simple_vocab_16e6.txt.gz of CLIP "
+        "(tools/fetch-weights "
+        "vocabulary)");
+  }
+}
+
 std::map<std::string, std::string> identity_of(const RunConfig& config) {
   const auto& decode = config.decode;
   const auto& encoder = config.encoder;
@@ -87,7 +123,7 @@ std::map<std::string, std::string> identity_of(const RunConfig& config) {
   identity["decode.max_side"] = std::to_string(decode.max_side);
   identity["decode.min_side"] = std::to_string(decode.min_side);
   identity["decode.max_file_bytes"] = std::to_string(decode.max_file_bytes);
-  identity["encoder.architecture"] = encoder.architecture;
+  identity["encoder.architecture"] = encoder::describe_architecture(encoder);
   identity["encoder.input"] = base::describe(encoder::effective_input(encoder));
   identity["encoder.output"] = encoder.output_key + "/" + std::to_string(encoder.output_index);
   identity["encoder.precision"] = std::to_string(static_cast<int>(encoder.precision));
@@ -120,6 +156,7 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
                                              ": there is no anchor file " + anchor.file.string());
     }
   }
+  for (const auto& anchor : config.anchors) check_text_anchors(root, config.encoder, anchor);
   for (const auto& [name, weight] : config.curation.weights) {
     const bool known = std::any_of(config.anchors.begin(), config.anchors.end(),
                                    [&name = name](const auto& anchor) { return anchor.name == name; });

@@ -25,14 +25,18 @@ struct EmbedConfig {
   double stall_timeout_s = 1800;  ///< The job ends when a rank gets nothing done for so long, seconds.
 };
 
-/// One set of anchors: read from a file, or built from labelled or pristine pictures.
+/// One set of anchors: read from a file, built from labelled or pristine pictures, or from prompts.
 struct AnchorSource {
   std::string name;                             ///< Column name in the manifest.
   std::filesystem::path file;                   ///< An anchor file; empty when the set is to be built.
   std::optional<corpus::CorpusConfig> corpus;   ///< Anchor data.
   std::optional<DistortionRecipe> distortions;  ///< Render degraded copies of the corpus.
   anchors::AnchorRecipe recipe;
+  std::vector<std::string> good_prompts;  ///< Text anchors: as many as bad ones, paired in order.
+  std::vector<std::string> bad_prompts;
   std::string recipe_text;  ///< The set's whole section as YAML, kept in the anchor file.
+
+  bool from_prompts() const { return !good_prompts.empty(); }
 };
 
 struct RunConfig {

@@ -13,6 +13,7 @@
 #include "encoder/encoder_config.h"
 #include "image/vips_environment.h"
 #include "pipeline/build_anchors.h"
+#include "pipeline/text_anchors.h"
 #include "scoring/score.h"
 #include "store/inspect.h"
 #include "store/score_shard.h"
@@ -196,7 +197,9 @@ std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Enco
   }
   std::vector<store::AnchorSet> sets;
   for (const auto& source : config.anchors) {
-    if (source.file.empty()) {
+    if (source.from_prompts()) {
+      sets.push_back(build_text_anchors(config, source, encoder, comm));
+    } else if (source.file.empty()) {
       sets.push_back(build_anchors(config, source, encoder, comm));
     } else {
       comm.together([&] { sets.push_back(store::read_anchor_file(source.file)); });

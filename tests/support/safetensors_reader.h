@@ -25,6 +25,14 @@ class SafetensorsReader {
     data_ = sizeof length + length;
   }
 
+  /// Names of all tensors.
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : header_.items()) {
+      if (name != "__metadata__") names.push_back(name);
+    }
+    return names;
+  }
   bool has(const std::string& name) const { return header_.contains(name); }
   std::vector<std::int64_t> shape(const std::string& name) const {
     return header_.at(name).at("shape").get<std::vector<std::int64_t>>();

@@ -36,7 +36,7 @@ check 'unknown option' 2 'unknown option --force' "$tool" vit-l-14 --force
 check 'too many arguments' 2 'one argument too many: c' "$tool" vit-l-14 b c
 check 'a name that is a pattern matches nothing' 2 'no weights named .*' "$tool" '.*'
 for name in clip-rn50 clip-rn101 clip-rn50x4 clip-rn50x16 clip-rn50x64 vit-l-14 vit-h-14 vit-bigg-14 coca-vit-l-14 \
-    dinov2-vit-l-14; do
+    dinov2-vit-l-14 vocabulary; do
   check "$name is listed" 0 "$name " "$tool" --list
   check "$name prints a download" 0 'curl --fail --location' "$tool" "$name"
   check "$name prints a check" 0 'sha256sum --check' "$tool" "$name" --print

@@ -1,0 +1,46 @@
+#include "encoder/prompts.h"
+
+#include <algorithm>
+
+#include "base/errors.h"
+#include "encoder/architectures.h"
+#include "encoder/checkpoint.h"
+#include "encoder/text_tower.h"
+
+namespace quasar::encoder {
+
+bool has_text_tower(const std::string& architecture) {
+  const auto& presets = architectures();
+  const bool preset = std::any_of(presets.begin(), presets.end(),
+                                  [&](const auto& known) { return known.name == architecture; });
+  if (!preset && architecture != "mini" && architecture != "torchscript") find_architecture(architecture);
+  return preset && !std::holds_alternative<DinoV2Sizes>(find_architecture(architecture).sizes);
+}
+
+std::vector<float> embed_prompts(const EncoderConfig& config, const std::string& weights_sha256,
+                                 std::span<const std::string> texts) {
+  if (!has_text_tower(config.architecture)) {
+    base::fail(base::ExitCode::kConfig, "the encoder " + config.architecture +
+                                            " has no text tower; text anchors need a CLIP or CoCa encoder");
+  }
+  if (config.vocabulary.empty()) {
+    base::fail(base::ExitCode::kConfig,
+               "encoder.vocabulary is missing: text anchors need CLIP's file bpe_simple_vocab_16e6.txt.gz");
+  }
+  const Tokenizer tokenizer(config.vocabulary, special_tokens(config.architecture));
+  TextTowerOptions options = text_options(config.architecture);
+  options.heads = config.heads.text;
+  const Checkpoint checkpoint = read_checkpoint(config.weights);
+  if (checkpoint.sha256 != weights_sha256) {
+    base::fail(base::ExitCode::kMismatch,
+               config.weights.string() + " changed while it was in use: its SHA-256 is " + checkpoint.sha256 +
+                   ", that of the image encoder's weights " + weights_sha256);
+  }
+  try {
+    return encode_texts(checkpoint.tensors, tokenizer, texts, options);
+  } catch (const base::Error& error) {
+    base::fail(error.code(), config.weights.string() + ": " + error.what());
+  }
+}
+
+}  // namespace quasar::encoder
