@@ -21,10 +21,6 @@ void compute_on_one_thread() {
   done = true;
 }
 
-bool out_of_memory(const std::exception& error) {
-  return std::strstr(error.what(), "out of memory") != nullptr;
-}
-
 }  // namespace
 
 TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, Fingerprint fingerprint,
@@ -36,6 +32,7 @@ TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spe
       type_(type) {
   if (device_.is_cpu()) blas_.emplace();
   network_->to(device_, type_);
+  if (!device_.is_cpu()) uploader_ = std::make_unique<Uploader>(device_);
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   for (std::size_t c = 0; c < 3; ++c) {
@@ -78,7 +75,6 @@ void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) 
     compute_on_one_thread();
     result = forward(pixels);
   } else {
-    const std::scoped_lock lock(gpu_);
     result = forward_on_gpu(pixels);
   }
   result = result.to(torch::kCPU, torch::kFloat32).contiguous();
@@ -95,24 +91,20 @@ torch::Tensor TorchEncoder::forward(const torch::Tensor& pixels) {
 }
 
 torch::Tensor TorchEncoder::forward_on_gpu(const torch::Tensor& pixels) {
-  const torch::Tensor staged = pixels.pin_memory();
-  std::vector<torch::Tensor> parts;
-  for (std::int64_t first = 0; first < pixels.size(0);) {
-    const std::int64_t limit = gpu_batch_limit_ > 0 ? gpu_batch_limit_ : pixels.size(0);
-    const std::int64_t count = std::min(limit, pixels.size(0) - first);
-    try {
-      // Bytes cross the bus, a quarter of what floats would; normalisation happens on the device.
-      parts.push_back(forward(staged.narrow(0, first, count).to(device_, true)));
-      first += count;
-    } catch (const c10::Error& error) {
-      if (!out_of_memory(error) || count == 1) {
-        base::fail(base::ExitCode::kDevice, device() + " failed on " + std::to_string(count) +
-                                                " pictures: " + std::string(error.what_without_backtrace()));
-      }
-      gpu_batch_limit_ = count / 2;
-    }
+  try {
+    // Bytes cross the bus, a quarter of what floats would, and while another call computes; normalisation
+    // happens on the device.
+    const Uploader::Upload upload(*uploader_, pixels);
+    const std::scoped_lock lock(gpu_);
+    const torch::Tensor uploaded = upload.on_current_stream();
+    return gpu_batch_limit_
+        .run(pixels.size(0), [&](std::int64_t first,
+                                 std::int64_t count) { return forward(uploaded.narrow(0, first, count)); })
+        .to(torch::kCPU, torch::kFloat32);
+  } catch (const c10::Error& error) {
+    base::fail(base::ExitCode::kDevice, device() + " failed on " + std::to_string(pixels.size(0)) +
+                                            " pictures: " + std::string(error.what_without_backtrace()));
   }
-  return parts.size() == 1 ? parts.front() : at::cat(parts);
 }
 
 }  // namespace quasar::encoder

@@ -8,8 +8,10 @@
 #include <optional>
 
 #include "base/single_threaded_blas.h"
+#include "encoder/batch_limit.h"
 #include "encoder/encoder.h"
 #include "encoder/network.h"
+#include "encoder/uploader.h"
 
 namespace quasar::encoder {
 
@@ -27,6 +29,7 @@ class TorchEncoder : public Encoder {
 
  private:
   torch::Tensor forward(const torch::Tensor& pixels);
+  /// The result on the host, float32.
   torch::Tensor forward_on_gpu(const torch::Tensor& pixels);
   void check_shape(const ImageBatch& batch, std::size_t values) const;
 
@@ -36,10 +39,11 @@ class TorchEncoder : public Encoder {
   Fingerprint fingerprint_;
   torch::Device device_;
   torch::ScalarType type_;
-  torch::Tensor mean_;                ///< [1, 3, 1, 1], on the device.
-  torch::Tensor deviation_;           ///< [1, 3, 1, 1], on the device.
-  std::mutex gpu_;                    ///< One call at a time.
-  std::int64_t gpu_batch_limit_ = 0;  ///< Largest batch that fitted; 0: none has failed yet.
+  torch::Tensor mean_;                  ///< [1, 3, 1, 1], on the device.
+  torch::Tensor deviation_;             ///< [1, 3, 1, 1], on the device.
+  std::unique_ptr<Uploader> uploader_;  ///< On a GPU only.
+  std::mutex gpu_;                      ///< One call computes at a time.
+  BatchLimit gpu_batch_limit_;
 };
 
 }  // namespace quasar::encoder
