@@ -34,11 +34,11 @@ quasar_on_signal() {
     # The warning has been and gone, and SIGKILL is next: what is not saved by now is done again.
     quasar_say "SIGTERM: ending quasar"
     kill -TERM "$quasar_step_process" 2>/dev/null || true
-    return
+  else
+    quasar_say "SIG$1: asking quasar to stop and save"
+    quasar_stop_wanted=yes
+    quasar_forward_stop
   fi
-  quasar_say "SIG$1: asking quasar to stop and save"
-  quasar_stop_wanted=yes
-  quasar_forward_stop
 }
 
 # From here on, for a signal may come at any time, also between two steps.
@@ -92,19 +92,24 @@ quasar_program() {
   exit 4
 }
 
-# Puts this job, or this task of an array, back into the queue, and ends the script.
+# Puts this job, or this task of an array, back into the queue, and ends the script. Not a job that Slurm has ended
+# already, unless by its time limit: a cancelled one would come back, and what was preempted or lost its node Slurm
+# requeues itself.
 quasar_requeue() {
   # An array's last task has the number of the whole array, so that its number alone would requeue all tasks.
   local job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
   job=${job:-${SLURM_JOB_ID:-}}
+  local state
   if [ -z "$job" ]; then
     quasar_say "interrupted; start again to continue"
+  elif state=$(squeue -h -t all -j "$job" -o '%T %r') && [ "${state%% *}" = COMPLETING ] && [ "${state#* }" != TimeLimit ]; then
+    quasar_say "interrupted, and not requeued: Slurm has ended job $job; submitted again, it continues"
   elif [ "${SLURM_RESTART_COUNT:-0}" -ge "${QUASAR_MAX_RESTARTS:-100}" ]; then
     quasar_say "interrupted, and not requeued: job $job came back ${SLURM_RESTART_COUNT} times already"
   elif scontrol requeue "$job"; then
     quasar_say "interrupted; job $job is requeued and will continue"
   else
-    quasar_say "interrupted; Slurm does not requeue job $job (cancelled, or submitted with --no-requeue)"
+    quasar_say "interrupted; Slurm does not requeue job $job (submitted with --no-requeue?); submitted again, it continues"
   fi
   exit 75
 }
@@ -132,8 +137,11 @@ quasar_step() {
   done
   quasar_step_process=
   [ "$status" -ne 0 ] || return 0
-  # A stop that meets quasar before it watches for signals kills it; nothing was in flight then.
-  if [ "$status" -eq 75 ] || { [ -n "$quasar_stop_wanted" ] && [ "$status" -gt 128 ]; }; then quasar_requeue; fi
+  # A stop may also kill: quasar, before it watches for signals, or a launcher (mpirun says 1 then). Shards are whole or
+  # not there at all.
+  if [ "$status" -eq 75 ] || { [ -n "$quasar_stop_wanted" ] && { [ "$status" -gt 128 ] || [ "$status" -eq 1 ]; }; }; then
+    quasar_requeue
+  fi
   quasar_say "quasar $1 failed with status $status"
   exit "$status"
 }

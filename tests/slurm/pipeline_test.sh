@@ -4,6 +4,7 @@
 #
 #   limit   an MPI job under srun that runs into its time limit, is warned, and is requeued by its own batch script
 #   array   a job array under mpirun, of which one task is warned; it alone is requeued
+#   cancel  an embed job that its user cancels: it saves, and does not come back
 #
 # usage: pipeline_test.sh QUASAR   Exit status 77: Slurm is not installed (an error where CI=true).
 set -euo pipefail
@@ -19,14 +20,14 @@ for program in sbatch slurmctld slurmd munged; do
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/quasar-slurm-XXXXXX")
-stopped=()
 finish() {
   local status=$?
   trap '' INT TERM
-  [ ${#stopped[@]} -eq 0 ] || kill -CONT "${stopped[@]}" 2>/dev/null || true
+  jobs -p | xargs -r kill 2>/dev/null || true
+  let_go limit array cancel 2>/dev/null || true
   if [ "$status" -ne 0 ]; then
     SLURM_CONF=$work/slurm/slurm.conf squeue 2>/dev/null || true
-    tail -n 40 "$work"/logs-*/*.log "$work"/slurm/slurm*.log 2>/dev/null || true
+    tail -n 40 "$work"/logs-*/*.log "$work"/cancel.log "$work"/slurm/slurm*.log 2>/dev/null || true
   fi
   "$source/tools/slurm-sandbox" stop "$work/slurm"
   rm -rf "$work"
@@ -64,8 +65,29 @@ find_ranks() {
   [ ${#found[@]} -gt 0 ]
 }
 
-log_says() { grep -qs -- "$2" "$1"; }
 any_shard() { compgen -G "$1/embeddings/shard-*.h5" >/dev/null; }
+has_begun() { any_shard "$1" && find_ranks "$2"; }
+
+# halt NAME WHAT COMMAND...: stops the ranks that COMMAND has found as soon as it finds them. Ranks are halted until a
+# signal of Slurm's is there, so that it finds them midway on a machine of any speed.
+halt() {
+  local name=$1 what=$2
+  shift 2
+  until_true "$what" "$@"
+  kill -STOP "${found[@]}"
+  echo "${found[@]}" >"$work/halted-$name"
+}
+# let_go NAMES...: those ranks may go on.
+let_go() {
+  local name pids
+  for name in "$@"; do
+    read -r -a pids <"$work/halted-$name" || continue
+    kill -CONT "${pids[@]}" 2>/dev/null || true
+  done
+}
+file_exists() { [ -s "$1" ]; }
+
+log_says() { grep -qs -- "$2" "$1"; }
 no_jobs() { [ -z "$(squeue -h 2>/dev/null)" ]; }
 job_of() { awk -v step="$2" '$1 == step {print $2}' "$1"; }
 
@@ -84,11 +106,14 @@ END
 }
 
 "$quasar" scenes "$work/pictures" --count 120 --width 128 --height 128
+# The same pictures again: a longer run without more rendering.
+for copy in b c; do cp -rl "$work/pictures" "$work/$copy"; done
+mv "$work"/[bc] "$work/pictures"
 "$quasar" scenes "$work/good" --count 4 --width 128 --height 128 --seed 5
-for name in direct limit array; do write_config "$name"; done
+for name in direct limit array cancel; do write_config "$name"; done
 "$quasar" run "$work/direct.yaml" >"$work/direct.log" 2>&1 || fail "the undisturbed run: $(cat "$work/direct.log")"
 
-"$source/tools/slurm-sandbox" start "$work/slurm"
+QUASAR_SANDBOX_CPUS=16 "$source/tools/slurm-sandbox" start "$work/slurm"
 eval "$("$source/tools/slurm-sandbox" env "$work/slurm")"
 cd "$work"
 
@@ -101,35 +126,38 @@ submit() {
 # Slurm looks at time limits every 30 s, so that this warning comes 15 to 45 s after the start.
 submit limit --ranks-per-node 2 --time 2 --warning 75 --launch srun
 submit array --ranks-per-node 2 --array 3 --launch mpirun
+cancelled=$(QUASAR=$quasar QUASAR_SLURM=$source/slurm sbatch --parsable --ntasks=2 --output="$work/cancel.log" \
+  "$source/slurm/embed.sbatch" "$work/cancel.yaml")
 array_log=$work/logs-array/quasar-embed-array-$(job_of jobs-array embed)_1.log
 limit_log=$work/logs-limit/quasar-embed-$(job_of jobs-limit embed).log
 
-# Ranks are halted until the warning is there, so that it finds the work half done on a machine of any speed.
-until_true "an array task embeds" find_ranks "$work/array.yaml --part 1/3"
-kill -STOP "${found[@]}"
-stopped+=("${found[@]}")
+halt limit "the job that will meet its limit has finished a shard" has_begun "$work/run-limit" "$work/limit.yaml" &
+halt cancel "the job that will be cancelled has finished a shard" has_begun "$work/run-cancel" "$work/cancel.yaml" &
+halt array "an array task embeds" find_ranks "$work/array.yaml --part 1/3" &
+
+until_true "the job to cancel is halted" file_exists "$work/halted-cancel"
+scancel "$cancelled"
+until_true "the array task is halted" file_exists "$work/halted-array"
 scancel --batch --signal=USR1 "$(job_of jobs-array embed)_1"
-
-until_true "the job that will meet its limit has finished a shard" any_shard "$work/run-limit"
-find_ranks "$work/limit.yaml" || fail "the job ended before it could be halted"
-kill -STOP "${found[@]}"
-stopped+=("${found[@]}")
-limit_ranks=("${found[@]}")
-[ ! -e "$work/run-limit/embeddings.h5" ] || fail "the job ended before it could be halted"
-
 until_true "the array task is warned" log_says "$array_log" 'SIGUSR1: asking quasar to stop'
-find_ranks "$work/array.yaml --part 1/3" && kill -CONT "${found[@]}"
+let_go array
 until_true "the array task is requeued" log_says "$array_log" 'is requeued and will continue'
+
+# Slurm lets the ranks go on, so that they can follow its SIGTERM.
+until_true "the cancelled job has saved" log_says "$work/cancel.log" 'not requeued: Slurm has ended job'
 
 until_true "the time limit is near" log_says "$limit_log" 'SIGUSR1: asking quasar to stop'
 # Before its ranks go on: these shards are what must survive.
+until_true "the job is halted" file_exists "$work/halted-limit"
 kept=("$work"/run-limit/embeddings/shard-*.h5)
+[ ${#kept[@]} -lt 120 ] || fail "the job ended before it could be halted"
 stat -c '%n %i %Y' "${kept[@]}" >"$work/kept"
-kill -CONT "${limit_ranks[@]}"
+let_go limit
 until_true "the job is requeued" log_says "$limit_log" 'is requeued and will continue'
-stopped=()
 
 until_true "all jobs have ended" no_jobs
+! log_says "$work/cancel.log" 'start 2)' || fail "the cancelled job came back"
+[ ! -e "$work/run-cancel/embeddings.h5" ] || fail "the cancelled job was not stopped midway"
 log_says "$limit_log" 'start 2)' || fail "the job did not start again"
 stat -c '%n %i %Y' "${kept[@]}" | cmp - "$work/kept" || fail "finished shards were embedded again"
 for task in 0 2; do
@@ -142,4 +170,4 @@ for name in limit array; do
   done
   [ -e "$work/run-$name/embeddings.h5" ] || fail "$name: no embeddings.h5"
 done
-echo "passed in $SECONDS s: ${#kept[@]} of 40 shards were finished when the limit came"
+echo "passed in $SECONDS s: ${#kept[@]} of 120 shards were finished when the limit came"
