@@ -56,12 +56,7 @@ until_true() {
 
 # Sets `found` to the ranks that run `quasar embed CONFIG ...`, not their launchers.
 find_ranks() {
-  local process line
-  found=()
-  for process in /proc/[0-9]*; do
-    line=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue
-    if [[ $line == "$quasar embed $1"* ]]; then found+=("${process#/proc/}"); fi
-  done
+  mapfile -t found < <(pgrep -f -- "^$quasar embed $1")
   [ ${#found[@]} -gt 0 ]
 }
 
@@ -96,6 +91,8 @@ write_config() {
 run: $work/run-$1
 corpus: {directory: $work/pictures, shard_size: 3}
 encoder: {batch_size: 2}
+# A halted rank is no hung decoder.
+decode: {timeout: 3600}
 embed: {encode_threads: 1, decode_threads: 1}
 anchors:
   quality: $source/anchors/mini-quality.h5
