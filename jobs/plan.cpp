@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "job.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/steps.h"
 
 namespace quasar::jobs {
@@ -39,6 +40,7 @@ void register_plan(CLI::App& app, Work& chosen) {
         return;
       }
       const auto encoder = pipeline::open_encoder(config, comm);
+      auto demand = pipeline::memory_demand(*encoder, comm);
       if (!comm.is_root()) return;
       const auto plan = corpus::Plan::make(config.corpus);
       const auto row_bytes = static_cast<std::uint64_t>(encoder->dimension()) * (config.half ? 2 : 4);
@@ -46,6 +48,9 @@ void register_plan(CLI::App& app, Work& chosen) {
       fmt::print("encoder        {}, {} dimensions, on {}\nranks          {}\nembeddings     {}\n",
                  encoder->fingerprint().architecture, encoder->dimension(), encoder->device(), comm.size(),
                  base::human_bytes(plan.item_count() * row_bytes));
+      demand.largest_shard = pipeline::largest_shard(plan);
+      for (const auto& line : pipeline::describe(pipeline::plan_memory(config, demand)))
+        fmt::print("memory         {}\n", line);
       for (const auto& anchor : config.anchors) {
         fmt::print("anchors        {}: {}\n", anchor.name,
                    anchor.from_prompts() ? "from prompts"

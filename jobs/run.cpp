@@ -1,5 +1,6 @@
 #include "base/logging.h"
 #include "job.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/steps.h"
 
 namespace quasar::jobs {
@@ -28,6 +29,7 @@ void register_run(CLI::App& app, Work& chosen) {
       const auto sets = pipeline::anchor_step(config, *encoder, comm);
       pipeline::score_step(config, plan, sets, comm);
       pipeline::rank_step(config, plan, comm);
+      pipeline::report_peak_memory(config, comm);
       if (comm.is_root()) base::log_info("the ranked manifest is {}", (config.run / "manifest.csv").string());
     };
   });

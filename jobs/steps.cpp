@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "job.h"
+#include "pipeline/memory_plan.h"
 
 namespace quasar::jobs {
 namespace {
@@ -16,7 +17,9 @@ void add(CLI::App& app, Work& chosen, const char* name, const char* description,
   add_config_options(*command, *options);
   command->callback([options, presence, step, &chosen] {
     chosen = [options, presence, step](const comm::Communicator& comm) {
-      step(pipeline::load_run_config(options->config, options->overrides, presence), comm);
+      const auto config = pipeline::load_run_config(options->config, options->overrides, presence);
+      step(config, comm);
+      pipeline::report_peak_memory(config, comm);
     };
   });
 }
@@ -57,6 +60,7 @@ void register_embed(CLI::App& app, Work& chosen) {
       const auto plan = pipeline::open_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::embed_step(config, plan, *encoder, comm, part, retry);
+      pipeline::report_peak_memory(config, comm);
     };
   });
 }

@@ -181,12 +181,12 @@ void iterate(AssignmentPass& pass, const TrainingRows& rows, KMeansState& state)
 std::uint64_t row_budget(const RowSource& rows, int k, int threads, const KMeansRuntime& runtime) {
   if (runtime.memory_bytes == 0) return std::numeric_limits<std::uint64_t>::max();
   const auto memory = kmeans_memory(0, rows.dimension(), k, threads, 0);
-  const std::uint64_t least = 2 * static_cast<std::uint64_t>(kTileRows) * rows.dimension() * sizeof(float);
-  if (runtime.memory_bytes < memory.total() + least) {
-    base::fail(base::ExitCode::kConfig,
-               "k-means with k = " + std::to_string(k) + " and " + std::to_string(rows.dimension()) +
-                   " dimensions needs at least " + base::human_bytes(memory.total() + least) +
-                   " on each rank; the limit is " + base::human_bytes(runtime.memory_bytes));
+  const std::uint64_t least = least_kmeans_memory(rows.dimension(), k, threads);
+  if (runtime.memory_bytes < least) {
+    base::fail(base::ExitCode::kConfig, "k-means with k = " + std::to_string(k) + " and " +
+                                            std::to_string(rows.dimension()) + " dimensions needs at least " +
+                                            base::human_bytes(least) + " on each rank; the limit is " +
+                                            base::human_bytes(runtime.memory_bytes));
   }
   return runtime.memory_bytes - memory.total();
 }
@@ -307,6 +307,11 @@ void assign(std::span<const float> rows, std::span<const float> centroids, std::
             std::span<std::int64_t> labels, std::span<float> distances) {
   NearestCentroid::Workspace workspace;
   NearestCentroid(centroids, dimension).search(rows, labels, distances, workspace);
+}
+
+std::uint64_t least_kmeans_memory(std::size_t dimension, int k, int threads) {
+  const std::uint64_t rows = 2 * static_cast<std::uint64_t>(kTileRows) * dimension * sizeof(float);
+  return kmeans_memory(0, dimension, k, threads, 0).total() + rows;
 }
 
 KMeansMemory kmeans_memory(std::int64_t local_rows, std::size_t dimension, int k, int threads,

@@ -98,6 +98,9 @@ struct KMeansMemory {
   std::uint64_t total() const { return rows + model + threads; }
 };
 
+/// The least limit that k-means can work in: all rows streamed, in the smallest pieces.
+std::uint64_t least_kmeans_memory(std::size_t dimension, int k, int threads);
+
 /// Prediction for `local_rows` rows of a source that are not in memory yet (rows that are count nothing).
 /// Throws Error(kConfig) when a limit is given that even streaming does not fit in.
 KMeansMemory kmeans_memory(std::int64_t local_rows, std::size_t dimension, int k, int threads,

@@ -12,6 +12,7 @@
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
 #include "pipeline/embedding_rows.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/stop_signal.h"
 
 namespace quasar::pipeline {
@@ -118,6 +119,9 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   runtime.checkpoint_prefix =
       checkpoint_prefix(folder, source, plan, encoder_identity(encoder, config.decode));
   runtime.stop_requested = stop_requested;
+  const auto& recipe = source.recipe.aggregate;
+  runtime.memory_bytes = kmeans_limit(
+      config, dimension, recipe.aggregation == anchors::Aggregation::kMean ? 1 : recipe.kmeans.k, comm);
   const auto centroids = anchors::aggregate(held, chosen, source.recipe.aggregate, comm, runtime);
   set.name = source.name;
   set.good = centroids.good;

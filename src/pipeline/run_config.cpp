@@ -11,6 +11,8 @@ namespace quasar::pipeline {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+/// Below it not even the libraries fit.
+constexpr std::int64_t kLeastRankMemory = std::int64_t{64} << 20U;
 
 EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
   EmbedConfig config;
@@ -149,6 +151,10 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
     config.anchors.push_back(anchor_source_from_yaml(name, node));
   }
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
+  config.memory = root.get_in<std::int64_t>("memory", 0, kLeastRankMemory, INT64_MAX / 2);
+  if (config.memory > 0 && !root.child("curation").has("memory")) {
+    config.curation.memory = std::clamp(config.memory / 2, curation::kLeastMemory, config.curation.memory);
+  }
   root.finish();
   for (const auto& anchor : config.anchors) {
     if (!anchor.file.empty() && !std::filesystem::is_regular_file(anchor.file)) {

@@ -13,6 +13,7 @@
 #include "encoder/encoder_config.h"
 #include "image/vips_environment.h"
 #include "pipeline/build_anchors.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/text_anchors.h"
 #include "scoring/score.h"
 #include "store/inspect.h"
@@ -178,6 +179,13 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
 
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
                            const comm::Communicator& comm, Part part, std::optional<RetryFailed> retry) {
+  auto demand = memory_demand(encoder, comm);
+  demand.largest_shard = largest_shard(plan);
+  comm.together([&] {
+    const auto memory = plan_memory(config, demand);
+    if (!comm.is_root()) return;
+    for (const auto& line : describe(memory)) base::log_info("memory: {}", line);
+  });
   EmbedJob job{plan,        config.run, encoder, config.decode, config.embed, config.encoder.batch_size,
                config.half, "embed",    part,    retry};
   auto statistics = embed(job, comm);

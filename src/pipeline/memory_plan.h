@@ -1,0 +1,66 @@
+// Owns the limit on a rank's memory: what the stages of a run are predicted to need, before any of them
+// starts, and what they are allowed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/input_spec.h"
+#include "comm/communicator.h"
+#include "corpus/plan.h"
+#include "encoder/encoder.h"
+#include "pipeline/run_config.h"
+
+namespace quasar::pipeline {
+
+/// What one stage takes on a rank beyond the process as it is: libraries, weights, MPI.
+struct StageMemory {
+  std::string stage;        ///< "embed", "anchors NAME", "rank".
+  std::uint64_t bytes = 0;  ///< Predicted peak.
+  std::string note;         ///< How it comes about, in a few words.
+};
+
+struct MemoryPlan {
+  std::uint64_t process = 0;  ///< Resident before the stages: libraries, encoder, MPI.
+  std::uint64_t limit = 0;    ///< config.memory; 0: none.
+  std::vector<StageMemory> stages;
+
+  std::uint64_t peak() const;
+};
+
+/// What is known of the work beforehand.
+struct MemoryDemand {
+  base::InputSpec input;            ///< Of the encoder.
+  std::size_t dimension = 0;        ///< Of an embedding.
+  std::uint64_t largest_shard = 0;  ///< Rows.
+  int threads = 1;                  ///< Cores of this rank.
+  std::uint64_t process = 0;        ///< Resident now, the encoder loaded.
+};
+
+/// Predicts every stage. Throws Error(kConfig), naming the stage and the least limit that would do, when one
+/// cannot keep within config.memory.
+MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand);
+
+/// What is known once the encoder is loaded, with the largest process of all ranks and the plan's largest
+/// shard left to the caller. Collective.
+MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communicator& comm);
+/// Rows of the largest shard.
+std::uint64_t largest_shard(const corpus::Plan& plan);
+/// "embed 1.2 GiB (a shard's rows ...)", one line for each stage, with the process before them.
+std::vector<std::string> describe(const MemoryPlan& plan);
+
+/// What k-means may allocate on this rank now: what config.memory leaves beside the process, and never less
+/// than it can work in; 0: no limit.
+std::uint64_t kmeans_limit(const RunConfig& config, std::size_t dimension, int k,
+                           const comm::Communicator& comm);
+
+/// Logs the largest peak of all ranks against config.memory; a warning when it lies above. Collective.
+void report_peak_memory(const RunConfig& config, const comm::Communicator& comm);
+
+/// Bytes of this process in memory, now and at most so far (Linux; 0 where that is not known).
+std::uint64_t resident_bytes();
+std::uint64_t peak_resident_bytes();
+
+}  // namespace quasar::pipeline

@@ -1,0 +1,61 @@
+// The key `memory` as a user meets it: predictions before the start, refusal of the impossible, the same
+// result.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "program.h"
+#include "support/test_data.h"
+
+namespace {
+
+using namespace quasar::test;
+using testing::HasSubstr;
+
+class MemoryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto made = run_quasar(
+        {"scenes", (scratch_ / "pictures").string(), "--count", "8", "--width", "96", "--height", "72"});
+    ASSERT_EQ(made.status, 0) << made.output;
+  }
+  std::string config(const std::string& name, const std::string& rest) {
+    const auto path = (scratch_ / (name + ".yaml")).string();
+    write_text(path, "run: " + (scratch_ / name).string() +
+                         "\ncorpus: {directory: " + (scratch_ / "pictures").string() +
+                         ", shard_size: 3}\nencoder: {batch_size: 2}\nanchors:\n  quality:\n    corpus: "
+                         "{directory: " +
+                         (scratch_ / "pictures").string() +
+                         "}\n    distortions: {kinds: [jpeg], levels: [2, 4]}\n"
+                         "    recipe: {aggregation: clustering, k: 2}\n" +
+                         rest);
+    return path;
+  }
+  ScratchFolder scratch_;
+};
+
+TEST_F(MemoryTest, IsPredictedBeforeTheStartAndReportedAtTheEndAndChangesNoResult) {
+  ASSERT_EQ(run_quasar({"run", config("free", "")}).status, 0);
+  const auto path = config("bound", "memory: 4GiB\n");
+  const auto planned = run_quasar({"plan", path});
+  EXPECT_EQ(planned.status, 0) << planned.output;
+  for (const char* words : {"of 4.0 GiB", "embed ", "anchors quality ", "rank "})
+    EXPECT_THAT(planned.output, HasSubstr(words));
+  const auto outcome = run_quasar({"run", path}, 2);
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("peak memory of a rank"));
+  EXPECT_EQ(content(scratch_ / "bound" / "manifest.csv"), content(scratch_ / "free" / "manifest.csv"));
+}
+
+TEST_F(MemoryTest, TooLittleIsRefusedBeforeTheFirstImageAndTheLeastIsNamed) {
+  for (const std::string command : {"plan", "run"}) {
+    const auto outcome = run_quasar({command, config("tight", "memory: 80MiB\n")}, 2);
+    EXPECT_EQ(outcome.status, 3) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("set memory to at least"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "tight" / "embeddings"));
+  const auto nonsense = run_quasar({"plan", config("none", "memory: 1MiB\n")});
+  EXPECT_EQ(nonsense.status, 3) << nonsense.output;
+  EXPECT_THAT(nonsense.output, HasSubstr("memory"));
+}
+
+}  // namespace
