@@ -1,0 +1,329 @@
+// k-means: seconds per iteration against faiss::Clustering on the same rows and cores in the same run, with
+// the rate of the machine's matrix product as the limit; memory against the size of the data; the cost of
+// order-free sums.
+//
+//   mpirun --bind-to none -n RANKS kmeans_benchmark [rows = 200000] [dimension = 1024] [k = 256]
+//                                                   [rounds = 3] [folder for the streamed copy]
+//
+// FAISS runs in the root process with as many threads as all ranks have together, while the other ranks
+// sleep. Ours and FAISS alternate; what counts is the ratio of a round, whatever else the machine does.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include <faiss/Clustering.h>
+#include <faiss/IndexFlat.h>
+
+#include "base/atomic_file.h"
+#include "base/errors.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "cluster/exact_sum.h"
+#include "cluster/kmeans.h"
+#include "cluster/nearest.h"
+#include "cluster/thread_team.h"
+#include "comm/communicator.h"
+#include "comm/work_counter.h"
+
+extern "C" {
+int sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
+           const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+           const float* beta, float* c, const int* ldc);
+void omp_set_num_threads(int threads);
+}
+
+namespace {
+
+using namespace quasar;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kIterations = 6;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+std::uint64_t status_bytes(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind(key + ":", 0) == 0)
+      return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) << 10U;
+  }
+  return 0;
+}
+
+/// From here on the peak counts from what is in use now.
+void reset_peak() {
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
+
+struct Setup {
+  std::int64_t rows = 200000;
+  std::size_t dimension = 1024;
+  int k = 256;
+  int rounds = 3;
+  std::filesystem::path folder = std::filesystem::temp_directory_path();
+};
+
+/// Rows first..last-1 of a mixture around a common mean, as embeddings are: a direction that all share,
+/// a few hundred themes, and variation of each image's own.
+std::vector<float> make_rows(const Setup& setup, std::int64_t first, std::int64_t last) {
+  std::vector<float> rows(static_cast<std::size_t>(last - first) * setup.dimension);
+  // Sums of four uniform numbers from one random word are normal enough and fast to make.
+  const auto noise = [](std::uint64_t word) {
+    double sum = 0;
+    for (unsigned part = 0; part < 64; part += 16) sum += static_cast<double>((word >> part) & 0xFFFFU);
+    return (sum * 0x1.0p-16 - 2.0) * 1.732;
+  };
+  for (std::int64_t i = first; i < last; ++i) {
+    float* row = rows.data() + static_cast<std::size_t>(i - first) * setup.dimension;
+    const std::uint64_t theme = base::derive_seed(1, static_cast<std::uint64_t>(i)) % 400;
+    for (std::size_t j = 0; j < setup.dimension; ++j) {
+      const double common = noise(base::derive_seed(2, j));
+      const double themed = noise(base::derive_seed(3, theme, j));
+      const double own = noise(base::derive_seed(4, static_cast<std::uint64_t>(i), j));
+      row[j] = static_cast<float>(0.02 * common + 0.01 * themed + 0.02 * own);
+    }
+  }
+  return rows;
+}
+
+double product_rate(int m, int n, int k, int repeats) {
+  const std::vector<float> a(static_cast<std::size_t>(m) * static_cast<std::size_t>(k), 0.5F);
+  const std::vector<float> b(static_cast<std::size_t>(n) * static_cast<std::size_t>(k), 0.25F);
+  std::vector<float> c(static_cast<std::size_t>(m) * static_cast<std::size_t>(n));
+  const float one = 1;
+  const float zero = 0;
+  double best = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    const auto start = Clock::now();
+    sgemm_("T", "N", &m, &n, &k, &one, a.data(), &k, b.data(), &k, &zero, c.data(), &m);
+    best = std::max(best, 2.0 * m * n * k / seconds_since(start) / 1e9);
+  }
+  return best;
+}
+
+/// Rows in a raw file, read with pread.
+class FileRows final : public cluster::RowSource {
+ public:
+  FileRows(const std::filesystem::path& path, std::int64_t rows, std::int64_t first_number,
+           std::size_t dimension)
+      : file_(::open(path.c_str(), O_RDONLY)), rows_(rows), number_(first_number), dimension_(dimension) {
+    if (file_ < 0) base::fail(base::ExitCode::kInput, "cannot open " + path.string());
+  }
+  ~FileRows() override { ::close(file_); }
+  FileRows(const FileRows&) = delete;
+  FileRows& operator=(const FileRows&) = delete;
+
+  std::size_t dimension() const override { return dimension_; }
+  std::int64_t size() const override { return rows_; }
+  void read(std::int64_t first, std::int64_t count, std::span<float> values,
+            std::span<std::int64_t> numbers) override {
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] = number_ + first + static_cast<std::int64_t>(i);
+    if (values.empty()) return;
+    auto bytes =
+        std::as_writable_bytes(values).first(static_cast<std::size_t>(count) * dimension_ * sizeof(float));
+    auto offset = static_cast<off_t>(static_cast<std::size_t>(first) * dimension_ * sizeof(float));
+    while (!bytes.empty()) {
+      const auto got = ::pread(file_, bytes.data(), bytes.size(), offset);
+      if (got <= 0) base::fail(base::ExitCode::kInput, "the streamed copy ends early");
+      bytes = bytes.subspan(static_cast<std::size_t>(got));
+      offset += got;
+    }
+  }
+
+ private:
+  int file_;
+  std::int64_t rows_;
+  std::int64_t number_;
+  std::size_t dimension_;
+};
+
+struct Timing {
+  double per_iteration = 0;
+  double objective = 0;
+};
+
+Timing time_ours(cluster::RowSource& rows, const Setup& setup, const comm::Communicator& comm,
+                 const cluster::KMeansRuntime& runtime) {
+  std::vector<Clock::time_point> ends;
+  const auto result = cluster::kmeans(
+      rows, {.k = setup.k, .iterations = kIterations}, comm,
+      [&](int, const cluster::IterationStatistics&) { ends.push_back(Clock::now()); }, runtime);
+  std::vector<double> each;
+  for (std::size_t i = 1; i < ends.size(); ++i) {
+    each.push_back(std::chrono::duration<double>(ends[i] - ends[i - 1]).count());
+  }
+  return {each.empty() ? 0 : median(each), result.iterations.back().objective};
+}
+
+Timing time_faiss(const std::vector<float>& rows, const Setup& setup, int threads) {
+  omp_set_num_threads(threads);
+  faiss::ClusteringParameters parameters;
+  parameters.niter = kIterations;
+  parameters.max_points_per_centroid = 1 << 30;
+  faiss::Clustering clustering(static_cast<int>(setup.dimension), setup.k, parameters);
+  faiss::IndexFlatL2 index(static_cast<faiss::Index::idx_t>(setup.dimension));
+  clustering.train(setup.rows, rows.data(), index);
+  // Times are since the start.
+  const auto& stats = clustering.iteration_stats;
+  std::vector<double> each;
+  for (std::size_t i = 1; i < stats.size(); ++i) each.push_back(stats[i].time - stats[i - 1].time);
+  return {median(each), static_cast<double>(stats.back().obj)};
+}
+
+/// Order-free sums against sums in float of the same rows, by one thread, seconds per pass.
+std::pair<double, double> time_sums(std::span<const float> rows, const Setup& setup) {
+  const std::size_t d = setup.dimension;
+  const auto clusters = static_cast<std::size_t>(setup.k);
+  const cluster::FixedPointScale scale(1, static_cast<std::uint64_t>(setup.rows));
+  std::vector<std::int64_t> exact(clusters * d, 0);
+  std::vector<float> plain(clusters * d, 0);
+  std::vector<double> exact_seconds;
+  std::vector<double> plain_seconds;
+  for (int round = 0; round < 5; ++round) {
+    auto start = Clock::now();
+    for (std::size_t i = 0; i < rows.size() / d; ++i) {
+      cluster::add_row(rows.subspan(i * d, d), scale,
+                       std::span(exact).subspan(base::split_mix(i) % clusters * d, d));
+    }
+    exact_seconds.push_back(seconds_since(start));
+    start = Clock::now();
+    for (std::size_t i = 0; i < rows.size() / d; ++i) {
+      float* sums = plain.data() + base::split_mix(i) % clusters * d;
+      const float* row = rows.data() + i * d;
+      for (std::size_t j = 0; j < d; ++j) sums[j] += row[j];
+    }
+    plain_seconds.push_back(seconds_since(start));
+  }
+  // Both are used, so that neither loop can be left out.
+  if (exact[0] == 0 && plain[0] == 1.0F) std::puts("");
+  return {median(exact_seconds), median(plain_seconds)};
+}
+
+void benchmark(const Setup& setup) {
+  const auto comm = comm::Communicator::world();
+  comm::WorkCounter turn(comm, 1);
+  const std::int64_t first = setup.rows * comm.rank() / comm.size();
+  const std::int64_t last = setup.rows * (comm.rank() + 1) / comm.size();
+  const int threads = cluster::fair_threads(comm);
+  const auto all_threads =
+      static_cast<int>(comm.all_reduce(static_cast<std::int64_t>(threads), comm::Reduction::kSum));
+  const double flops = 2.0 * static_cast<double>(setup.rows) * static_cast<double>(setup.dimension) * setup.k;
+  const auto say = [&](const std::string& line) {
+    if (!comm.is_root()) return;
+    std::puts(line.c_str());
+    std::fflush(stdout);
+  };
+  // The others sleep, where a barrier would spin.
+  std::int64_t turns = 0;
+  const auto root_alone = [&](const std::function<void()>& work) {
+    comm.barrier();
+    ++turns;
+    if (comm.is_root()) {
+      work();
+      turn.fetch_add(0, 1);
+    } else {
+      while (turn.read()[0] < turns) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    comm.barrier();
+  };
+  say(fmt::format("{} rows x {}, k = {}, {} ranks x {} threads", setup.rows, setup.dimension, setup.k,
+                  comm.size(), threads));
+
+  auto mine = make_rows(setup, first, last);
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t i = first; i < last; ++i) numbers.push_back(i);
+  cluster::MemoryRows rows({mine, numbers, setup.dimension});
+
+  // Memory first, before anything else has left its pages behind.
+  reset_peak();
+  const std::uint64_t before = status_bytes("VmRSS");
+  time_ours(rows, setup, comm, {});
+  const auto extra = static_cast<std::int64_t>(status_bytes("VmHWM") - before);
+  const auto model = cluster::kmeans_memory(0, setup.dimension, setup.k, threads, 0);
+  say(fmt::format("memory beside the rows: {} on root (predicted {}); the rows of a rank are {}",
+                  base::human_bytes(static_cast<std::uint64_t>(extra)), base::human_bytes(model.total()),
+                  base::human_bytes(mine.size() * sizeof(float))));
+
+  std::vector<float> all;
+  root_alone([&] { all = comm.size() == 1 ? std::vector<float>{} : make_rows(setup, 0, setup.rows); });
+  std::vector<double> ratios;
+  for (int round = 0; round < setup.rounds; ++round) {
+    const auto ours = time_ours(rows, setup, comm, {});
+    root_alone([&] {
+      const auto theirs = time_faiss(comm.size() == 1 ? mine : all, setup, all_threads);
+      const double peak = product_rate(2048, 2048, 2048, 5);
+      const double shaped = product_rate(setup.k, 8192, static_cast<int>(setup.dimension), 5);
+      ratios.push_back(theirs.per_iteration / ours.per_iteration);
+      say(fmt::format(
+          "ours {:.3f} s/iteration ({:.0f} GFLOP/s), FAISS {:.3f} ({:.0f}): {:.2f}x; matrix product "
+          "{:.0f} GFLOP/s (of this shape {:.0f}): ours {:.0f}%, FAISS {:.0f}%; objectives {:.8g}, {:.8g}",
+          ours.per_iteration, flops / ours.per_iteration / 1e9, theirs.per_iteration,
+          flops / theirs.per_iteration / 1e9, ratios.back(), peak, shaped,
+          100 * flops / ours.per_iteration / 1e9 / peak, 100 * flops / theirs.per_iteration / 1e9 / peak,
+          ours.objective, theirs.objective));
+    });
+  }
+  root_alone([&] {
+    say(fmt::format("median ratio FAISS / ours: {:.2f} (aim: 2)", median(ratios)));
+    const auto [exact, plain] = time_sums(mine, setup);
+    say(fmt::format("sums of {} rows by one thread: order-free {:.3f} s, in float {:.3f} s",
+                    mine.size() / setup.dimension, exact, plain));
+  });
+
+  // The same rows streamed from a file, with a quarter of their size allowed.
+  const auto path = setup.folder / fmt::format("quasar-kmeans-{}-{}.raw", ::getpid(), comm.rank());
+  base::write_file_atomically(path,
+                              {reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(float)});
+  const std::uint64_t row_bytes = mine.size() * sizeof(float);
+  const std::uint64_t limit = std::max(model.total() + (std::uint64_t{32} << 20U), row_bytes / 4);
+  {
+    FileRows streamed(path, last - first, first, setup.dimension);
+    all = {};
+    reset_peak();
+    const std::uint64_t resident = status_bytes("VmRSS");
+    const auto from_file = time_ours(streamed, setup, comm, {.memory_bytes = limit});
+    const std::uint64_t peak = status_bytes("VmHWM") - resident;
+    const auto in_memory = time_ours(rows, setup, comm, {});
+    say(fmt::format(
+        "streamed: {:.3f} s/iteration with a limit of {} for {} of rows; used {}; in memory {:.3f}",
+        from_file.per_iteration, base::human_bytes(limit), base::human_bytes(row_bytes),
+        base::human_bytes(peak), in_memory.per_iteration));
+  }
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const comm::Environment environment(argc, argv);
+  Setup setup;
+  if (argc > 1) setup.rows = std::strtoll(argv[1], nullptr, 10);
+  if (argc > 2) setup.dimension = std::strtoull(argv[2], nullptr, 10);
+  if (argc > 3) setup.k = std::atoi(argv[3]);
+  if (argc > 4) setup.rounds = std::atoi(argv[4]);
+  if (argc > 5) setup.folder = argv[5];
+  if (setup.rows < setup.k || setup.k < 1 || setup.dimension < 1 || setup.rounds < 1) {
+    std::fputs("usage: kmeans_benchmark [rows] [dimension] [k] [rounds] [folder]; rows >= k\n", stderr);
+    return 2;
+  }
+  benchmark(setup);
+  return 0;
+}
