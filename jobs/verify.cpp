@@ -49,7 +49,7 @@ void register_verify(CLI::App& app, Work& chosen) {
       ->add_option(
           "--tolerance", job->tolerance,
           "Relative difference that counts as equal; 0 (exact) on the kind of processor that embedded, "
-          "about 1e-4 on another in float32")
+          "about 1e-5 on another in float32")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->callback([options, job, &chosen] {
