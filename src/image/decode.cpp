@@ -241,7 +241,7 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
   if (!pixels) {
     const std::string reason = take_vips_error();
     if (deadline.passed) {
-      fail(result, RowStatus::kTimedOut, "decoding took longer than decode.timeout");
+      fail(result, RowStatus::kTimedOut, "decoding took longer than decode.timeout_s");
     } else if (reason.find("out of memory") != std::string::npos) {
       fail(result, RowStatus::kOutOfMemory, reason);
     } else {

@@ -19,7 +19,7 @@ namespace quasar::pipeline {
 image::Prepared decode_item(const corpus::Item& item, std::span<const std::byte> bytes,
                             const image::DecodeConfig& config, const base::InputSpec& spec);
 
-/// Seconds after which a decode counts as hung: decode.timeout, at which libvips is asked to stop, and a
+/// Seconds after which a decode counts as hung: decode.timeout_s, at which libvips is asked to stop, and a
 /// margin for images that take it seriously late.
 double hung_after_seconds(const image::DecodeConfig& config);
 

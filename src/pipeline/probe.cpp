@@ -230,7 +230,7 @@ int answer_probe() {
 }
 
 std::string hung_message() {
-  return "decoding it took longer than decode.timeout and could not be stopped";
+  return "decoding it took longer than decode.timeout_s and could not be stopped";
 }
 
 }  // namespace quasar::pipeline

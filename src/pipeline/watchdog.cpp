@@ -37,7 +37,7 @@ void end_if_hung(Journal& journal, double seconds) {
     journal.set_phase(slot, Phase::kOverdue);
     end_job(static_cast<int>(base::ExitCode::kStalled),
             fmt::format(
-                "the image {} has been in its decoder for {:.1f} s and cannot be stopped (decode.timeout); "
+                "the image {} has been in its decoder for {:.1f} s and cannot be stopped (decode.timeout_s); "
                 "run again to continue: it is then left out, with a status of its own",
                 entry.id, entry.seconds));
   }

@@ -91,7 +91,7 @@ TEST_F(AccountingTest, ARankThatFallsSilentEndsTheJobAndIsNamedWithItsImage) {
     if (entry.path().filename().string().starts_with("scene-0009")) id = entry.path().filename().string();
   }
   const auto outcome =
-      run_quasar({"run", config(), "--set", "decode.timeout=3600", "--set", "embed.stall_timeout=3"}, 2,
+      run_quasar({"run", config(), "--set", "decode.timeout_s=3600", "--set", "embed.stall_timeout=3"}, 2,
                  {"QUASAR_TEST_POISON=spin:" + id});
   EXPECT_EQ(outcome.status, 10) << outcome.output;
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("got nothing done"), HasSubstr("decoding " + id)));

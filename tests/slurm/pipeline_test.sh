@@ -92,7 +92,7 @@ run: $work/run-$1
 corpus: {directory: $work/pictures, shard_size: 3}
 encoder: {batch_size: 2}
 # A halted rank is no hung decoder.
-decode: {timeout: 3600}
+decode: {timeout_s: 3600}
 embed: {encode_threads: 1, decode_threads: 1}
 anchors:
   quality: $source/anchors/mini-quality.h5
