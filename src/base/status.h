@@ -24,7 +24,7 @@ enum class RowStatus : std::uint8_t {
   kDecodeFailed = 10,       ///< The header was sound, the pixels are not: truncated or corrupt data.
   kUnsupportedPixels = 11,  ///< Decodes, but to something with no defined conversion to 8-bit sRGB.
   kArchiveCorrupt = 12,     ///< The archive is damaged at this member.
-  kTimedOut = 13,           ///< Decoding took longer than decode.timeout.
+  kTimedOut = 13,           ///< Decoding took longer than decode.timeout_s.
   kCrashed = 14,            ///< Decoding killed the process in an earlier attempt; quarantined.
   kEncodeFailed = 15,       ///< The encoder gave a non-finite embedding.
   kOutOfMemory = 16,        ///< Decoding asked for more memory than there is.
