@@ -2,22 +2,8 @@
 # What tools/test-debian13 refuses, and that it refuses before it touches anything.
 set -euo pipefail
 tool=$(cd "$(dirname "$0")/../.." && pwd)/tools/test-debian13
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-
-failures=0
-# check DESCRIPTION EXPECTED_STATUS EXPECTED_TEXT COMMAND...
-check() {
-  local description=$1 expected=$2 text=$3 status=0 output
-  shift 3
-  output=$("$@" 2>&1) || status=$?
-  if [ "$status" != "$expected" ] || [[ $output != *"$text"* ]]; then
-    echo "FAILED: $description: status $status instead of $expected, or no \"$text\" in:"
-    echo "$output"
-    failures=$((failures + 1))
-  fi
-}
+# shellcheck source=tests/tools/checks.sh
+source "$(dirname "$0")/checks.sh"
 
 check 'help' 0 'tools/test-debian13 [--root FOLDER] [CTEST ARGUMENTS...]' "$tool" --help
 check 'a root without a name' 2 '--root needs a folder' "$tool" --root
