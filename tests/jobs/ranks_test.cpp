@@ -1,0 +1,107 @@
+// Every file that a run writes is the same, byte for byte, on any number of ranks and at any time:
+// embeddings, anchors of each aggregation, scores, manifests.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "program.h"
+#include "support/test_data.h"
+
+namespace {
+
+using namespace quasar::test;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class RanksTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    render("pictures", 20, 1);
+    render("good", 9, 500);
+    render("rated", 24, 900);
+    std::string table = "path,mos\n";
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(scratch_ / "rated"))
+      names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    // Some labels come twice, so that ties have to be broken alike everywhere.
+    for (std::size_t i = 0; i < names.size(); ++i)
+      table += names[i] + "," + std::to_string((i * 7) % 10) + ".5\n";
+    write_text(scratch_ / "rated" / "rated.csv", table);
+    write_text(scratch_ / "pictures" / "broken.png", "this is no picture");
+  }
+  void render(const char* folder, int count, int seed) const {
+    const auto outcome = run_quasar({"scenes", (scratch_ / folder).string(), "--count", std::to_string(count),
+                                     "--width", "80", "--height", "72", "--seed", std::to_string(seed)});
+    ASSERT_EQ(outcome.status, 0) << outcome.output;
+  }
+
+  /// Sets of each aggregation that has k-means in it, from both kinds of anchor data. Several shards each, so
+  /// that rows lie on all ranks.
+  std::string config(const std::string& name) const {
+    const auto pristine =
+        "    corpus: {directory: " + (scratch_ / "good").string() +
+        ", shard_size: 5}\n    distortions: {kinds: [jpeg, gaussian_blur], levels: [2, 5]}\n";
+    const auto rated = "    corpus: {table: " + (scratch_ / "rated" / "rated.csv").string() +
+                       ", label_column: mos, shard_size: 4}\n";
+    const auto path = (scratch_ / (name + ".yaml")).string();
+    write_text(path, "run: " + run(name).string() +
+                         "\ncorpus: {directory: " + (scratch_ / "pictures").string() +
+                         ", shard_size: 3}\nencoder: {batch_size: 4}\nanchors:\n"
+                         "  clustered:\n" +
+                         pristine +
+                         "    recipe: {aggregation: clustering, k: 3, iterations: 10}\n"
+                         "  several:\n" +
+                         pristine +
+                         "    recipe: {aggregation: multi, k: 3, iterations: 10, ratio: 0.8}\n"
+                         "  rated:\n" +
+                         rated +
+                         "    recipe: {kind: no_reference, aggregation: multi, k: 2, offset: 0.2}\n"
+                         "curation: {weights: {clustered: 2, several: 1}, keep: {top_fraction: 0.5}}\n");
+    return path;
+  }
+  fs::path run(const std::string& name) const { return scratch_ / ("run-" + name); }
+
+  /// Content by name below the run directory of all that holds results.
+  std::map<std::string, std::string> results(const std::string& name) const {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(run(name))) {
+      const auto file = entry.path().lexically_relative(run(name)).string();
+      const bool data = entry.path().extension() == ".h5";
+      if (data || file == "items.jsonl" || file == "plan.json" || file.starts_with("manifest.") ||
+          file == "summary.json" || file == "report.html")
+        files[file] = content(entry.path());
+    }
+    return files;
+  }
+
+  ScratchFolder scratch_;
+};
+
+TEST_F(RanksTest, EveryResultIsByteIdenticalOnOneToFourRanks) {
+  const auto alone = run_quasar({"run", config("alone")});
+  ASSERT_EQ(alone.status, 0) << alone.output;
+  EXPECT_THAT(alone.output, HasSubstr("anchors several: "));
+  EXPECT_THAT(alone.output, HasSubstr(", 3 pairs"));
+  EXPECT_THAT(alone.output, HasSubstr(", 2 pairs"));
+  const auto expected = results("alone");
+  for (const char* file : {"anchors/clustered.h5", "anchors/several.h5", "anchors/rated.h5", "embeddings.h5",
+                           "embeddings/shard-000006.h5", "scores/shard-000006.h5", "manifest.csv"})
+    ASSERT_EQ(expected.count(file), 1U) << file;
+  for (int ranks = 1; ranks <= 4; ++ranks) {
+    const auto name = std::to_string(ranks);
+    const auto outcome = run_quasar({"run", config(name)}, ranks);
+    ASSERT_EQ(outcome.status, 0) << outcome.output;
+    const auto found = results(name);
+    EXPECT_EQ(found.size(), expected.size());
+    // Compared as a whole: what differs between binary files is not fit for a log.
+    for (const auto& [file, bytes] : expected) {
+      const auto same = found.find(file);
+      EXPECT_TRUE(same != found.end() && same->second == bytes) << file << " on " << ranks << " ranks";
+    }
+  }
+}
+
+}  // namespace
