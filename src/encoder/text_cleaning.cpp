@@ -3,8 +3,10 @@
 #include <string>
 
 #include "encoder/html_entities.h"
+#include "encoder/mojibake.h"
 #include "encoder/tokenizer.h"
 #include "encoder/unicode.h"
+#include "encoder/unicode_normalization.h"
 
 namespace quasar::encoder {
 namespace {
@@ -76,7 +78,7 @@ void append_repaired(std::u32string& result, char32_t c) {
 }
 
 /// The repairs of ftfy that are plain tables.
-std::u32string repair(std::u32string_view text) {
+std::u32string replace_oddities(std::u32string_view text) {
   std::u32string result;
   for (std::size_t i = 0; i < text.size();) {
     if (const std::size_t escape = escape_length(text, i); escape > 0) {
@@ -84,6 +86,31 @@ std::u32string repair(std::u32string_view text) {
     } else {
       append_repaired(result, text[i++]);
     }
+  }
+  return result;
+}
+
+/// Repairs a line as ftfy's fix_text does, again until nothing changes: one repair can bring another to
+/// light.
+std::u32string repair_line(std::u32string line, bool entities) {
+  while (true) {
+    std::u32string better = entities ? resolve_html_entities(line) : line;
+    better = compose(replace_oddities(undo_misreading(better)));
+    if (better == line) return line;
+    line = std::move(better);
+  }
+}
+
+std::u32string repair(std::u32string_view text) {
+  std::u32string result;
+  bool entities = true;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(U'\n', begin), text.size() - 1) + 1;
+    const std::u32string_view line = text.substr(begin, end - begin);
+    // A text with a tag in it may be about HTML; its entities wait until after the repairs, as with ftfy.
+    entities = entities && line.find(U'<') == std::u32string_view::npos;
+    result += repair_line(std::u32string(line), entities);
+    begin = end;
   }
   return result;
 }
@@ -104,10 +131,7 @@ std::u32string collapse_space(std::u32string_view text) {
 }  // namespace
 
 std::string clean_text(std::string_view raw) {
-  std::u32string text = decode_utf8(raw);
-  // A text with a tag in it may be about HTML; its entities wait until after the repairs, as with ftfy.
-  if (text.find(U'<') == std::u32string::npos) text = resolve_html_entities(text);
-  text = repair(text);
+  std::u32string text = repair(decode_utf8(raw));
   text = resolve_html_entities(resolve_html_entities(text));
   return encode_utf8(lower_case(collapse_space(text)));
 }
