@@ -17,12 +17,12 @@ enum class RowStatus : std::uint8_t {
   kEmpty = 3,               ///< Zero bytes.
   kTooManyBytes = 4,        ///< More bytes than decode.max_file_bytes.
   kUnknownFormat = 5,       ///< No loader recognises the content.
-  kBlockedFormat = 6,       ///< Recognised, but its loader is not trusted with foreign input.
+  kBlockedFormat = 6,       ///< A format that is known and not opened: untrusted, or not supported.
   kBadHeader = 7,           ///< The format is known, the header is broken.
   kTooManyPixels = 8,       ///< More pixels, or a longer side, than allowed.
   kTooSmall = 9,            ///< The shorter side is below decode.min_side.
   kDecodeFailed = 10,       ///< The header was sound, the pixels are not: truncated or corrupt data.
-  kUnsupportedPixels = 11,  ///< Decodes, but to something with no defined conversion to 8-bit sRGB.
+  kUnsupportedPixels = 11,  ///< Sound, but of a kind that is not decoded or has no conversion to 8-bit sRGB.
   kArchiveCorrupt = 12,     ///< The archive is damaged at this member.
   kTimedOut = 13,           ///< Decoding took longer than decode.timeout_s.
   kCrashed = 14,            ///< Decoding killed the process in an earlier attempt; quarantined.

@@ -6,6 +6,8 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string_view>
 #include <utility>
 
@@ -31,39 +33,126 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTrusted 
     {"heifload", "heif"},
 }};
 
-/// Beginnings of formats that we know and do not open.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kRefused = {{
-    {"BM", "BMP"},
-    {"%PDF", "PDF"},
-    {"8BPS", "Photoshop"},
-    {"DDS ", "DDS"},
-    {"qoif", "QOI"},
-    {"\xFF\x0A", "JPEG XL"},
-    {"SIMPLE", "FITS"},
-    {"#?RADIANCE", "Radiance"},
-    {"<svg", "SVG"},
-    {"<?xml", "SVG or XML"},
-    {"P6", "PPM"},
-    {"P5", "PGM"},
-    {"P4", "PBM"},
-    {"\x76\x2F\x31\x01", "OpenEXR"},
-    {"gimp xcf", "GIMP"},
-}};
+/// Marks by which formats are known that libvips, as we use it, does not open. What is in this table does not
+/// depend on the loaders that a libvips was built with.
+struct Mark {
+  std::string_view bytes;
+  std::string_view name;
+  std::size_t offset = 0;
+};
+using namespace std::string_view_literals;
+constexpr Mark kRefused[] = {
+    {"BM"sv, "BMP"sv},
+    {"%PDF"sv, "PDF"sv},
+    {"8BPS"sv, "Photoshop"sv},
+    {"DDS "sv, "DDS"sv},
+    {"qoif"sv, "QOI"sv},
+    {"\xFF\x0A"sv, "JPEG XL"sv},
+    {"\0\0\0\x0CJXL "sv, "JPEG XL"sv},
+    {"\0\0\0\x0CjP  "sv, "JPEG 2000"sv},
+    {"\xFF\x4F\xFF\x51"sv, "JPEG 2000"sv},
+    {"ftypavis"sv, "an AVIF sequence"sv, 4},
+    {"SIMPLE"sv, "FITS"sv},
+    {"#?RADIANCE"sv, "Radiance"sv},
+    {"<svg"sv, "SVG"sv},
+    {"<?xml"sv, "SVG or XML"sv},
+    {"P1"sv, "PBM"sv},
+    {"P2"sv, "PGM"sv},
+    {"P3"sv, "PPM"sv},
+    {"P4"sv, "PBM"sv},
+    {"P5"sv, "PGM"sv},
+    {"P6"sv, "PPM"sv},
+    {"P7"sv, "PAM"sv},
+    {"PF"sv, "PFM"sv},
+    {"Pf"sv, "PFM"sv},
+    {"\x76\x2F\x31\x01"sv, "OpenEXR"sv},
+    {"gimp xcf"sv, "GIMP"sv},
+    {"\x01\xDA"sv, "SGI"sv},
+    {"\x0A\x05\x01"sv, "PCX"sv},
+    {"\x59\xA6\x6A\x95"sv, "a Sun raster"sv},
+    {"/* XPM"sv, "XPM"sv},
+    {"icns"sv, "an Apple icon"sv},
+    {"\x11\xAF"sv, "a FLIC animation"sv, 4},
+    {"\x12\xAF"sv, "a FLIC animation"sv, 4},
+    // TGA has no mark of its own; these are its four kinds without a palette.
+    {"\0\0\x02\0\0\0\0\0"sv, "TGA"sv},
+    {"\0\0\x03\0\0\0\0\0"sv, "TGA"sv},
+    {"\0\0\x0A\0\0\0\0\0"sv, "TGA"sv},
+    {"\0\0\x0B\0\0\0\0\0"sv, "TGA"sv},
+    {"\0\0\x01\0"sv, "an icon"sv},
+    {"\0\0\x02\0"sv, "a cursor"sv},
+};
 
+/// Marks of formats that libvips opens, but knows only by more than their mark.
+constexpr Mark kBroken[] = {
+    {"II*\0"sv, "TIFF"sv},
+    {"MM\0*"sv, "TIFF"sv},
+    {"II+\0"sv, "TIFF"sv},
+    {"MM\0+"sv, "TIFF"sv},
+};
+
+/// The mark that the bytes carry; null for none.
+const Mark* find_mark(std::span<const Mark> marks, std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                              std::min<std::size_t>(bytes.size(), 32));
+  const auto found = std::find_if(marks.begin(), marks.end(), [&](const Mark& mark) {
+    return text.size() >= mark.offset && text.substr(mark.offset).starts_with(mark.bytes);
+  });
+  return found == marks.end() ? nullptr : &*found;
+}
+
+/// Whether other decodes run beside an attempt. libvips has one buffer of messages for the whole process, so
+/// only an attempt on its own knows why it failed.
+enum class Company { kOthers, kAlone };
+
+/// Holds off new decodes while one waits to be alone: a shared mutex by itself may let readers pass for ever.
+std::mutex gate;
+std::shared_mutex decoding;
+
+/// What libvips said since the buffer was last cleared, each line once.
 std::string take_vips_error() {
-  std::string text = vips_error_buffer();
+  std::string_view rest = vips_error_buffer();
+  std::vector<std::string> lines;
+  while (!rest.empty()) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!line.empty() && std::find(lines.begin(), lines.end(), line) == lines.end()) lines.emplace_back(line);
+  }
   vips_error_clear();
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  std::replace(text.begin(), text.end(), '\n', ';');
+  // The last line is the failure itself, those before are what led to it.
   constexpr std::size_t kMost = 300;
-  if (text.size() > kMost) text.resize(kMost);
-  return text.empty() ? "libvips gave no reason" : text;
+  std::string text;
+  for (auto line = lines.rbegin(); line != lines.rend() && text.size() + line->size() < kMost; ++line)
+    text = *line + (text.empty() ? "" : "; ") + text;
+  return text;
+}
+
+/// The file is sound, by what libvips says, and of a kind that it cannot decode.
+bool says_unsupported(std::string_view reason) {
+  constexpr std::array<std::string_view, 3> kPhrases = {"not supported", "Unsupported",
+                                                        "not a whole number of bytes"};
+  return std::any_of(kPhrases.begin(), kPhrases.end(),
+                     [&](auto phrase) { return reason.find(phrase) != std::string_view::npos; });
 }
 
 void fail(Prepared& result, RowStatus status, std::string error) {
   result.status = status;
   result.error = std::move(error);
   result.image = {};
+}
+
+/// What libvips says becomes of the bytes: `status`, unless it says more.
+void fail_by_vips(Prepared& result, RowStatus status, Company company) {
+  if (company == Company::kOthers) return fail(result, status, {});
+  const auto reason = take_vips_error();
+  if (reason.find("out of memory") != std::string::npos) {
+    status = RowStatus::kOutOfMemory;
+  } else if (says_unsupported(reason)) {
+    status = RowStatus::kUnsupportedPixels;
+  }
+  fail(
+      result, status,
+      reason.empty() ? "the " + result.format + " file cannot be decoded; libvips does not say why" : reason);
 }
 
 /// libvips's loader for the bytes; empty, with the status set, when there is none that we trust.
@@ -78,19 +167,16 @@ std::string find_loader(std::span<const std::byte> bytes, Prepared& result) {
       result.format = format;
       return name;
     }
-    fail(result, RowStatus::kBlockedFormat, "the loader " + name + " is not trusted with foreign files");
-    return {};
   }
-  vips_error_clear();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
-                              std::min<std::size_t>(bytes.size(), 32));
-  for (const auto& [beginning, name] : kRefused) {
-    if (text.substr(0, beginning.size()) != beginning) continue;
+  if (const auto* mark = find_mark(kBroken, bytes)) {
+    fail(result, RowStatus::kBadHeader,
+         "the content begins as " + std::string(mark->name) + ", and its directory cannot be read");
+  } else if (const auto* refused = find_mark(kRefused, bytes)) {
     fail(result, RowStatus::kBlockedFormat,
-         "the content looks like " + std::string(name) + ", which is not opened");
-    return {};
+         "the content looks like " + std::string(refused->name) + ", which is not opened");
+  } else {
+    fail(result, RowStatus::kUnknownFormat, "the content is no JPEG, PNG, WebP, TIFF, GIF or HEIF/AVIF");
   }
-  fail(result, RowStatus::kUnknownFormat, "the content is no JPEG, PNG, WebP, TIFF, GIF or HEIF/AVIF");
   return {};
 }
 
@@ -185,10 +271,9 @@ bool to_8_bit(VipsPointer& image) {
   return bands >= 1 && bands <= 4;
 }
 
-/// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
-/// decode.mode fast, fewer pixels than the file has where that suffices for the spec.
-Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
-            Prepared& result) {
+/// As load; the reason of a failure is left empty where only libvips knows it and the attempt is not alone.
+Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
+               Company company, Prepared& result) {
   if (bytes.empty()) {
     fail(result, RowStatus::kEmpty, "zero bytes");
     return {};
@@ -202,7 +287,7 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
   if (find_loader(bytes, result).empty()) return {};
   VipsPointer image = open(bytes, "");
   if (!image) {
-    fail(result, RowStatus::kBadHeader, take_vips_error());
+    fail_by_vips(result, RowStatus::kBadHeader, company);
     return {};
   }
   if (!within_limits(image.get(), config, spec != nullptr ? spec->min_side : 1, result)) return {};
@@ -210,7 +295,7 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
     const auto options = shrink_options(result.format, decode_shrink(result.width, result.height, *spec));
     if (!options.empty()) image = open(bytes, options);
     if (!image) {
-      fail(result, RowStatus::kDecodeFailed, take_vips_error());
+      fail_by_vips(result, RowStatus::kDecodeFailed, company);
       return {};
     }
   }
@@ -227,11 +312,12 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
         g_object_unref(memory);
         return status;
       })) {
-    fail(result, RowStatus::kDecodeFailed, take_vips_error());
+    fail_by_vips(result, RowStatus::kDecodeFailed, company);
     return {};
   }
   if (!to_8_bit(image)) {
-    fail(result, RowStatus::kUnsupportedPixels, "no conversion to 8-bit sRGB: " + take_vips_error());
+    fail_by_vips(result, RowStatus::kUnsupportedPixels, company);
+    if (!result.error.empty()) result.error = "no conversion to 8-bit sRGB: " + result.error;
     return {};
   }
   vips_image_set_progress(image.get(), TRUE);
@@ -239,19 +325,34 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
   std::size_t size = 0;
   const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(image.get(), &size), g_free);
   if (!pixels) {
-    const std::string reason = take_vips_error();
     if (deadline.passed) {
       fail(result, RowStatus::kTimedOut, "decoding took longer than decode.timeout_s");
-    } else if (reason.find("out of memory") != std::string::npos) {
-      fail(result, RowStatus::kOutOfMemory, reason);
     } else {
-      fail(result, RowStatus::kDecodeFailed, reason);
+      fail_by_vips(result, RowStatus::kDecodeFailed, company);
     }
     return {};
   }
   const auto* begin = static_cast<const std::uint8_t*>(pixels.get());
   return {vips_image_get_width(image.get()), vips_image_get_height(image.get()),
           vips_image_get_bands(image.get()), palette, std::vector<std::uint8_t>(begin, begin + size)};
+}
+
+/// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
+/// decode.mode fast, fewer pixels than the file has where that suffices for the spec.
+Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
+            Prepared& result) {
+  {
+    std::unique_lock entering(gate);
+    const std::shared_lock beside_others(decoding);
+    entering.unlock();
+    Raster raster = attempt(bytes, config, spec, Company::kOthers, result);
+    if (result.status == RowStatus::kOk || !result.error.empty()) return raster;
+  }
+  const std::scoped_lock entering(gate);
+  const std::unique_lock alone(decoding);
+  vips_error_clear();
+  result = {};
+  return attempt(bytes, config, spec, Company::kAlone, result);
 }
 
 }  // namespace

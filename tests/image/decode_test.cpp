@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/atomic_file.h"
 #include "image/resize.h"
@@ -117,6 +119,51 @@ TEST(Decode, TruncatedFilesFailAtEveryLength) {
       EXPECT_TRUE(result.image.pixels.empty());
     }
   }
+}
+
+/// libvips keeps one buffer of messages for all threads.
+TEST(Decode, AFailuresReasonIsItsOwnWhateverElseFailsAtOnce) {
+  std::vector<std::string> files;
+  for (const char* name : {"land.png", "land_q90_420.jpg"}) {
+    QUASAR_REQUIRE_DATA(kGolden / name);
+    const auto bytes = base::read_file(kGolden / name);
+    for (const std::size_t cut : {20U, 40U, 60U}) files.push_back(bytes.substr(0, bytes.size() * cut / 100));
+  }
+  files.emplace_back("\x89PNG\r\n\x1a\n broken header follows");
+  std::vector<std::pair<base::RowStatus, std::string>> alone;
+  for (const auto& file : files) {
+    const auto result = decode(bytes_of(file), {});
+    alone.emplace_back(result.status, result.error);
+  }
+  EXPECT_NE(alone.front().second, alone[3].second) << "these should differ, or the test is worth nothing";
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 6; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = 0; i < 60; ++i) {
+        const std::size_t which = (i + t) % files.size();
+        const auto result = decode(bytes_of(files[which]), {});
+        if (std::pair(result.status, result.error) != alone[which]) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Decode, WhatIsNotOpenedIsNamedByItsContent) {
+  using namespace std::string_literals;
+  const std::pair<std::string, const char*> cases[] = {
+      {"\0\0\0\x0CjP  \r\n"s, "JPEG 2000"},  {"\xFF\x0A and more"s, "JPEG XL"},
+      {"\0\0\0 ftypavis"s, "AVIF sequence"}, {"\x24\x8F\x01\0\x11\xAF"s, "FLIC"},
+      {"\0\0\x02\0\0\0\0\0\0\0"s, "TGA"},    {"\0\0\x01\0\x01\0"s, "icon"},
+  };
+  for (const auto& [bytes, name] : cases) {
+    const auto result = decode(bytes_of(bytes), {});
+    EXPECT_EQ(result.status, base::RowStatus::kBlockedFormat) << name;
+    EXPECT_NE(result.error.find(name), std::string::npos) << result.error;
+  }
+  EXPECT_EQ(decode(bytes_of("II*\0\xFF\xFF\xFF\xFF"s), {}).status, base::RowStatus::kBadHeader);
 }
 
 TEST(Decode, OrientationIsIgnoredUnlessAskedFor) {

@@ -272,43 +272,4 @@ TEST_F(RunTest, PhotosGiveByteIdenticalManifestsOnOneToFourRanks) {
   }
 }
 
-TEST_F(RunTest, OddFilesCostARowEachAndNothingElse) {
-  const auto odd = shared_data() / "data" / "odd";
-  QUASAR_REQUIRE_DATA(odd);
-  std::size_t files = 0;
-  std::string list;
-  for (const auto& entry : fs::recursive_directory_iterator(odd)) {
-    if (!entry.is_regular_file() || entry.path().filename() == "INDEX.tsv") continue;
-    if (entry.path().string().find('\n') != std::string::npos) continue;
-    list += entry.path().string() + "\n";
-    ++files;
-  }
-  const auto good = fs::path(pictures()) / "scene-0000-pristine.png";
-  ASSERT_TRUE(fs::exists(good));
-  // As many sound pictures as odd ones, under names of their own.
-  fs::create_directories(*scratch_ / "links");
-  for (std::size_t i = 0; i < files; ++i) {
-    const auto link = *scratch_ / "links" / ("good" + std::to_string(i) + ".png");
-    fs::create_hard_link(good, link);
-    list += link.string() + "\n";
-  }
-  list += (*scratch_ / "not-there.jpg").string() + "\n";
-  write_text(*scratch_ / "odd.txt", list);
-  const auto path = config("odd");
-  write_text(path, "run: " + run("odd").string() + "\ncorpus: {list: " + (*scratch_ / "odd.txt").string() +
-                       ", shard_size: 200}\nanchors:\n" + shipped());
-  const auto outcome = run_quasar({"run", path}, 2);
-  ASSERT_EQ(outcome.status, 0) << outcome.output;
-  const auto summary = nlohmann::json::parse(content(run("odd") / "summary.json"));
-  EXPECT_EQ(summary["rows"], 2 * files + 1);
-  EXPECT_EQ(summary["scored"].get<std::size_t>() + summary["failed"].get<std::size_t>(), 2 * files + 1);
-  EXPECT_GE(summary["scored"].get<std::size_t>(), files);
-  std::size_t by_status = 0;
-  for (const auto& [name, count] : summary["by_status"].items()) by_status += count.get<std::size_t>();
-  EXPECT_EQ(by_status, 2 * files + 1);
-  EXPECT_EQ(summary["by_status"]["missing"], 1);
-  EXPECT_GT(summary["by_status"]["unknown_format"], 0);
-  EXPECT_GT(summary["by_status"]["decode_failed"], 0);
-}
-
 }  // namespace
