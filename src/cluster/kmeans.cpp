@@ -31,7 +31,7 @@ struct Worker {
 std::uint64_t worker_bytes(std::size_t k, std::size_t dimension) {
   const auto tile = static_cast<std::uint64_t>(kTileRows);
   // Labels, distances, numbers and places of a tile, its values when they have to be gathered, the objective.
-  return NearestCentroid::workspace_bytes(k) + tile * (3 * sizeof(std::int64_t) + sizeof(float)) +
+  return NearestCentroid::workspace_bytes(k, dimension) + tile * (3 * sizeof(std::int64_t) + sizeof(float)) +
          tile * dimension * sizeof(float) + sizeof(BinnedSum);
 }
 
@@ -54,7 +54,7 @@ class AssignmentPass {
     std::optional<NearestCentroid> nearest;
     nearest.emplace(centroids, rows_.dimension());
     comm_.together([&] {
-      rows_.for_each(kTileRows,
+      rows_.for_each(static_cast<std::int64_t>(nearest->tile_rows()),
                      [&](int thread, const RowTile& tile) { assign_tile(*nearest, thread, tile); });
     });
     nearest.reset();

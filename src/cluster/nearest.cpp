@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include <faiss/utils/distances.h>
 
 #include "base/errors.h"
+#include "cluster/bfloat16_tiles.h"
 #include "cluster/row_kernels.h"
 
 extern "C" {
@@ -24,35 +27,42 @@ constexpr double kUnit = 0x1p-24;  // Rounding unit of float32.
 constexpr float kNever = std::numeric_limits<float>::max() / 8;
 /// Sums below this cannot overflow a float.
 constexpr double kSafe = 1e36;
+/// More than the relative error of a norm from a float sum of squares.
+constexpr double kNormSlack = 1.001;
 
 std::size_t padded(std::size_t k) {
-  return (k + kernels::kLanes - 1) / kernels::kLanes * kernels::kLanes;
-}
-
-/// scores [rows, n] = -2 * rows [rows, d] * centroids [n, d]^T
-void multiply(const float* rows, std::size_t count, const float* centroids, std::size_t n, std::size_t d,
-              float* scores) {
-  const auto m = static_cast<int>(n);
-  const auto columns = static_cast<int>(count);
-  const auto depth = static_cast<int>(d);
-  const float alpha = -2;
-  const float beta = 0;
-  sgemm_("T", "N", &m, &columns, &depth, &alpha, centroids, &depth, rows, &depth, &beta, scores, &m);
+  return (k + tiles::kRows - 1) / tiles::kRows * tiles::kRows;
 }
 
 }  // namespace
 
-// Bounds. With mu the mean, c the centroid as given, s = float(c - mu), u the rounding unit and D = |x -
-// c|^2:
-//   D = |x - mu|^2 + S + r,  S = |s|^2 + 2 mu.s - 2 x.s,  |r| <= 2 |x - c| u|s| + u^2 |s|^2,
-// where r comes of rounding s. A float product in any order errs by at most 1.01 d u |x||s| (Higham, Accuracy
-// and Stability, 3.1, for d u < 0.01), and the rounded bias and sum by u each. Together the score errs by at
-// most
-//   |x| * margin + constant, margin = 2.04 (d + 8) u |s|, constant = 8 u (|s|^2 + 2 |mu||s|),
-// and FAISS's float distance errs by at most (d + 8) u D. Its least one therefore has a D no more than
-// 2.1 (d + 8) u D above the least D.
-NearestCentroid::NearestCentroid(std::span<const float> centroids, std::size_t dimension)
-    : centroids_(centroids), dimension_(dimension), k_(centroids.size() / dimension) {
+Products fastest_products() {
+  return tiles::supported() ? Products::kBfloat16 : Products::kFloat;
+}
+
+// Bounds. With mu the mean, c the centroid as given, s = float(c - mu), y = x - mu, u the rounding unit and
+// D = |x - c|^2:
+//   D = |y|^2 + S + r,  S = |s|^2 - 2 y.s = |s|^2 + 2 mu.s - 2 x.s,  |r| <= 2 |x - c| u|s| + u^2 |s|^2,
+// where r comes of rounding s. The product is that of p with q, which are x and s (float32) or y and s
+// rounded to bfloat16; z stands for x or y. With e = z - p and f = s - q,
+//   |z.s - p.q| <= |e||s| + |p||f|,
+// a float product in any order errs by at most 1.01 d u |p||q| (Higham, Accuracy and Stability, 3.1, for
+// d u < 0.01), and the rounded bias and sum by u each. With |p| <= |z| + |e| and |f| <= lost |s| the score
+// errs by at most
+//   |s| * reach + constant,  reach = 2 (|e| + (|z| + |e|) (lost + 1.02 (d + 8) u)),
+//   constant = 8 u (|s|^2 + 2 |mu||s|).
+// Both FAISS's and our own float distance err by at most (d + 8) u D. FAISS's least one therefore has a D no
+// more than 2.1 (d + 8) u D above the least D, and our own distance to it lies at most 4.3 (d + 8) u above
+// our least.
+NearestCentroid::NearestCentroid(std::span<const float> centroids, std::size_t dimension, Products products)
+    : centroids_(centroids),
+      dimension_(dimension),
+      k_(centroids.size() / dimension),
+      products_(products),
+      tile_rows_(products == Products::kFloat ? kTileRows : 2 * tiles::kRows),
+      unit_(static_cast<double>(dimension + 8) * kUnit),
+      underflow_(4 * static_cast<double>(dimension) * std::numeric_limits<float>::min()),
+      norm_underflow_(std::sqrt(static_cast<double>(dimension) * std::numeric_limits<float>::min())) {
   QUASAR_CHECK(k_ > 0 && centroids.size() == k_ * dimension && k_ < (std::size_t{1} << 31U));
   std::vector<double> sum(dimension, 0);
   for (std::size_t c = 0; c < k_; ++c) {
@@ -65,24 +75,35 @@ NearestCentroid::NearestCentroid(std::span<const float> centroids, std::size_t d
     mean_square += static_cast<double>(mean_[j]) * static_cast<double>(mean_[j]);
   }
   const double mean_norm = std::sqrt(mean_square);
-  const double per_product = static_cast<double>(dimension + 8) * kUnit;
-  shifted_.assign(padded(k_) * dimension, 0);
+  if (products_ == Products::kFloat) {
+    shifted_.assign(padded(k_) * dimension, 0);
+  } else {
+    packed_.assign(tiles::packed_size(k_, dimension), 0);
+  }
   bias_.assign(padded(k_), kNever);
   margin_.assign(padded(k_), 0);
+  std::vector<float> scaled(dimension);
   for (std::size_t c = 0; c < k_; ++c) {
     double square = 0;
     double with_mean = 0;
     for (std::size_t j = 0; j < dimension; ++j) {
       const double mean = static_cast<double>(mean_[j]);
       const auto s = static_cast<float>(static_cast<double>(centroids[c * dimension + j]) - mean);
-      shifted_[c * dimension + j] = s;
+      scaled[j] = -2 * s;
       square += static_cast<double>(s) * static_cast<double>(s);
       with_mean += static_cast<double>(s) * mean;
     }
     const double norm = std::sqrt(square);
-    const double bias = square + 2 * with_mean;
-    bias_[c] = static_cast<float>(bias);
-    margin_[c] = static_cast<float>(2.04 * per_product * norm);
+    if (products_ == Products::kFloat) {
+      std::ranges::copy(scaled, shifted_.begin() + static_cast<std::ptrdiff_t>(c * dimension));
+      bias_[c] = static_cast<float>(square + 2 * with_mean);
+    } else {
+      const auto squares = tiles::pack_centroid(scaled.data(), dimension, c, packed_.data());
+      const double lost = std::sqrt(static_cast<double>(squares.lost)) * kNormSlack + norm_underflow_;
+      bias_[c] = static_cast<float>(square);
+      if (norm > 0) lost_ = std::max(lost_, lost / (2 * norm));
+    }
+    margin_[c] = static_cast<float>(norm * kNormSlack);
     largest_norm_ = std::max(largest_norm_, norm);
     largest_bias_ = std::max(largest_bias_, square + 2 * mean_norm * norm);
     constant_error_ = std::max(constant_error_, 8 * kUnit * (square + 2 * mean_norm * norm));
@@ -91,40 +112,102 @@ NearestCentroid::NearestCentroid(std::span<const float> centroids, std::size_t d
 
 void NearestCentroid::bound_rows(const float* rows, std::size_t count, Workspace& workspace) const {
   workspace.rows.resize(std::max(workspace.rows.size(), count));
+  if (products_ == Products::kBfloat16) {
+    const std::size_t size = tiles::packed_size(tile_rows_, dimension_);
+    if (workspace.packed.size() != size) workspace.packed.assign(size, 0);
+  }
   for (std::size_t i = 0; i < count; ++i) {
     auto& row = workspace.rows[i];
-    const auto norms = kernels::row_norms(rows + i * dimension_, mean_.data(), dimension_);
-    const double norm = std::sqrt(norms.square);
+    double norm = 0;
+    double lost = 0;
+    double from_mean = 0;
+    if (products_ == Products::kBfloat16) {
+      const auto squares =
+          tiles::pack_row(rows + i * dimension_, mean_.data(), dimension_, i, workspace.packed.data());
+      norm = std::sqrt(static_cast<double>(squares.row)) * kNormSlack + norm_underflow_;
+      // Rounding y to float32 first loses another u |y|.
+      lost = std::sqrt(static_cast<double>(squares.lost)) * kNormSlack + norm_underflow_ + 2 * kUnit * norm;
+      from_mean = norm;
+    } else {
+      const auto squares = kernels::row_squares(rows + i * dimension_, mean_.data(), dimension_);
+      norm = std::sqrt(static_cast<double>(squares.row)) * kNormSlack + norm_underflow_;
+      from_mean = std::sqrt(static_cast<double>(squares.from_mean)) * kNormSlack + norm_underflow_;
+    }
+    row.square = static_cast<float>(from_mean * from_mean * kNormSlack);
     row.candidates.clear();
     row.least = kNever;
-    row.reach = static_cast<float>(norm * 1.0001);
-    // |x - mu|^2, completed to the least D by `least` when candidates are chosen.
-    row.slack = static_cast<float>(norms.square_from_mean * 1.0001);
-    row.bounded = static_cast<double>(dimension_) * kUnit < 0.01 && norms.square < kSafe &&
-                  2 * norm * largest_norm_ + largest_bias_ < kSafe;
+    row.reach = static_cast<float>(2 * (lost + (norm + lost) * (lost_ + 1.02 * unit_)) * kNormSlack);
+    row.bounded = unit_ < 0.01 && norm * norm < kSafe && 2 * norm * largest_norm_ + largest_bias_ < kSafe;
   }
+}
+
+/// workspace.scores [count, n] = -2 z.s of the rows with the centroids first..first+n-1.
+void NearestCentroid::multiply(const float* rows, std::size_t count, std::size_t first, std::size_t n,
+                               Workspace& workspace) const {
+  workspace.scores.resize(std::max(workspace.scores.size(), tile_rows_ * n));
+  if (products_ == Products::kBfloat16) {
+    tiles::multiply(workspace.packed.data(), count, packed_.data() + tiles::packed_size(first, dimension_), n,
+                    dimension_, workspace.scores.data());
+    return;
+  }
+  const auto m = static_cast<int>(n);
+  const auto columns = static_cast<int>(count);
+  const auto depth = static_cast<int>(dimension_);
+  const float alpha = 1;
+  const float beta = 0;
+  sgemm_("T", "N", &m, &columns, &depth, &alpha, shifted_.data() + first * dimension_, &depth, rows, &depth,
+         &beta, workspace.scores.data(), &m);
+}
+
+std::pair<std::int64_t, float> NearestCentroid::decide(const float* row, bool bounded,
+                                                       Workspace& workspace) const {
+  const auto& close = workspace.close;
+  auto& distances = workspace.close_distances;
+  distances.clear();
+  for (const std::int32_t c : close) {
+    distances.push_back(kernels::squared_distance(
+        row, centroids_.data() + static_cast<std::size_t>(c) * dimension_, dimension_));
+  }
+  std::size_t choice = 0;
+  if (close.size() > 1) {
+    const double least = static_cast<double>(*std::ranges::min_element(distances));
+    const double limit =
+        bounded ? least * (1 + 4.3 * unit_) + underflow_ : std::numeric_limits<double>::infinity();
+    float best = std::numeric_limits<float>::infinity();
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < close.size(); ++i) {
+      if (static_cast<double>(distances[i]) <= limit && ++left == 1) choice = i;
+    }
+    for (std::size_t i = 0; left > 1 && i < close.size(); ++i) {
+      if (static_cast<double>(distances[i]) > limit) continue;
+      const float distance = faiss::fvec_L2sqr(
+          row, centroids_.data() + static_cast<std::size_t>(close[i]) * dimension_, dimension_);
+      if (!(distance < best)) continue;
+      best = distance;
+      choice = i;
+    }
+  }
+  // A value that is not a number, which finite rows do not give, counts as the largest too.
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  return {close[choice], distances[choice] < kLargest ? distances[choice] : kLargest};
 }
 
 void NearestCentroid::search_tile(const float* rows, std::size_t count, std::int64_t* labels,
                                   float* distances, Workspace& workspace) const {
   bound_rows(rows, count, workspace);
-  const double per_product = static_cast<double>(dimension_ + 8) * kUnit;
-  // Products below the least normal number may be lost altogether.
-  const double underflow = 4 * static_cast<double>(dimension_) * std::numeric_limits<float>::min();
   const auto limit_of = [&](const Workspace::Row& row) {
     const double nearest = std::max(
-        0.0, static_cast<double>(row.slack) + static_cast<double>(row.least) + constant_error_ + underflow);
+        0.0, static_cast<double>(row.square) + static_cast<double>(row.least) + constant_error_ + underflow_);
     const double limit =
-        static_cast<double>(row.least) + 2 * constant_error_ + 2.1 * per_product * nearest + underflow;
+        static_cast<double>(row.least) + 2 * constant_error_ + 2.1 * unit_ * nearest + underflow_;
     return std::nextafter(static_cast<float>(limit), std::numeric_limits<float>::infinity());
   };
   const std::size_t all = padded(k_);
   for (std::size_t first = 0; first < all; first += kTileCentroids) {
     const std::size_t n = std::min(kTileCentroids, all - first);
-    workspace.scores.resize(std::max(workspace.scores.size(), count * n));
     workspace.found.resize(kTileCentroids);
     workspace.lower_bounds.resize(kTileCentroids);
-    multiply(rows, count, shifted_.data() + first * dimension_, n, dimension_, workspace.scores.data());
+    multiply(rows, count, first, n, workspace);
     for (std::size_t i = 0; i < count; ++i) {
       auto& row = workspace.rows[i];
       if (!row.bounded) continue;
@@ -142,44 +225,39 @@ void NearestCentroid::search_tile(const float* rows, std::size_t count, std::int
   }
   for (std::size_t i = 0; i < count; ++i) {
     const auto& row = workspace.rows[i];
-    const float* values = rows + i * dimension_;
-    float best = std::numeric_limits<float>::infinity();
-    std::int64_t label = 0;
-    const auto compare = [&](std::size_t c) {
-      const float distance = faiss::fvec_L2sqr(values, centroids_.data() + c * dimension_, dimension_);
-      if (!(distance < best)) return;
-      best = distance;
-      label = static_cast<std::int64_t>(c);
-    };
+    auto& close = workspace.close;
+    close.clear();
     if (row.bounded) {
       const float limit = limit_of(row);
       for (const auto& [lower, c] : row.candidates) {
-        if (lower <= limit) compare(static_cast<std::size_t>(c));
+        if (lower <= limit) close.push_back(c);
       }
     } else {
-      for (std::size_t c = 0; c < k_; ++c) compare(c);
+      close.resize(k_);
+      std::iota(close.begin(), close.end(), 0);
     }
-    labels[i] = label;
-    distances[i] = std::min(best, std::numeric_limits<float>::max());
+    std::tie(labels[i], distances[i]) = decide(rows + i * dimension_, row.bounded, workspace);
   }
 }
 
 void NearestCentroid::search(std::span<const float> rows, std::span<std::int64_t> labels,
                              std::span<float> distances, Workspace& workspace) const {
   QUASAR_CHECK(rows.size() == labels.size() * dimension_ && distances.size() == labels.size());
-  for (std::size_t first = 0; first < labels.size(); first += kTileRows) {
-    search_tile(rows.data() + first * dimension_, std::min(kTileRows, labels.size() - first),
+  for (std::size_t first = 0; first < labels.size(); first += tile_rows_) {
+    search_tile(rows.data() + first * dimension_, std::min(tile_rows_, labels.size() - first),
                 labels.data() + first, distances.data() + first, workspace);
   }
 }
 
-std::size_t NearestCentroid::workspace_bytes(std::size_t k) {
+std::size_t NearestCentroid::workspace_bytes(std::size_t k, std::size_t dimension) {
   return kTileRows * std::min(kTileCentroids, padded(k)) * sizeof(float) +
-         kTileRows * (sizeof(Workspace::Row) + 64) + kTileCentroids * (sizeof(float) + sizeof(std::int32_t));
+         kTileRows * (sizeof(Workspace::Row) + 64) +
+         tiles::packed_size(2 * tiles::kRows, dimension) * sizeof(std::uint16_t) +
+         kTileCentroids * (sizeof(float) + sizeof(std::int32_t));
 }
 
 std::size_t NearestCentroid::prepared_bytes(std::size_t k, std::size_t dimension) {
-  return padded(k) * (dimension + 2) * sizeof(float) + dimension * (sizeof(float) + sizeof(double));
+  return padded(k) * (dimension + 2) * sizeof(float) + dimension * (2 * sizeof(float) + sizeof(double));
 }
 
 }  // namespace quasar::cluster

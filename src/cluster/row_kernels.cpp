@@ -18,8 +18,6 @@ namespace {
 // Vectors as a language extension of GCC and Clang; each instruction set cuts them to its own width.
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
 using Masks = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
-using HalfFloats = float __attribute__((vector_size(8 * sizeof(float))));
-using Doubles = double __attribute__((vector_size(8 * sizeof(double))));
 
 QUASAR_BODY void add_fixed_body(const float* values, std::size_t n, double scale, std::int64_t* sums) {
   // Adding 1.5 * 2^52 leaves the rounded integer in the low bits of the double.
@@ -40,32 +38,78 @@ QUASAR_BODY float largest_magnitude_body(const float* values, std::size_t n) {
   return std::bit_cast<float>(largest);
 }
 
-QUASAR_BODY RowNorms row_norms_body(const float* values, const float* mean, std::size_t n) {
-  Doubles square{};
-  Doubles from_mean{};
+QUASAR_BODY float sum_of(const float (&lanes)[kBlock]) {
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+QUASAR_BODY RowSquares row_squares_body(const float* values, const float* mean, std::size_t n) {
+  float square[kBlock] = {};
+  float from_mean[kBlock] = {};
+  const auto add = [&](std::size_t i, std::size_t lane) {
+    const float difference = values[i + lane] - mean[i + lane];
+    square[lane] += values[i + lane] * values[i + lane];
+    from_mean[lane] += difference * difference;
+  };
   std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    HalfFloats x;
-    HalfFloats m;
-    std::memcpy(&x, values + i, sizeof x);
-    std::memcpy(&m, mean + i, sizeof m);
-    const Doubles wide = __builtin_convertvector(x, Doubles);
-    const Doubles difference = wide - __builtin_convertvector(m, Doubles);
-    square += wide * wide;
-    from_mean += difference * difference;
+  for (; i + kBlock <= n; i += kBlock) {
+    for (std::size_t lane = 0; lane < kBlock; ++lane) add(i, lane);
   }
-  RowNorms norms;
-  for (int lane = 0; lane < 8; ++lane) {
-    norms.square += square[lane];
-    norms.square_from_mean += from_mean[lane];
+  for (std::size_t lane = 0; i + lane < n; ++lane) add(i, lane);
+  return {sum_of(square), sum_of(from_mean)};
+}
+
+/// To nearest, ties to even, as a float32.
+QUASAR_BODY std::uint32_t bfloat16_bits(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const bool normal = (bits & 0x7FFFFFFFU) >= 0x00800000U;
+  return normal ? (bits + 0x7FFFU + ((bits >> 16U) & 1U)) & 0xFFFF0000U : 0U;
+}
+
+QUASAR_BODY RoundedSquares round_to_bfloat16_body(const float* values, const float* mean, std::size_t n,
+                                                  std::uint16_t* rounded, std::size_t stride) {
+  float square[kBlock] = {};
+  float lost[kBlock] = {};
+  const auto round_one = [&](std::size_t from, std::size_t lane, std::uint16_t* to) {
+    const float y = values[from + lane] - mean[from + lane];
+    const std::uint32_t bits = bfloat16_bits(y);
+    to[lane] = static_cast<std::uint16_t>(bits >> 16U);
+    const float difference = y - std::bit_cast<float>(bits);
+    square[lane] += y * y;
+    lost[lane] += difference * difference;
+  };
+  std::size_t i = 0;
+  for (; i + kBlock <= n; i += kBlock, rounded += stride) {
+    for (std::size_t lane = 0; lane < kBlock; ++lane) round_one(i, lane, rounded);
   }
+  for (std::size_t lane = 0; i + lane < n; ++lane) round_one(i, lane, rounded);
+  return {sum_of(square), sum_of(lost)};
+}
+
+QUASAR_BODY float squared_distance_body(const float* x, const float* y, std::size_t n) {
+  // Four sums, as an addition takes as long as four can start in.
+  constexpr std::size_t kSums = 4;
+  Floats sums[kSums] = {};
+  std::size_t i = 0;
+  for (; i + kSums * kLanes <= n; i += kSums * kLanes) {
+    for (std::size_t s = 0; s < kSums; ++s) {
+      Floats a;
+      Floats b;
+      std::memcpy(&a, x + i + s * kLanes, sizeof a);
+      std::memcpy(&b, y + i + s * kLanes, sizeof b);
+      const Floats difference = a - b;
+      sums[s] += difference * difference;
+    }
+  }
+  const Floats joined = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float sum = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) sum += joined[lane];
   for (; i < n; ++i) {
-    const auto wide = static_cast<double>(values[i]);
-    const double difference = wide - static_cast<double>(mean[i]);
-    norms.square += wide * wide;
-    norms.square_from_mean += difference * difference;
+    const float difference = x[i] - y[i];
+    sum += difference * difference;
   }
-  return norms;
+  return sum;
 }
 
 QUASAR_BODY float least_upper_bound_body(const float* scores, const float* bias, const float* margin,
@@ -156,7 +200,13 @@ const int kLevel = machine_level();
 QUASAR_KERNEL(void, add_fixed, (const float* values, std::size_t n, double scale, std::int64_t* sums),
               (values, n, scale, sums))
 QUASAR_KERNEL(float, largest_magnitude, (const float* values, std::size_t n), (values, n))
-QUASAR_KERNEL(RowNorms, row_norms, (const float* values, const float* mean, std::size_t n), (values, mean, n))
+QUASAR_KERNEL(RowSquares, row_squares, (const float* values, const float* mean, std::size_t n),
+              (values, mean, n))
+QUASAR_KERNEL(RoundedSquares, round_to_bfloat16,
+              (const float* values, const float* mean, std::size_t n, std::uint16_t* rounded,
+               std::size_t stride),
+              (values, mean, n, rounded, stride))
+QUASAR_KERNEL(float, squared_distance, (const float* x, const float* y, std::size_t n), (x, y, n))
 QUASAR_KERNEL(float, least_upper_bound,
               (const float* scores, const float* bias, const float* margin, float reach, std::size_t n),
               (scores, bias, margin, reach, n))

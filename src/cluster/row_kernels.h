@@ -14,11 +14,27 @@ void add_fixed(const float* values, std::size_t n, double scale, std::int64_t* s
 /// Largest magnitude; infinity or NaN when a value is not finite.
 float largest_magnitude(const float* values, std::size_t n);
 
-struct RowNorms {
-  double square = 0;            ///< |x|^2
-  double square_from_mean = 0;  ///< |x - mean|^2
+/// Sums of squares in float32.
+struct RowSquares {
+  float row = 0;        ///< |x|^2
+  float from_mean = 0;  ///< |x - mean|^2
 };
-RowNorms row_norms(const float* values, const float* mean, std::size_t n);
+RowSquares row_squares(const float* values, const float* mean, std::size_t n);
+
+/// Sums of squares in float32: of y = values - mean, and of what y loses when it is rounded to bfloat16. The
+/// rounded y goes to `rounded` in blocks of kBlock that lie `stride` apart; of the last block only as many as
+/// there are. Below the least normal float32 it is zero.
+constexpr std::size_t kBlock = 32;
+struct RoundedSquares {
+  float row = 0;
+  float lost = 0;
+};
+RoundedSquares round_to_bfloat16(const float* values, const float* mean, std::size_t n,
+                                 std::uint16_t* rounded, std::size_t stride);
+
+/// |x - y|^2 in float32, added up in an order of its own, the same for every instruction set. The error is at
+/// most (n + 8) 2^-24 of the result, where nothing underflows.
+float squared_distance(const float* x, const float* y, std::size_t n);
 
 /// Scores of one row against n centroids, with bounds score[c] + bias[c] +- reach * margin[c].
 /// The arrays are padded to a multiple of kLanes.
