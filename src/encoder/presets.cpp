@@ -124,22 +124,41 @@ Sizes read_sizes(const TensorMap& tensors, const Sizes& family, const HeadCounts
   return std::visit(Reader{tensors, heads}, family);
 }
 
-/// Names of the presets that the tensors fit exactly, as "'a' or 'b'"; empty when there is none.
-std::string fitting_presets(const TensorMap& tensors) {
-  std::string names;
-  for (const Architecture& architecture : architectures()) {
-    if (architecture.rule != SizeRule::kFixed || misfit(tensors, architecture.sizes).count() > 0) continue;
-    names += (names.empty() ? "'" : " or '") + architecture.name + "'";
+/// Presets that the tensors fit as well as any, and how many tensors of each do not fit.
+struct Nearest {
+  std::vector<std::string> names;
+  std::size_t problems = 0;
+
+  /// "'a' or 'b'".
+  std::string describe() const {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "'" : " or '") + name + "'";
+    return text;
   }
-  return names;
+};
+
+Nearest nearest_presets(const TensorMap& tensors) {
+  Nearest nearest;
+  for (const Architecture& architecture : architectures()) {
+    if (architecture.rule != SizeRule::kFixed) continue;
+    const std::size_t problems = misfit(tensors, architecture.sizes).count();
+    if (nearest.names.empty() || problems < nearest.problems) nearest = {{}, problems};
+    if (problems == nearest.problems) nearest.names.push_back(architecture.name);
+  }
+  return nearest;
 }
 
 [[noreturn]] void refuse(const std::string& name, const TensorMap& tensors, const Misfit& problems) {
-  const std::string fitting = fitting_presets(tensors);
-  base::fail(base::ExitCode::kInput, "the weights do not fit the encoder '" + name +
-                                         "':" + problems.describe() +
-                                         (fitting.empty() ? "\n  no preset fits these weights exactly"
-                                                          : "\n  they fit the preset " + fitting));
+  const Nearest nearest = nearest_presets(tensors);
+  std::string advice = "no preset fits these weights exactly";
+  if (nearest.problems == 0) {
+    advice = "they fit the preset " + nearest.describe();
+  } else if (nearest.problems < problems.count() && nearest.problems < tensors.size() / 2) {
+    advice += "; the nearest is " + nearest.describe() + ", which " + std::to_string(nearest.problems) +
+              (nearest.problems == 1 ? " tensor does" : " tensors do") + " not fit";
+  }
+  base::fail(base::ExitCode::kInput,
+             "the weights do not fit the encoder '" + name + "':" + problems.describe() + "\n  " + advice);
 }
 
 /// Checks what shapes cannot: that heads divide widths. Returns what is wrong, or nothing.

@@ -10,7 +10,8 @@
 namespace quasar::encoder {
 namespace {
 
-constexpr std::size_t kListed = 20;
+/// More than any encoder has: only a hostile file brings more.
+constexpr std::size_t kListed = 2000;
 
 void append(std::string& text, const char* heading, const std::vector<std::string>& lines) {
   if (lines.empty()) return;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/errors.h"
+#include "encoder/architectures.h"
 #include "encoder/golden_case.h"
 #include "encoder/network.h"
 #include "encoder/random_weights.h"
@@ -88,6 +89,22 @@ TEST(Architectures, HaveThePublishedParameterCounts) {
   for (const auto& [name, count] : published) EXPECT_EQ(preset_parameter_count(name), count) << name;
 }
 
+TEST(Architectures, OthersHaveTheCountsOfTheirHyperParameters) {
+  // By formulas of their own, from the published layers, widths, patches and hidden sizes.
+  const std::map<std::string, std::int64_t> expected = {{"clip-rn101", 56259936},
+                                                        {"clip-rn50x4", 87137080},
+                                                        {"clip-rn50x16", 167328912},
+                                                        {"clip-rn50x64", 420380352},
+                                                        {"vit-b-32", 87849216},
+                                                        {"vit-b-16", 86192640},
+                                                        {"vit-l-14-336", 304293888},
+                                                        {"dinov2-vit-s-14", 22056576},
+                                                        {"dinov2-vit-b-14", 86580480},
+                                                        {"dinov2-vit-g-14", 1136480768},
+                                                        {"dinov2-vit-l-14-reg", 304372736}};
+  for (const auto& [name, count] : expected) EXPECT_EQ(preset_parameter_count(name), count) << name;
+}
+
 TEST(Architectures, RandomWeightsFitTheirPreset) {
   for (const char* name : {"clip-rn50", "vit-b-32", "dinov2-vit-s-14-reg"}) {
     const auto network = make_network(name, random_weights(name, 1));
@@ -137,6 +154,92 @@ TEST(Architectures, AnotherFamilyIsNamedToo) {
   const auto [message, code] =
       error_of([] { make_network("vit-b-16", random_weights("dinov2-vit-s-14", 1)); });
   EXPECT_THAT(message, AllOf(HasSubstr("missing (152)"), HasSubstr("they fit the preset 'dinov2-vit-s-14'")));
+}
+
+/// Tensors of a preset's shapes that take no memory.
+TensorMap shapes_only(const std::string& preset) {
+  const torch::Tensor zero = at::zeros({1}, torch::kFloat32);
+  TensorMap tensors;
+  for (const WeightShape& weight : weight_shapes(find_architecture(preset).sizes))
+    tensors.emplace(weight.name, weight.shape.empty() ? zero[0] : zero.expand(weight.shape));
+  return tensors;
+}
+
+TEST(Architectures, TheRightPresetIsNamedInEveryFamily) {
+  struct Mistake {
+    const char* file;    ///< Whose weights they are.
+    const char* preset;  ///< Taken for.
+    std::vector<std::string> parts;
+  };
+  const std::vector<Mistake> mistakes = {
+      {"clip-rn50",
+       "clip-rn101",
+       {"visual.layer3.22.conv3.weight [1024, 256, 1, 1]",
+        "visual.attnpool.c_proj.weight: the file has [1024, 2048], the preset [512, 2048]",
+        "they fit the preset 'clip-rn50' or 'clip-rn50-nopos'"}},
+      {"clip-rn50x4",
+       "clip-rn50",
+       {"visual.conv1.weight: the file has [40, 3, 3, 3], the preset [32, 3, 3, 3]",
+        "visual.layer1.3.bn1.weight [80]", "'clip-rn50x4' or 'clip-rn50x4-nopos'"}},
+      {"vit-h-14",
+       "vit-l-14",
+       {"visual.proj: the file has [1280, 1024], the preset [1024, 768]",
+        "visual.transformer.resblocks.31.ln_1.bias [1280]", "'vit-h-14' or 'vit-h-14-quickgelu'"}},
+      {"vit-l-14",
+       "vit-l-14-336",
+       {"visual.positional_embedding: the file has [257, 1024], the preset [577, 1024]",
+        "'vit-l-14' or 'vit-l-14-quickgelu'"}},
+      {"vit-bigg-14",
+       "vit-h-14-quickgelu",
+       {"visual.transformer.resblocks.0.mlp.c_fc.weight: the file has [8192, 1664], the preset [5120, 1280]",
+        "'vit-bigg-14' or 'vit-bigg-14-quickgelu'"}},
+      {"coca-vit-l-14",
+       "vit-l-14",
+       {"visual.attn_pool.query [256, 768]", "visual.proj: the file has [768, 768], the preset [1024, 768]",
+        "they fit the preset 'coca-vit-l-14'"}},
+      {"vit-l-14",
+       "coca-vit-l-14",
+       {"visual.attn_pool.query [256, 768]", "visual.proj: the file has [1024, 768], the preset [768, 768]",
+        "'vit-l-14' or 'vit-l-14-quickgelu'"}},
+      {"dinov2-vit-l-14-reg",
+       "dinov2-vit-l-14",
+       {"register_tokens [1, 4, 1024]", "they fit the preset 'dinov2-vit-l-14-reg'"}},
+      {"dinov2-vit-g-14",
+       "dinov2-vit-l-14",
+       {"blocks.39.mlp.w12.weight [8192, 1536]",
+        "cls_token: the file has [1, 1, 1536], the preset [1, 1, 1024]",
+        "they fit the preset 'dinov2-vit-g-14'"}},
+  };
+  for (const Mistake& mistake : mistakes) {
+    SCOPED_TRACE(std::string(mistake.file) + " as " + mistake.preset);
+    const auto [message, code] = error_of([&] { make_network(mistake.preset, shapes_only(mistake.file)); });
+    EXPECT_EQ(code, base::ExitCode::kInput);
+    for (const std::string& part : mistake.parts) EXPECT_THAT(message, HasSubstr(part));
+  }
+}
+
+TEST(Architectures, TheNearestPresetIsNamedWhereNoneFits) {
+  TensorMap tensors = shapes_only("vit-b-32");
+  tensors["visual.head.weight"] = at::zeros({10, 512});
+  EXPECT_THAT(error_of([&] { make_network("vit-b-16", tensors); }).first,
+              AllOf(HasSubstr("visual.head.weight [10, 512]"),
+                    HasSubstr("no preset fits these weights exactly; the nearest is 'vit-b-32' or "
+                              "'vit-b-32-quickgelu', which 1 tensor does not fit")));
+  // The one that was asked for is the nearest.
+  EXPECT_THAT(error_of([&] { make_network("vit-b-32", tensors); }).first, Not(HasSubstr("nearest")));
+  // Nothing is near to this.
+  EXPECT_THAT(error_of([&] {
+                make_network("vit-b-32", {{"fc.weight", at::zeros({10, 512})}});
+              }).first,
+              AllOf(HasSubstr("no preset fits"), Not(HasSubstr("nearest"))));
+}
+
+TEST(Architectures, EveryProblemIsListed) {
+  TensorMap tensors = shapes_only("dinov2-vit-l-14");
+  for (auto& [name, tensor] : tensors) tensor = tensor.unsqueeze(0);
+  const std::string message = error_of([&] { make_network("dinov2-vit-l-14", tensors); }).first;
+  for (const auto& [name, tensor] : tensors)
+    EXPECT_THAT(message, HasSubstr("    " + name + ": the file has"));
 }
 
 TEST(Architectures, AllProblemsComeInOneMessage) {

@@ -106,6 +106,17 @@ TEST(TorchZip, CollectsATreeOfModules) {
   EXPECT_EQ(checkpoint.tensors.at("block.0.weight")[1].item<float>(), 5.0F);
 }
 
+TEST(TorchZip, ReadsWhatWasSavedOnAGpu) {
+  // The device that a storage was on is no reason to need it.
+  const std::string weights =
+      dict({text("w"), tensor(storage("FloatStorage", "0", 12, "cuda:0"), 4, {2}, {1})});
+  for (const std::string& file : {torch_file(pickle(weights)), script_file(module(weights))}) {
+    const Checkpoint checkpoint = read(file);
+    EXPECT_TRUE(checkpoint.tensors.at("w").is_cpu());
+    EXPECT_EQ(checkpoint.tensors.at("w")[1].item<float>(), 5.0F);
+  }
+}
+
 TEST(TorchZip, ReadsZip64AndComments) {
   std::string data;
   for (int i = 0; i < 12; ++i) data += raw(static_cast<float>(i));

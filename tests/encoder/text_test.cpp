@@ -2,7 +2,7 @@
 #include <torch/types.h>
 
 #include "base/errors.h"
-#include "encoder/golden_case.h"
+#include "encoder/golden_strings.h"
 #include "encoder/random_weights.h"
 #include "encoder/text_tower.h"
 
@@ -53,12 +53,33 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(TextTower, AnchorsOfPromptsAreTheReferences) {
   const std::filesystem::path vocabulary = golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
   QUASAR_REQUIRE_DATA(vocabulary);
-  const Tokenizer tokenizer(vocabulary);
   const std::vector<std::string> prompts = {"Good photo.", "Bad photo."};
-  std::vector<float> vectors = encode_texts(golden_weights("clip_text_tiny"), tokenizer, prompts, {kGelu, 2});
-  torch::Tensor found = torch::from_blob(vectors.data(), {2, 8}, torch::kFloat32);
-  found = found / found.norm(2, {1}, true);
-  expect_golden(found, golden_values("clip_text_tiny").at("anchors_gelu"), "anchors_gelu");
+  const auto expect_anchors = [&](SpecialTokens special, Activation activation, const std::string& name) {
+    const Tokenizer tokenizer(vocabulary, special);
+    std::vector<float> vectors =
+        encode_texts(golden_weights("clip_text_tiny"), tokenizer, prompts, {activation, 2});
+    torch::Tensor found = torch::from_blob(vectors.data(), {2, 8}, torch::kFloat32);
+    found = found / found.norm(2, {1}, true);
+    expect_golden(found, golden_values("clip_text_tiny").at(name), name);
+  };
+  expect_anchors(SpecialTokens::kOpenClip, kGelu, "anchors_gelu");
+  expect_anchors(SpecialTokens::kOpenAi, kQuick, "anchors_openai_quickgelu");
+}
+
+TEST(TextTower, EveryGoldenTextGivesItsVector) {
+  // From the string to the vector, in one go.
+  const std::filesystem::path strings = golden_folder("clip_text_tiny") / "strings.json";
+  QUASAR_REQUIRE_DATA(strings);
+  const std::vector<std::string> texts = golden_strings();
+  const auto expect_vectors = [&](SpecialTokens special, Activation activation, const std::string& name) {
+    const Tokenizer tokenizer(golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz", special);
+    std::vector<float> vectors =
+        encode_texts(golden_weights("clip_text_tiny"), tokenizer, texts, {activation, 2});
+    expect_golden(torch::from_blob(vectors.data(), {56, 8}, torch::kFloat32),
+                  golden_values("clip_text_tiny").at(name), name);
+  };
+  expect_vectors(SpecialTokens::kOpenAi, kQuick, "encode_text_openai_quickgelu");
+  expect_vectors(SpecialTokens::kOpenClip, kGelu, "encode_text_open_clip_gelu");
 }
 
 TEST(TextTower, WhatIsNoTextTowerIsRefused) {

@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "base/errors.h"
-#include "encoder/golden_case.h"
+#include "encoder/golden_strings.h"
 #include "encoder/html_entities.h"
 #include "encoder/unicode.h"
 #include "encoder/unicode_normalization.h"
@@ -17,14 +16,6 @@ namespace {
 
 std::filesystem::path vocabulary() {
   return golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
-}
-
-std::vector<std::string> golden_strings() {
-  std::ifstream file(golden_folder("clip_text_tiny") / "strings.json");
-  std::vector<std::string> strings;
-  for (const auto& entry : nlohmann::json::parse(file))
-    strings.push_back(entry.at("text").get<std::string>());
-  return strings;
 }
 
 void expect_ids(SpecialTokens special, int context, const std::string& name) {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
+#include "encoder/golden_case.h"
 #include "encoder/network.h"
 #include "encoder/random_weights.h"
 
@@ -15,6 +17,43 @@ std::unique_ptr<TorchEncoder> made_encoder() {
   return std::make_unique<TorchEncoder>(make_network("dinov2-vit-s-14", random_weights("dinov2-vit-s-14", 1)),
                                         base::InputSpec{}, Fingerprint{"dinov2-vit-s-14", "", "", "float32"},
                                         torch::Device(torch::kCPU), torch::kFloat32);
+}
+
+/// Gives its normalised input as the embedding.
+class Identity : public Network {
+ public:
+  explicit Identity(int values) : values_(values) {}
+  torch::Tensor forward(const torch::Tensor& pixels) override { return pixels.flatten(1); }
+  int dimension() const override { return values_; }
+  std::int64_t parameter_count() const override { return 0; }
+  void to(torch::Device /*device*/, torch::ScalarType /*type*/) override {}
+
+ private:
+  int values_;
+};
+
+/// encode() of golden bytes [3, h, w] gives the golden floats.
+void expect_normalised(const torch::Tensor& bytes, const torch::Tensor& expected, base::InputSpec spec) {
+  const torch::Tensor pixels = bytes.permute({1, 2, 0}).contiguous();
+  const auto height = static_cast<int>(bytes.size(1));
+  const auto width = static_cast<int>(bytes.size(2));
+  TorchEncoder encoder(std::make_unique<Identity>(3 * height * width), spec, Fingerprint{},
+                       torch::Device(torch::kCPU), torch::kFloat32);
+  std::vector<float> found(static_cast<std::size_t>(expected.numel()));
+  encoder.encode({1, height, width, {pixels.data_ptr<std::uint8_t>(), found.size()}}, found);
+  const torch::Tensor normalised = torch::from_blob(found.data(), expected.sizes(), torch::kFloat32);
+  EXPECT_LE((normalised - expected).abs().max().item<double>(), 1e-6);
+}
+
+TEST(TorchEncoder, NormalisesAsTheReference) {
+  const TensorMap kept = read_checkpoint(test::test_file("golden/preprocess/io_f32.safetensors")).tensors;
+  base::InputSpec native{.resize = base::ResizeRule::kNone};
+  expect_normalised(kept.at("small_png.native_u8"), kept.at("small_png.native_f32"), native);
+  const std::filesystem::path golden = test::shared_data() / "golden" / "preprocess";
+  QUASAR_REQUIRE_DATA(golden);
+  expect_normalised(read_checkpoint(golden / "io_u8.safetensors").tensors.at("land_png.resize224_u8"),
+                    read_checkpoint(golden / "io_f32.safetensors").tensors.at("land_png.resize224_f32"),
+                    base::InputSpec{});
 }
 
 TEST(TorchEncoder, KeepsOpenBlasToOneThreadWhileAnyLives) {

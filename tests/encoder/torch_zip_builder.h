@@ -117,8 +117,9 @@ inline std::string dict(const std::vector<std::string>& items) {
   return result + "u";
 }
 
-inline std::string storage(const std::string& type, const std::string& key, std::int64_t count) {
-  return tuple({text("storage"), global("torch", type), text(key), text("cpu"), integer(count)}) + "Q";
+inline std::string storage(const std::string& type, const std::string& key, std::int64_t count,
+                           const std::string& device = "cpu") {
+  return tuple({text("storage"), global("torch", type), text(key), text(device), integer(count)}) + "Q";
 }
 
 inline std::string tensor(const std::string& storage_piece, std::int64_t offset,

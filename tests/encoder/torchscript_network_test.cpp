@@ -1,0 +1,105 @@
+// Programs that the user names, run as the encoder: what they may return, and how a wrong one is explained.
+#include "encoder/torchscript_network.h"
+
+#include <gmock/gmock.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/types.h>
+
+#include <fstream>
+
+#include "base/errors.h"
+#include "encoder/encoder_config.h"
+#include "support/test_data.h"
+
+namespace quasar::encoder {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr int kSide = 8;
+
+class TorchScript : public testing::Test {
+ protected:
+  /// A saved module with one weight, 2, and this body of forward(self, x).
+  std::filesystem::path saved(const std::string& body) {
+    torch::jit::Module module("Encoder");
+    module.register_parameter("scale", torch::full({1}, 2.0F), false);
+    module.define("def forward(self, x):\n    " + body + "\n");
+    module.save((folder_ / "encoder.pt").string());
+    return folder_ / "encoder.pt";
+  }
+
+  torch::Tensor run(const std::string& body, const ScriptOutput& output = {}) {
+    return load_torchscript(saved(body), output, kSide)->forward(torch::ones({2, 3, kSide, kSide}));
+  }
+
+  std::string error_of(const std::string& body, const ScriptOutput& output = {}) {
+    try {
+      run(body, output);
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ExitCode::kInput);
+      EXPECT_THAT(error.what(), HasSubstr((folder_ / "encoder.pt").string()));
+      return error.what();
+    }
+    return "(no error)";
+  }
+
+  test::ScratchFolder folder_;
+};
+
+TEST_F(TorchScript, TakesRowsTokensAndMaps) {
+  const torch::Tensor rows = run("return x.mean([2, 3]) * self.scale");
+  EXPECT_EQ(rows.sizes(), (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(rows[1][2].item<float>(), 2.0F);
+  // Of tokens the first; of a map its mean.
+  EXPECT_EQ(run("return x.flatten(2).cumsum(1)")[0][0].item<float>(), 1.0F);
+  EXPECT_EQ(run("return x * self.scale").sizes(), (std::vector<std::int64_t>{2, 3}));
+}
+
+TEST_F(TorchScript, TakesOnePartOfSeveral) {
+  const std::string pair = "return (x.mean([2, 3]), x.mean([2, 3]) * self.scale)";
+  EXPECT_EQ(run(pair, {"", 1})[0][0].item<float>(), 2.0F);
+  EXPECT_THAT(error_of(pair, {"", 2}),
+              HasSubstr("returns 2 values, none a tensor at encoder.output.index 2"));
+  EXPECT_THAT(error_of(pair), HasSubstr("encoder.output.key or .index"));
+  const std::string named = "return {'embedding': x.mean([2, 3])}";
+  EXPECT_EQ(run(named, {"embedding", -1}).size(1), 3);
+  EXPECT_THAT(error_of(named, {"other", -1}), HasSubstr("a dictionary without a tensor \"other\""));
+}
+
+TEST_F(TorchScript, ExplainsWhatIsNoEncoder) {
+  EXPECT_THAT(error_of("return x.flatten()"), HasSubstr("gives a tensor [192]; [n, d]"));
+  EXPECT_THAT(error_of("return x.reshape(1, 3, -1).sum(2).expand(5, 3)"),
+              HasSubstr("for one picture; [1, d]"));
+  EXPECT_THAT(error_of("return x.view(7, 7)"),
+              AllOf(HasSubstr("fails on pixels [1, 3, 8, 8]"), HasSubstr("encoder.size")));
+}
+
+TEST_F(TorchScript, ExplainsWhatIsNoTorchScript) {
+  std::ofstream(folder_ / "weights.pt") << "no archive";
+  try {
+    load_torchscript(folder_ / "weights.pt", {}, kSide);
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kInput);
+    EXPECT_THAT(error.what(), HasSubstr("is no TorchScript module that this LibTorch can load"));
+  }
+}
+
+TEST_F(TorchScript, EncodesBytesThroughTheConfiguration) {
+  EncoderConfig config;
+  config.architecture = "torchscript";
+  config.weights = saved("return x.mean([2, 3]) * self.scale");
+  config.device = DeviceKind::kCpu;
+  config.input = base::InputSpec{.size = kSide, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}};
+  const auto encoder = make_encoder(config, 0);
+  const std::vector<std::uint8_t> white(kSide * kSide * 3, 255);
+  std::vector<float> embedding(3);
+  encoder->encode({1, kSide, kSide, white}, embedding);
+  EXPECT_EQ(embedding, (std::vector<float>{2.0F, 2.0F, 2.0F}));
+  EXPECT_EQ(encoder->fingerprint().architecture, "torchscript");
+}
+
+}  // namespace
+}  // namespace quasar::encoder
