@@ -6,7 +6,6 @@
 // (the best round) and megapixels of the files per second. "decode alone" is full-size decoding without
 // resampling: what exact cannot go below.
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,6 +19,7 @@
 #include "base/atomic_file.h"
 #include "image/decode.h"
 #include "image/vips_environment.h"
+#include "support.h"
 
 namespace {
 
@@ -29,31 +29,23 @@ std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-/// Processor time of all threads of this program: other programs on the machine disturb it little.
 double seconds(const std::function<void()>& work) {
-  const auto now = [] {
-    timespec time{};
-    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-  };
-  const double start = now();
+  const double start = benchmarks::processor_seconds();
   work();
-  return now() - start;
+  return benchmarks::processor_seconds() - start;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    fmt::print(stderr, "usage: decode_benchmark FOLDER [side] [rounds]\n");
-    return 2;
-  }
+  const benchmarks::Arguments arguments(argc, argv, "decode_benchmark FOLDER [side] [rounds]");
+  if (argc < 2) arguments.refuse("no folder");
   const image::VipsEnvironment vips;
-  const base::InputSpec spec{.size = argc > 2 ? std::max(1, std::atoi(argv[2])) : 224};
-  const int rounds = argc > 3 ? std::max(1, std::atoi(argv[3])) : 5;
+  const base::InputSpec spec{.size = static_cast<int>(arguments.number(2, 224))};
+  const int rounds = static_cast<int>(arguments.number(3, 5));
   std::vector<std::string> files;
   double megapixels = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[1])) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(arguments.folder(1, "."))) {
     if (!entry.is_regular_file()) continue;
     std::string content = base::read_file(entry.path());
     const auto prepared = image::prepare(bytes_of(content), {}, spec);

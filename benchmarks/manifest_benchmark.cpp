@@ -25,6 +25,7 @@
 #include "curation/manifest.h"
 #include "store/embedding_shard.h"
 #include "store/score_shard.h"
+#include "support.h"
 
 namespace {
 
@@ -32,20 +33,6 @@ using namespace quasar;
 
 constexpr std::uint64_t kRowsPerShard = 10000;
 const std::vector<std::string> kColumns = {"quality", "aesthetics"};
-
-std::uint64_t peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("VmHWM:", 0) == 0) return std::strtoull(line.c_str() + 6, nullptr, 10) << 10U;
-  }
-  return 0;
-}
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 float score_of(std::uint64_t bits) {
   return static_cast<float>(0.25 + static_cast<double>(bits >> 40U) * 0x1.0p-25);
@@ -125,26 +112,28 @@ void copy_synced(const std::filesystem::path& from, const std::filesystem::path&
 }  // namespace
 
 int main(int argc, char** argv) {
+  const benchmarks::Arguments arguments(argc, argv, "manifest_benchmark [rows] [memory in MiB] [folder]");
   const comm::Environment environment(argc, argv);
   const auto comm = comm::Communicator::world();
-  const std::uint64_t rows = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
+  const std::uint64_t rows = arguments.number(1, 1'000'000);
   curation::CurationConfig config;
-  config.memory = std::int64_t{argc > 2 ? std::atoll(argv[2]) : 64} << 20U;
+  config.memory = static_cast<std::int64_t>(arguments.number(2, 64) << 20U);
   config.top_fraction = 0.3;
-  const auto run = std::filesystem::absolute(argc > 3 ? argv[3] : ".") / "manifest-benchmark-tmp";
+  const auto run = std::filesystem::absolute(arguments.folder(3, ".")) / "manifest-benchmark-tmp";
   const auto input = write_run(run, rows, comm);
 
   // The peak so far is that of writing the shards; the kernel forgets it at this.
-  std::ofstream("/proc/self/clear_refs") << "5";
+  benchmarks::reset_memory_peak();
   curation::CurationResult result;
-  const double seconds =
-      seconds_of([&] { result = curation::write_manifests(run, input, kColumns, config, {}, comm); });
-  const auto peak = comm.all_reduce(static_cast<std::int64_t>(peak_memory()), comm::Reduction::kMax);
+  const double seconds = benchmarks::seconds_of(
+      [&] { result = curation::write_manifests(run, input, kColumns, config, {}, comm); });
+  const auto peak =
+      comm.all_reduce(static_cast<std::int64_t>(benchmarks::memory_status("VmHWM")), comm::Reduction::kMax);
   if (!comm.is_root()) return 0;
 
   const std::uint64_t bytes =
       std::filesystem::file_size(run / "manifest.csv") + std::filesystem::file_size(run / "manifest.jsonl");
-  const double copying = seconds_of([&] {
+  const double copying = benchmarks::seconds_of([&] {
     copy_synced(run / "manifest.csv", run / "copy.csv");
     copy_synced(run / "manifest.jsonl", run / "copy.jsonl");
   });

@@ -10,12 +10,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <limits>
 #include <string>
 #include <thread>
@@ -25,6 +22,7 @@
 #include "base/random.h"
 #include "comm/communicator.h"
 #include "curation/distributed_sort.h"
+#include "support.h"
 
 namespace {
 
@@ -43,21 +41,6 @@ std::string_view id_of(std::uint64_t row, std::array<char, 48>& buffer) {
   const std::uint64_t name = base::split_mix(row + 7) % 1'000'000'000;
   const auto end = fmt::format_to(buffer.data(), "{:05}.tar/{:09}-{}.jpg", row / 10000, name, row);
   return {buffer.data(), static_cast<std::size_t>(end - buffer.data())};
-}
-
-std::uint64_t status_bytes(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind(key + ":", 0) == 0)
-      return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) << 10U;
-  }
-  return 0;
-}
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void append_line(std::uint32_t key, std::string_view id, std::string& text) {
@@ -123,19 +106,18 @@ void shell(const Setup& setup, const std::string& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const benchmarks::Arguments arguments(argc, argv, "rank_benchmark [rows] [memory in MiB] [folder]");
   const comm::Environment environment(argc, argv);
   const auto comm = comm::Communicator::world();
-  Setup setup{argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 20'000'000,
-              (argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1024) << 20U,
-              std::filesystem::path(argc > 3 ? argv[3] : ".") / "rank-benchmark-tmp"};
-  setup.folder = std::filesystem::absolute(setup.folder);
+  const Setup setup{arguments.number(1, 20'000'000), arguments.number(2, 1024) << 20U,
+                    std::filesystem::absolute(arguments.folder(3, ".")) / "rank-benchmark-tmp"};
   comm.on_root([&] { base::make_directories(setup.folder); });
 
-  const std::uint64_t before = status_bytes("VmHWM");
+  const std::uint64_t before = benchmarks::memory_status("VmHWM");
   std::uint64_t runs = 0;
-  const double ours = seconds_of([&] { rank_rows(setup, comm, runs); });
-  const auto grown =
-      comm.all_reduce(static_cast<std::int64_t>(status_bytes("VmHWM") - before), comm::Reduction::kMax);
+  const double ours = benchmarks::seconds_of([&] { rank_rows(setup, comm, runs); });
+  const auto grown = comm.all_reduce(static_cast<std::int64_t>(benchmarks::memory_status("VmHWM") - before),
+                                     comm::Reduction::kMax);
   if (!comm.is_root()) return 0;
 
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
@@ -149,7 +131,7 @@ int main(int argc, char** argv) {
       ours, million / ours, base::human_bytes(static_cast<std::uint64_t>(grown)),
       base::human_bytes(setup.memory / ranks));
   write_sort_input(setup);
-  const double theirs = seconds_of([&] {
+  const double theirs = benchmarks::seconds_of([&] {
     shell(setup, fmt::format("LC_ALL=C sort -S {}M --parallel={} -T . -o sorted.txt input.txt",
                              setup.memory >> 20U, cores));
   });

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -21,6 +20,7 @@
 #include "base/random.h"
 #include "corpus/plan.h"
 #include "corpus/shard_reader.h"
+#include "support.h"
 
 namespace {
 
@@ -75,11 +75,7 @@ std::uint64_t bytes_read_so_far() {
 
 double best_seconds(const std::function<void()>& work) {
   double best = 1e30;
-  for (int round = 0; round < kRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
+  for (int round = 0; round < kRounds; ++round) best = std::min(best, benchmarks::seconds_of(work));
   return best;
 }
 
@@ -95,9 +91,10 @@ corpus::CorpusConfig config_of(const std::filesystem::path& tar, bool fields) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::uint64_t megabytes = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1024;
-  const std::uint64_t mean = (argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 100) * 1000;
-  const std::filesystem::path folder = argc > 3 ? argv[3] : std::filesystem::temp_directory_path();
+  const benchmarks::Arguments arguments(argc, argv, "tar_benchmark [MB] [mean image in KB] [folder]");
+  const std::uint64_t megabytes = arguments.number(1, 1024);
+  const std::uint64_t mean = arguments.number(2, 100) * 1000;
+  const auto folder = arguments.folder(3, std::filesystem::temp_directory_path());
   const auto path = folder / fmt::format("quasar-tar-benchmark-{}.tar",
                                          std::chrono::steady_clock::now().time_since_epoch().count());
   const std::uint64_t images = write_tar(path, megabytes * 1'000'000, mean);
