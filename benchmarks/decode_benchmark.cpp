@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -27,12 +26,6 @@ using namespace quasar;
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-double seconds(const std::function<void()>& work) {
-  const double start = benchmarks::processor_seconds();
-  work();
-  return benchmarks::processor_seconds() - start;
 }
 
 }  // namespace
@@ -65,9 +58,10 @@ int main(int argc, char** argv) {
   std::vector<double> best(3, std::numeric_limits<double>::infinity());
   for (int round = 0; round < rounds; ++round) {
     const auto measure = [&](std::size_t which, const auto& work) {
-      best[which] = std::min(best[which], seconds([&] {
-                               for (const auto& file : files) work(bytes_of(file));
-                             }));
+      const auto all = [&] {
+        for (const auto& file : files) work(bytes_of(file));
+      };
+      best[which] = std::min(best[which], benchmarks::seconds_of(all, benchmarks::processor_seconds));
     };
     measure(0, [&](auto bytes) { image::decode(bytes, exact); });
     measure(1, [&](auto bytes) { image::prepare(bytes, exact, spec); });

@@ -1,6 +1,8 @@
 // What the benchmarks share: positional arguments, clocks, and the kernel's account of a process.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -64,17 +66,21 @@ inline double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Processor time of all threads of this process.
+/// Processor time of all threads of this process, and of the processes that it has waited for.
 inline double processor_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  timespec own{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+  rusage waited{};
+  ::getrusage(RUSAGE_CHILDREN, &waited);
+  return static_cast<double>(own.tv_sec + waited.ru_utime.tv_sec + waited.ru_stime.tv_sec) +
+         1e-9 * static_cast<double>(own.tv_nsec) +
+         1e-6 * static_cast<double>(waited.ru_utime.tv_usec + waited.ru_stime.tv_usec);
 }
 
-inline double seconds_of(const std::function<void()>& work) {
-  const double start = wall_seconds();
+inline double seconds_of(const std::function<void()>& work, double (*now)() = wall_seconds) {
+  const double start = now();
   work();
-  return wall_seconds() - start;
+  return now() - start;
 }
 
 }  // namespace quasar::benchmarks
