@@ -115,7 +115,10 @@ int main(int argc, char** argv) {
 
   const std::uint64_t before = benchmarks::memory_status("VmHWM");
   std::uint64_t runs = 0;
+  const double ours_begin = benchmarks::processor_seconds();
   const double ours = benchmarks::seconds_of([&] { rank_rows(setup, comm, runs); });
+  const double ours_processor =
+      comm.all_reduce(benchmarks::processor_seconds() - ours_begin, comm::Reduction::kSum);
   const auto grown = comm.all_reduce(static_cast<std::int64_t>(benchmarks::memory_status("VmHWM") - before),
                                      comm::Reduction::kMax);
   if (!comm.is_root()) return 0;
@@ -131,12 +134,16 @@ int main(int argc, char** argv) {
       ours, million / ours, base::human_bytes(static_cast<std::uint64_t>(grown)),
       base::human_bytes(setup.memory / ranks));
   write_sort_input(setup);
+  const double theirs_begin = benchmarks::processor_seconds();
   const double theirs = benchmarks::seconds_of([&] {
     shell(setup, fmt::format("LC_ALL=C sort -S {}M --parallel={} -T . -o sorted.txt input.txt",
                              setup.memory >> 20U, cores));
   });
+  const double theirs_processor = benchmarks::processor_seconds() - theirs_begin;
   fmt::print("GNU sort: {:7.1f} s  {:6.2f} M rows/s with {} threads\n", theirs, million / theirs, cores);
   fmt::print("ratio:    {:7.2f} (rows/s of quasar / rows/s of GNU sort)\n", theirs / ours);
+  fmt::print("processor time of all threads: quasar {:.1f} s, GNU sort {:.1f} s, ratio {:.2f}\n",
+             ours_processor, theirs_processor, theirs_processor / ours_processor);
   std::string parts;
   for (int rank = 0; rank < comm.size(); ++rank) parts += " ranked-" + std::to_string(rank);
   shell(setup, "cat" + parts + " | cmp - sorted.txt");

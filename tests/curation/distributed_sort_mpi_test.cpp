@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/errors.h"
@@ -140,6 +143,46 @@ TEST(DistributedSort, TakesARecordLargerThanItsMemory) {
   const auto rows = make_rows(20, 3);
   EXPECT_EQ(sorted(rows, 1, folder.path()), expected(rows));
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/// "VmRSS" or "VmHWM" (its peak) of this process, in bytes.
+std::uint64_t memory_status(std::string_view key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) << 10U;
+  }
+  return 0;
+}
+
+TEST(DistributedSort, StaysUnderItsMemoryCeiling) {
+  constexpr std::uint64_t kRows = 600'000;  // Some 100 bytes each: 15 MB on each of four ranks.
+  constexpr std::uint64_t kMemory = std::uint64_t{2} << 20U;
+  constexpr std::uint64_t kBeside = std::uint64_t{6} << 20U;  // For buffers of files and MPI.
+  const SharedFolder folder;
+  const auto comm = comm::Communicator::world();
+  sorted(make_rows(1000, 8), kMemory, folder.path());  // What comes with the first sort is not counted.
+  std::ofstream("/proc/self/clear_refs") << "5";       // The peak begins again.
+  const std::uint64_t before = memory_status("VmRSS");
+  const std::string payload(60, 'p');
+  DistributedSort sort(folder.path(), kMemory, comm);
+  const auto ranks = static_cast<std::uint64_t>(comm.size());
+  for (auto row = static_cast<std::uint64_t>(comm.rank()); row < kRows; row += ranks) {
+    const auto key = static_cast<std::uint32_t>(base::split_mix(row) >> 40U);
+    sort.add({key, row, false, "picture-" + std::to_string(row), payload});
+  }
+  SortedSlice slice = sort.finish();
+  SortRecord record;
+  std::uint32_t last = 0;
+  std::uint64_t count = 0;
+  for (; slice.next(record); ++count) {
+    ASSERT_LE(last, record.key);
+    last = record.key;
+  }
+  EXPECT_LE(memory_status("VmHWM"), before + kMemory + kBeside);
+  EXPECT_EQ(comm.all_reduce(static_cast<std::int64_t>(count), comm::Reduction::kSum),
+            static_cast<std::int64_t>(kRows));
+}
+#endif
 
 TEST(DistributedSort, SplitsOneGiantTieOverRanks) {
   const SharedFolder folder;
