@@ -117,8 +117,10 @@ int main(int argc, char** argv) {
   std::uint64_t runs = 0;
   const double ours_begin = benchmarks::processor_seconds();
   const double ours = benchmarks::seconds_of([&] { rank_rows(setup, comm, runs); });
+  // Sums over ranks are of integers.
+  const auto microseconds = static_cast<std::int64_t>(1e6 * (benchmarks::processor_seconds() - ours_begin));
   const double ours_processor =
-      comm.all_reduce(benchmarks::processor_seconds() - ours_begin, comm::Reduction::kSum);
+      1e-6 * static_cast<double>(comm.all_reduce(microseconds, comm::Reduction::kSum));
   const auto grown = comm.all_reduce(static_cast<std::int64_t>(benchmarks::memory_status("VmHWM") - before),
                                      comm::Reduction::kMax);
   if (!comm.is_root()) return 0;
