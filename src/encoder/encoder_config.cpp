@@ -5,10 +5,10 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/checksum.h"
 #include "base/errors.h"
+#include "base/shipped_file.h"
 #include "encoder/checkpoint.h"
 #include "encoder/mini.h"
 #include "encoder/network.h"
@@ -104,7 +104,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
   fingerprint.dtype = precision_name(config.precision);
   std::unique_ptr<Network> network;
   std::filesystem::path weights = config.weights;
-  if (weights.empty() && config.architecture == kMini) weights = find_shipped_file(kMiniWeights);
+  if (weights.empty() && config.architecture == kMini) weights = base::find_shipped_file(kMiniWeights);
   if (weights.empty()) {
     base::fail(base::ExitCode::kConfig, "encoder.weights is missing: name the weights file of " +
                                             config.architecture +
@@ -125,28 +125,6 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
     }
   }
   return std::make_unique<TorchEncoder>(std::move(network), spec, std::move(fingerprint), device, type);
-}
-
-std::filesystem::path find_shipped_file(const std::filesystem::path& relative) {
-  std::vector<std::filesystem::path> places;
-  if (const char* folder = std::getenv("QUASAR_DATA_DIR"); folder != nullptr) places.emplace_back(folder);
-  std::error_code ignored;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  if (!program.empty()) {
-    // An installed program has share/ beside its bin/; one in a build folder has the source tree above it.
-    places.push_back(program.parent_path().parent_path() / "share" / "quasar");
-    for (auto folder = program.parent_path(); folder != folder.root_path(); folder = folder.parent_path()) {
-      places.push_back(folder);
-    }
-  }
-  places.push_back(std::filesystem::current_path(ignored));
-  for (const auto& place : places) {
-    if (std::filesystem::is_regular_file(place / relative, ignored)) return place / relative;
-  }
-  base::fail(base::ExitCode::kInput,
-             "the file " + relative.string() +
-                 " that ships with Quasar is not beside the program; set QUASAR_DATA_DIR to "
-                 "the folder that holds it (share/quasar of an installation)");
 }
 
 std::string torch_version() {

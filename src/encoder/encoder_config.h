@@ -45,10 +45,6 @@ base::InputSpec effective_input(const EncoderConfig& config);
 /// Error(kConfig) for an unknown name or a precision that the device does not have.
 std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_rank);
 
-/// Where the built-in weights are looked for: QUASAR_DATA_DIR, the installed share/quasar, the source tree.
-/// Throws Error(kInput) naming the places when the file is in none.
-std::filesystem::path find_shipped_file(const std::filesystem::path& relative);
-
 /// "1.13.1".
 std::string torch_version();
 bool cuda_available();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/shipped_file.h"
+
 namespace quasar::encoder {
 namespace {
 
@@ -112,15 +114,16 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node) {
               (near ? "; did you mean \"" + *near + "\"?" : "") + " There are: " + list);
   }
   if (node.has("weights")) {
-    config.weights = node.child("weights").as<std::filesystem::path>();
+    config.weights = base::resolve_input_file(node.child("weights").as<std::filesystem::path>());
     if (!std::filesystem::is_regular_file(config.weights)) {
       node.child("weights").fail("there is no file " + config.weights.string());
     }
   } else if (config.architecture != "mini") {
-    node.fail("\"weights\" is missing: the weights file of " + config.architecture);
+    node.fail("\"weights\" is missing: the weights file of " + config.architecture +
+              (config.architecture == "torchscript" ? "" : " (tools/fetch-weights says where to get it)"));
   }
   if (node.has("vocabulary")) {
-    config.vocabulary = node.child("vocabulary").as<std::filesystem::path>();
+    config.vocabulary = base::resolve_input_file(node.child("vocabulary").as<std::filesystem::path>());
     if (!std::filesystem::is_regular_file(config.vocabulary))
       node.child("vocabulary").fail("there is no file " + config.vocabulary.string());
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/input_spec.h"
+#include "base/shipped_file.h"
 #include "encoder/encoder_yaml.h"
 #include "encoder/prompts.h"
 #include "image/distortions.h"
@@ -66,7 +67,7 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
   if (name == "combined" || name == "rank" || name == "id")
     node.fail("this name is a column of the manifest already");
   if (node.is_scalar()) {
-    source.file = node.as<std::filesystem::path>();
+    source.file = base::resolve_input_file(node.as<std::filesystem::path>());
     return source;
   }
   const bool has_file = node.has("file");
@@ -87,7 +88,7 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
                 " prompts and \"bad\" " + std::to_string(source.bad_prompts.size()));
     }
   } else if (has_file) {
-    source.file = node.child("file").as<std::filesystem::path>();
+    source.file = base::resolve_input_file(node.child("file").as<std::filesystem::path>());
     if (has_distortions) node.fail("\"distortions\" needs \"corpus\": the pristine pictures to degrade");
   } else {
     source.corpus = corpus::corpus_config_from_yaml(node.child("corpus"));
