@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <fstream>
 #include <regex>
-#include <sstream>
 
 #include "base/errors.h"
 #include "pipeline/run_config.h"
+#include "preset_text.h"
 #include "support/test_data.h"
 
 namespace quasar::pipeline {
@@ -17,16 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-std::string content(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 std::vector<std::string> config_names() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(test::source_dir() / "configs"))
-    names.push_back(entry.path().stem().string());
+  for (const auto& entry : fs::directory_iterator(test::source_dir() / "configs")) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -46,12 +41,13 @@ class ShippedConfigs : public testing::TestWithParam<std::string> {
 
   static void add_weights() {
     fs::create_directories("weights");
-    const std::regex file(R"(weights/[\w.-]+)");
-    const std::string text = content(path());
-    for (std::sregex_iterator at(text.begin(), text.end(), file), end; at != end; ++at)
+    const std::regex weights(R"(weights/[\w.-]+)");
+    const std::string text = test::preset_text(file());
+    for (std::sregex_iterator at(text.begin(), text.end(), weights), end; at != end; ++at)
       std::ofstream(at->str()) << "stand-in";
   }
-  static fs::path path() { return test::source_dir() / "configs" / (GetParam() + ".yaml"); }
+  static std::string file() { return GetParam() + ".yaml"; }
+  static fs::path path() { return test::source_dir() / "configs" / file(); }
 
   test::ScratchFolder scratch_;
   fs::path before_;
@@ -69,17 +65,14 @@ TEST_P(ShippedConfigs, IsValidAsItStands) {
 
 TEST_P(ShippedConfigs, NamesOnlyKeysThatExistInItsComments) {
   add_weights();
-  const std::regex commented(R"(^( +)# (\w+:( .*)?)$)");
-  std::istringstream lines(content(path()));
-  std::ostringstream text;
-  for (std::string line; std::getline(lines, line);)
-    text << std::regex_replace(line, commented, "$1$2") << "\n";
-  std::ofstream("all-keys.yaml") << text.str();
-  EXPECT_NO_THROW(load_run_config("all-keys.yaml", {})) << text.str();
+  const auto text = test::uncommented(test::preset_text(file()));
+  std::ofstream("all-keys.yaml") << text;
+  EXPECT_NO_THROW(load_run_config("all-keys.yaml", {})) << text;
 }
 
 TEST_P(ShippedConfigs, SaysWhichWeightsAreMissing) {
-  if (content(path()).find("weights: weights/") == std::string::npos) GTEST_SKIP() << "needs no download";
+  if (test::preset_text(file()).find("weights: weights/") == std::string::npos)
+    GTEST_SKIP() << "needs no download";
   try {
     load_run_config(path(), {});
     FAIL();
@@ -93,7 +86,7 @@ TEST_P(ShippedConfigs, SaysWhichWeightsAreMissing) {
 TEST(PaperEncoders, HaveOneConfigurationEach) {
   for (const char* name : {"clip-rn50", "clip-rn50-nopos", "vit-l-14", "vit-h-14", "vit-bigg-14",
                            "coca-vit-l-14", "dinov2-vit-l-14"}) {
-    const std::string text = content(test::source_dir() / "configs" / (std::string(name) + ".yaml"));
+    const std::string text = test::preset_text(std::string(name) + ".yaml");
     EXPECT_THAT(text, HasSubstr("\n  architecture: " + std::string(name) + "\n"));
     EXPECT_THAT(text, HasSubstr("# Memory:"));
     EXPECT_THAT(text, HasSubstr("tools/fetch-weights " + std::string(name)));

@@ -4,21 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
-#include <regex>
 #include <string>
 
+#include "preset_text.h"
 #include "support/test_data.h"
 
 namespace quasar::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// A folder with what the reference preset names, and the working directory while a test runs.
 class PresetTest : public testing::Test {
@@ -40,23 +34,10 @@ class PresetTest : public testing::Test {
   fs::path before_;
 };
 
-/// The preset with its commented keys ("  # key: value") switched on.
-std::string uncommented(const std::string& text) {
-  std::string result;
-  std::size_t start = 0;
-  while (start < text.size()) {
-    const std::size_t end = std::min(text.find('\n', start), text.size());
-    result +=
-        std::regex_replace(text.substr(start, end - start), std::regex("^( +)# ([a-z_]+: )"), "$1$2") + "\n";
-    start = end + 1;
-  }
-  return result;
-}
-
 TEST_F(PresetTest, CommentedKeysOfTheReferenceStateTheDefaults) {
-  const auto text = content(test::source_dir() / "configs" / "folder.yaml");
+  const auto text = test::preset_text("folder.yaml");
   const auto plain = load(text);
-  const auto shown = load(uncommented(text));
+  const auto shown = load(test::uncommented(text));
   EXPECT_EQ(plain.identity, shown.identity);
   EXPECT_EQ(plain.corpus.shard_size, shown.corpus.shard_size);
   EXPECT_EQ(plain.decode.timeout_s, shown.decode.timeout_s);
