@@ -42,10 +42,11 @@ class Encoder {
   /// Device in words: "cpu", "cuda:0 (NVIDIA H200)".
   virtual std::string device() const = 0;
 
-  /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and calls
-  /// from several threads run side by side, so that a result never depends on how many threads there are; on a GPU
-  /// calls are serialised. A row's values depend on its own pixels and on the batch's shape only.
-  /// Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice) when the device fails.
+  /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and
+  /// calls from several threads run side by side, so that a result never depends on how many threads there
+  /// are; on a GPU calls are serialised. A row's values depend on its own pixels and on the batch's shape
+  /// only. Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice) when the device
+  /// fails.
   virtual void encode(const ImageBatch& batch, std::span<float> embeddings) = 0;
 
  protected:
