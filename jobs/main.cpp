@@ -3,16 +3,19 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/config_node.h"
+#include "base/exit_status.h"
 #include "base/logging.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
 #include "encoder/encoder_config.h"
+#include "help.h"
 #include "image/vips_environment.h"
 #include "job.h"
 #include "pipeline/probe.h"
@@ -30,6 +33,17 @@ std::string version_text() {
                      quasar::comm::Environment::library_version(), quasar::store::hdf5_version(),
                      quasar::cluster::faiss_version(), quasar::image::vips_library_version(),
                      quasar::base::blas_info().description);
+}
+
+/// What stands below the list of subcommands.
+std::string footer() {
+  std::string text =
+      "Try it on a folder of pictures, with the configuration and the anchors that ship with Quasar:\n"
+      "  quasar run configs/folder.yaml --set run=out --set corpus.directory=FOLDER\n\n"
+      "Exit status:";
+  for (const auto code : quasar::base::all_exit_codes())
+    text += fmt::format("\n  {:2}  {}", static_cast<int>(code), quasar::base::exit_meaning(code));
+  return text;
 }
 
 /// The message for a first word that is no subcommand; empty when there is nothing wrong with it. CLI11
@@ -52,8 +66,7 @@ int run(const quasar::jobs::Work& work) {
   if (world.is_root() && quasar::base::blas_info().reference) {
     quasar::base::log_warning(
         "this process runs on the reference BLAS ({}), some thirty times slower than OpenBLAS; on Debian: "
-        "apt-get "
-        "install libopenblas0-pthread",
+        "apt-get install libopenblas0-pthread",
         quasar::base::blas_info().description);
   }
   try {
@@ -74,17 +87,17 @@ int main(int argc, char** argv) {
   quasar::pipeline::watch_stop_signals();
   CLI::App app(
       "Quasar scores and ranks image collections for training-data curation: it embeds every image, compares "
-      "it with "
-      "anchors of good and bad images, and writes a ranked manifest. Run it alone or under mpirun/srun.");
+      "it with anchors of good and bad images, and writes a ranked manifest. Run it alone or under "
+      "mpirun/srun.");
   app.name("quasar");
+  app.failure_message([](const CLI::App* command, const CLI::Error& error) {
+    const auto chosen = command->get_subcommands();
+    const std::string name = chosen.empty() ? "quasar" : "quasar " + chosen.front()->get_name();
+    return fmt::format("{}: {}; \"{} --help\" says what there is\n", name, error.what(), name);
+  });
+  app.formatter(std::make_shared<quasar::jobs::HelpFormatter>());
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text);
-  app.footer(
-      "Exit status: 0 done, 2 usage, 3 configuration, 4 input, 5 output, 6 mismatch (fingerprints, plans), 7 "
-      "device, "
-      "8 no usable image, 9 verification failed, 10 stalled (an image or a rank hung; run again to "
-      "continue), 75 interrupted (run "
-      "again to continue), 1 internal error.");
   quasar::jobs::Work work;
   quasar::jobs::register_run(app, work);
   quasar::jobs::register_steps(app, work);
@@ -94,6 +107,8 @@ int main(int argc, char** argv) {
   quasar::jobs::register_inspect(app, work);
   quasar::jobs::register_scenes(app, work);
   quasar::jobs::register_agreement(app, work);
+  // After the subcommands, which would inherit it.
+  app.footer(footer());
 
   std::optional<quasar::comm::Environment> mpi;
   try {

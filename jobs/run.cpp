@@ -1,5 +1,6 @@
 #include "base/logging.h"
 #include "job.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/steps.h"
 
@@ -25,6 +26,7 @@ void register_run(CLI::App& app, Work& chosen) {
       const auto config = pipeline::load_run_config(options->config, options->overrides);
       const auto plan = pipeline::open_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
+      pipeline::check_anchor_files(config, *encoder, comm);
       pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
       const auto sets = pipeline::anchor_step(config, *encoder, comm);
       pipeline::score_step(config, plan, sets, comm);

@@ -82,6 +82,13 @@ SourceConfig source_from_yaml(const base::ConfigNode& node, SourcePresence prese
     // A misspelt key is the likelier cause than a missing one.
     node.finish();
   }
+  if (given > 1) {
+    node.fail(
+        "more than one of \"directory\", \"list\", \"table\" and \"tar\" is given; to put one in the place "
+        "of "
+        "a configuration's, replace the section: --set 'corpus={list: FILE}'; to take several together, "
+        "list them under \"sources\"");
+  }
   if (given != 1)
     node.fail("give one of \"directory\", \"list\", \"table\" and \"tar\" per source (or \"sources\")");
   const auto place = node.child(key);

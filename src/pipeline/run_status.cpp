@@ -55,27 +55,27 @@ class Report {
   }
 
   void shards(const RunStatus& status) {
-    line("images      {} of {} in finished shards", base::with_thousands(status.rows_finished),
+    line("images              {} of {} in finished shards", base::with_thousands(status.rows_finished),
          base::with_thousands(status.rows));
-    line("shards      {} of {} finished, {} running, {} missing", status.shards_finished, status.shards,
-         status.shards_running.size(), status.shards_missing.size());
+    line("shards              {} of {} finished, {} running, {} missing", status.shards_finished,
+         status.shards, status.shards_running.size(), status.shards_missing.size());
     if (!status.shards_running.empty()) line("  running  {}", numbers(status.shards_running));
     if (!status.shards_missing.empty()) line("  missing  {}", numbers(status.shards_missing));
     if (!status.shards_damaged.empty()) {
       line("  damaged  {} (redone by the next run)", numbers(status.shards_damaged));
     }
-    line("manifest    {}", status.ranked ? "written" : "not written yet");
+    line("manifest            {}", status.ranked ? "written" : "not written yet");
   }
 
   void failures(const RunStatus& status) {
     for (const auto& [kind, count] : status.by_status) {
-      line("{:11} {}", base::status_name(kind), base::with_thousands(count));
+      line("{:19} {}", base::status_name(kind), base::with_thousands(count));
       const auto examples = status.examples.find(kind);
       if (examples == status.examples.end()) continue;
       for (const auto& example : examples->second) line("  {}: {}", example.id, example.error);
     }
     if (!status.quarantine.empty()) {
-      line("quarantine  {} images, which are not decoded any more (--retry-failed tries them again)",
+      line("quarantine          {} images, which are not decoded any more (--retry-failed tries them again)",
            status.quarantine.size());
     }
   }
@@ -85,7 +85,7 @@ class Report {
       std::uint64_t images = 0;
       for (const auto& [kind, count] : rank.images) images += count;
       const double elapsed = std::max(rank.elapsed_s, 1e-3);
-      line("{:11} {} images, {:.1f}/s, {} read, {} shards, {}", rank.name, base::with_thousands(images),
+      line("{:19} {} images, {:.1f}/s, {} read, {} shards, {}", rank.name, base::with_thousands(images),
            static_cast<double>(images) / elapsed, base::human_bytes(rank.bytes_read), rank.shards,
            rank.finished
                ? "finished"
@@ -122,6 +122,11 @@ class Report {
 }  // namespace
 
 RunStatus read_run_status(const std::filesystem::path& run) {
+  if (!std::filesystem::exists(run / "plan.json")) {
+    base::fail(base::ExitCode::kInput, run.string() +
+                                           " is no run directory: it holds no plan.json, which the "
+                                           "start of \"quasar run\" or \"quasar plan --freeze\" writes");
+  }
   const auto plan = corpus::Plan::load(run);
   RunStatus status;
   status.rows = plan.item_count();

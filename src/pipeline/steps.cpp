@@ -232,7 +232,7 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
     }
     const auto& shards = plan.shards();
     std::optional<base::Progress> progress;
-    if (comm.is_root()) progress.emplace("score", "shards", shards.size());
+    if (comm.is_root()) progress.emplace("score", "shards", shards.size()).update(0);
     for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
          i += static_cast<std::size_t>(comm.size())) {
       const auto from = shard_path(config.run, shards[i].id);

@@ -66,7 +66,10 @@ File File::open(const std::filesystem::path& path) {
   const Handle access = access_properties();
   Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
   if (!file.valid()) {
-    base::fail(base::ExitCode::kInput, path.string() + " is missing, or is no whole HDF5 file: " + reason());
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored))
+      base::fail(base::ExitCode::kInput, "there is no file " + path.string());
+    base::fail(base::ExitCode::kInput, path.string() + " is no HDF5 file, or not a whole one: " + reason());
   }
   return {std::move(file), path, false};
 }

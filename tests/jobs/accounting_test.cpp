@@ -54,7 +54,7 @@ TEST_F(AccountingTest, StatusNamesShardsFailuresAndRanks) {
   EXPECT_THAT(whole.output,
               AllOf(HasSubstr("22 of 22"), HasSubstr("4 of 4 finished"), HasSubstr("empty.png: "),
                     HasSubstr("text.png: "), HasSubstr("unknown_format"), HasSubstr("rank-0"),
-                    HasSubstr("rank-1"), HasSubstr("waiting for"), HasSubstr("manifest    written")));
+                    HasSubstr("rank-1"), HasSubstr("waiting for"), HasSubstr("manifest            written")));
   fs::remove(run() / "embeddings" / "shard-000001.h5");
   fs::resize_file(run() / "embeddings" / "shard-000002.h5", 100);
   const auto partial = run_quasar({"status", run().string()});
@@ -65,6 +65,7 @@ TEST_F(AccountingTest, StatusNamesShardsFailuresAndRanks) {
 TEST_F(AccountingTest, StatusOfNoRunIsAnInputError) {
   const auto outcome = run_quasar({"status", (scratch_ / "none").string()});
   EXPECT_EQ(outcome.status, 4) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("is no run directory"));
 }
 
 TEST_F(AccountingTest, MetricsAreInPrometheussTextFormatAndAddUp) {

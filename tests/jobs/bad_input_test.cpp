@@ -91,12 +91,16 @@ TEST_P(BadInputTest, AnchorFileThatIsNone) {
   write_text(scratch_ / "false.h5", "no HDF5");
   expect({"run", config(good("")), "--set", "anchors.quality=" + (scratch_ / "false.h5").string()}, 4,
          {"false.h5"});
+  EXPECT_FALSE(fs::exists(scratch_ / "run" / "embeddings"))
+      << "this should be known before anything is embedded";
 }
 
 TEST_P(BadInputTest, AnchorsOfAnotherEncoder) {
   // Other preprocessing makes another encoder of the same weights.
   expect({"run", config(good("encoder: {input: {resize: shorter_side, size: 96}}\n"))}, 6,
          {"another encoder", "quality", "96"});
+  EXPECT_FALSE(fs::exists(scratch_ / "run" / "embeddings"))
+      << "this should be known before anything is embedded";
 }
 
 TEST_P(BadInputTest, RunDirectoryOfAnotherPlan) {
