@@ -104,11 +104,11 @@ std::uint64_t largest_shard(const corpus::Plan& plan) {
 }
 
 std::vector<std::string> describe(const MemoryPlan& plan) {
-  std::vector<std::string> lines = {fmt::format(
-      "{} on each rank at most ({}), of which {} for the process and its encoder",
-      base::human_bytes(plan.peak()),
-      plan.limit == 0 ? "no limit is set" : "of the " + base::human_bytes(plan.limit) + " that are allowed",
-      base::human_bytes(plan.process))};
+  std::vector<std::string> lines = {
+      fmt::format("{} on each rank at most ({}), of which {} for the process and its encoder",
+                  base::human_bytes(plan.peak()),
+                  plan.limit == 0 ? "no limit is set" : "of " + base::human_bytes(plan.limit) + " allowed",
+                  base::human_bytes(plan.process))};
   for (const auto& stage : plan.stages) {
     lines.push_back(fmt::format("{} {} ({})", stage.stage, base::human_bytes(stage.bytes), stage.note));
   }

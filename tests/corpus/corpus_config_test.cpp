@@ -81,7 +81,7 @@ TEST_F(CorpusConfigTest, ErrorsNameTheKey) {
   EXPECT_THAT(error_of("{tar: '@/tars/x*.tar'}"), HasSubstr("matches no file"));
   EXPECT_THAT(error_of("{directry: @/photos}"), HasSubstr("did you mean \"directory\""));
   EXPECT_THAT(error_of("{directory: @/photos, label_column: x}"), HasSubstr("label_column: unknown key"));
-  EXPECT_THAT(error_of("{directory: @/photos, list: @/list.txt}"), HasSubstr("give one of"));
+  EXPECT_THAT(error_of("{directory: @/photos, list: @/list.txt}"), HasSubstr("more than one of"));
   EXPECT_THAT(error_of("{directory: @/photos, shard_size: 0}"), HasSubstr("out of range"));
   EXPECT_THAT(error_of("{directory: @/photos, suffixes: [jpg]}"), HasSubstr("begins with a dot"));
   EXPECT_THAT(error_of("{sources: [{directory: @/photos}, {directory: @/photos/}]}"), HasSubstr("already"));
