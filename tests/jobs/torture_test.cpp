@@ -82,7 +82,7 @@ class TortureTest : public testing::Test {
          program.running() && std::chrono::steady_clock::now() < until;)
       std::this_thread::sleep_for(milliseconds(5));
     if (program.running() && !found.empty()) {
-      if (!all) found = {found[which % found.size()]};
+      if (!all) found = std::vector<pid_t>(1, found[which % found.size()]);
       for (const pid_t rank : found) ::kill(rank, number);
       result.delivered = true;
     }
