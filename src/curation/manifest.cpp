@@ -56,10 +56,14 @@ void remove_outdated(const std::filesystem::path& run, const CurationConfig& con
   if (!config.report) std::filesystem::remove(run / "report.html", ignored);
 }
 
-/// Reports root's share of the rows as it goes through them; the shares of all ranks are alike.
+/// Counts a rank's way through its share of the rows: looks out for a wish to stop, and reports root's share,
+/// to which those of the other ranks are alike.
 class ShareProgress {
  public:
-  ShareProgress(const char* what, std::uint64_t rows, const comm::Communicator& comm) {
+  ShareProgress(const char* what, std::uint64_t rows, const std::function<bool()>& stop_requested,
+                const comm::Communicator& comm)
+      : stop_requested_(stop_requested) {
+    look_out();
     if (!comm.is_root() || rows < kWorthReporting) return;
     progress_.emplace(what, "rows", rows);
     progress_->update(0);
@@ -70,11 +74,23 @@ class ShareProgress {
   ShareProgress(const ShareProgress&) = delete;
   ShareProgress& operator=(const ShareProgress&) = delete;
   void count() {
-    if (++done_ % 4096 == 0 && progress_) progress_->update(done_);
+    if (++done_ % kRowsPerLook != 0) return;
+    look_out();
+    if (progress_) progress_->update(done_);
   }
 
  private:
   static constexpr std::uint64_t kWorthReporting = 100'000;
+  static constexpr std::uint64_t kRowsPerLook = 4096;
+
+  void look_out() const {
+    if (stop_requested_ && stop_requested_()) {
+      base::fail(base::ExitCode::kInterrupted,
+                 "stopped by a signal while ranking; the same command continues from the stored scores");
+    }
+  }
+
+  const std::function<bool()>& stop_requested_;
   std::optional<base::Progress> progress_;
   std::uint64_t done_ = 0;
 };
@@ -82,8 +98,14 @@ class ShareProgress {
 class Ranking {
  public:
   Ranking(const std::filesystem::path& run, const RankInput& input, const std::vector<std::string>& columns,
-          const CurationConfig& config, const comm::Communicator& comm)
-      : run_(run), config_(config), comm_(comm), rule_(columns, config), rows_(input, columns, comm) {}
+          const CurationConfig& config, const std::function<bool()>& stop_requested,
+          const comm::Communicator& comm)
+      : run_(run),
+        config_(config),
+        stop_requested_(stop_requested),
+        comm_(comm),
+        rule_(columns, config),
+        rows_(input, columns, comm) {}
 
   CurationResult result_of(const std::map<std::string, std::string>& versions);
 
@@ -100,6 +122,7 @@ class Ranking {
 
   const std::filesystem::path& run_;
   const CurationConfig& config_;
+  const std::function<bool()>& stop_requested_;
   const comm::Communicator& comm_;
   ScoreRule rule_;
   ShardRows rows_;
@@ -121,14 +144,18 @@ std::span<const float> Ranking::with_combined(std::span<const float> scores) {
 void Ranking::survey_columns() {
   ColumnSurvey survey(rule_.names().size());
   comm_.together([&] {
+    ShareProgress progress("survey", 0, stop_requested_, comm_);
     rows_.for_each_scores([&](std::span<const float> scores) {
       ++local_rows_;
+      progress.count();
       if (ScoreRule::is_scored(scores)) survey.add_first(with_combined(scores));
     });
   });
   survey.end_first(comm_);
   comm_.together([&] {
+    ShareProgress progress("survey", 0, stop_requested_, comm_);
     rows_.for_each_scores([&](std::span<const float> scores) {
+      progress.count();
       if (ScoreRule::is_scored(scores)) survey.add_second(with_combined(scores));
     });
   });
@@ -145,7 +172,7 @@ void Ranking::collect(DistributedSort& sort) {
   comm_.together([&] {
     std::string packed;
     ManifestRow row;
-    ShareProgress progress("sort", local_rows_, comm_);
+    ShareProgress progress("sort", local_rows_, stop_requested_, comm_);
     rows_.for_each_row([&](const ShardRows::Row& input) {
       const auto& record = input.record;
       const bool scored = ScoreRule::is_scored(input.scores);
@@ -215,7 +242,7 @@ void Ranking::write(SortedSlice& slice, const std::filesystem::path& parts) {
     ManifestRow row;
     std::string reason;
     std::uint64_t eligible = slice.counted_before();
-    ShareProgress progress("write manifests", slice.size(), comm_);
+    ShareProgress progress("write manifests", slice.size(), stop_requested_, comm_);
     for (std::uint64_t position = slice.first(); slice.next(record); ++position) {
       unpack_row(record.id, record.payload, row);
       const RankedFacts facts = rank_row(slice, row, position, eligible, reason);
@@ -328,8 +355,8 @@ CurationResult Ranking::result_of(const std::map<std::string, std::string>& vers
 CurationResult write_manifests(const std::filesystem::path& run, const RankInput& input,
                                const std::vector<std::string>& columns, const CurationConfig& config,
                                const std::map<std::string, std::string>& versions,
-                               const comm::Communicator& comm) {
-  return Ranking(run, input, columns, config, comm).result_of(versions);
+                               const comm::Communicator& comm, const std::function<bool()>& stop_requested) {
+  return Ranking(run, input, columns, config, stop_requested, comm).result_of(versions);
 }
 
 }  // namespace quasar::curation

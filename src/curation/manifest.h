@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -54,9 +55,12 @@ struct CurationResult {
 /// Throws Error(kConfig) for columns that clash with the manifest's own or that `config` names but are not
 /// there, Error(kInput) for shards that are missing or damaged, Error(kMismatch) when scores and rows differ
 /// in number, Error(kOutput) when files cannot be written.
+/// `stop_requested`, when given, is asked on every rank now and then; true on any of them ends the work with
+/// Error(kInterrupted), and the manifests stay as they were.
 CurationResult write_manifests(const std::filesystem::path& run, const RankInput& input,
                                const std::vector<std::string>& columns, const CurationConfig& config,
                                const std::map<std::string, std::string>& versions,
-                               const comm::Communicator& comm);
+                               const comm::Communicator& comm,
+                               const std::function<bool()>& stop_requested = {});
 
 }  // namespace quasar::curation

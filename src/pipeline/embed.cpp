@@ -115,6 +115,18 @@ bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, co
   return true;
 }
 
+/// Places in the plan of the part's shards that fall to this rank: every size()-th of the part's, so that all
+/// ranks have their share whatever divides what.
+std::vector<std::size_t> own_shards(const EmbedJob& job, const comm::Communicator& comm) {
+  const auto& shards = job.plan.shards();
+  std::vector<std::size_t> own;
+  int of_part = 0;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (job.part.holds(shards[i].id) && of_part++ % comm.size() == comm.rank()) own.push_back(i);
+  }
+  return own;
+}
+
 /// Shards that are not finished, largest first so that no long one is left for the end. Every rank reads its
 /// share of the files, to the last byte. Collective.
 std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentity& identity,
@@ -122,9 +134,7 @@ std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentit
   const auto& shards = job.plan.shards();
   std::vector<std::int64_t> finished(shards.size(), 0);
   comm.together([&] {
-    for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
-         i += static_cast<std::size_t>(comm.size())) {
-      if (!job.part.holds(shards[i].id)) continue;
+    for (const std::size_t i : own_shards(job, comm)) {
       if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
       finished[i] = is_finished(job, identity, shards[i]) ? 1 : 0;
     }
@@ -145,9 +155,7 @@ std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentit
 std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, const comm::Communicator& comm) {
   std::vector<std::uint64_t> counts(256, 0);
   const auto& shards = job.plan.shards();
-  for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
-       i += static_cast<std::size_t>(comm.size())) {
-    if (!job.part.holds(shards[i].id)) continue;
+  for (const std::size_t i : own_shards(job, comm)) {
     for (const auto status :
          store::EmbeddingShardReader(shard_path(job.folder, shards[i].id)).read_statuses()) {
       ++counts[static_cast<std::size_t>(status)];
@@ -195,14 +203,12 @@ void work_off(const EmbedJob& job, const store::EncoderIdentity& identity, const
       for (const int id : missing) total += job.plan.shards()[static_cast<std::size_t>(id)].count;
       progress.emplace(job.what, "images", total);
     }
-    bool told = false;
     std::int64_t steps = 0;
     const auto report = [&](std::uint64_t newly_done) {
       const std::int64_t now = metrics.steps;
       board.post(static_cast<std::int64_t>(newly_done), now - steps);
       steps = now;
-      if (stop_requested() && !std::exchange(told, true)) board.post_stop();
-      if (board.stop_posted()) request_stop();
+      board.share_stop();
       if (progress)
         progress->update(rows_before + static_cast<std::uint64_t>(board.rows_done()), watch.slowest());
     };

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "pipeline/journal.h"
+#include "pipeline/stop_signal.h"
 #include "pipeline/watchdog.h"
 
 namespace quasar::pipeline {
@@ -67,6 +68,11 @@ void JobBoard::post_stop() {
 
 bool JobBoard::stop_posted() {
   return counter_.fetch_add(kStops, 0) > 0;
+}
+
+void JobBoard::share_stop() {
+  if (stop_requested() && !std::exchange(told_, true)) post_stop();
+  if (stop_posted()) request_stop();
 }
 
 std::int64_t JobBoard::rows_done() {

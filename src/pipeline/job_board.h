@@ -1,5 +1,5 @@
-// Owns what the ranks of an embedding pass tell each other while they work: shards taken, rows done, signs of
-// life, the wish to stop. And the watch over it: a rank that falls silent is named and the job ended.
+// Owns what the ranks of a pass over shards tell each other while they work: shards taken, rows done, signs
+// of life, the wish to stop. And the watch over it: a rank that falls silent is named and the job ended.
 #pragma once
 
 #include <chrono>
@@ -35,12 +35,16 @@ class JobBoard {
   void post_finished();
   void post_stop();
   bool stop_posted();
+  /// Makes one rank's wish to stop (stop_signal.h) every rank's. From one thread at a time.
+  void share_stop();
+  /// Rows posted by all ranks so far.
   std::int64_t rows_done();
   std::vector<RankProgress> ranks();
 
  private:
   int rank_;
   int size_;
+  bool told_ = false;
   comm::WorkCounter counter_;
 };
 

@@ -1,6 +1,7 @@
 #include "pipeline/stop_signal.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <initializer_list>
 
 namespace quasar::pipeline {
@@ -30,6 +31,11 @@ bool stop_requested() {
 
 void request_stop() {
   requested = 1;
+}
+
+void stop_for_test(std::string_view step, int rank) {
+  const char* const setting = std::getenv("QUASAR_TEST_STOP");
+  if (setting != nullptr && setting == std::string(step) + ":" + std::to_string(rank)) std::raise(SIGUSR1);
 }
 
 std::string stopped_message() {

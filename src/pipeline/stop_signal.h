@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace quasar::pipeline {
 
@@ -15,6 +16,10 @@ bool stop_requested();
 
 /// Asks for a stop as a signal does: another rank of the job has got one.
 void request_stop();
+
+/// For tests only: where the environment variable QUASAR_TEST_STOP is "STEP:RANK", sends this process
+/// SIGUSR1, as a batch system does.
+void stop_for_test(std::string_view step, int rank);
 
 /// What the program says when it ends so.
 std::string stopped_message();

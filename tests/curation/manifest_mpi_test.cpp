@@ -335,5 +335,35 @@ TEST(Manifest, FailsOnEveryRankWhenAShardIsMissingOrContradictsItself) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "manifest.csv"));
 }
 
+TEST(Manifest, OneRanksWishToStopEndsTheRankingOnAllAndLeavesTheManifestsAsTheyWere) {
+  const SharedFolder folder;
+  const auto input = write_run(folder.path(), make_rows(200, 9));
+  const auto world = comm::Communicator::world();
+  const auto before = rank_into(folder.path(), input, {}, world);
+  CurationConfig other;
+  other.top_k = 3;
+  // In turn at every point where it is asked: two passes over the scores, one over the rows, the writing.
+  int asked = 0;
+  int points = 0;
+  for (int at = 1; at == points + 1; ++at) {
+    asked = 0;
+    const bool last = world.rank() == world.size() - 1;
+    try {
+      write_manifests(folder.path(), input, kColumns, other, kVersions, world,
+                      [&] { return ++asked == at && last; });
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ExitCode::kInterrupted) << error.what();
+      ++points;
+      world.barrier();  // Root clears up.
+      for (std::size_t i = 0; i < kFiles.size(); ++i)
+        EXPECT_TRUE(base::read_file(folder.path() / kFiles[i]) == before[i]) << kFiles[i] << ", stop " << at;
+      EXPECT_FALSE(std::filesystem::exists(folder.path() / "tmp")) << "stop " << at;
+      world.barrier();
+    }
+  }
+  EXPECT_EQ(points, 4);
+  EXPECT_NE(base::read_file(folder.path() / "manifest.csv"), before[0]) << "the last one came through";
+}
+
 }  // namespace
 }  // namespace quasar::curation

@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+
+#include "base/atomic_file.h"
+#include "base/progress.h"
+#include "pipeline/job_board.h"
+#include "pipeline/steps.h"
+#include "pipeline/stop_signal.h"
+#include "scoring/score.h"
+#include "store/score_shard.h"
+
+namespace quasar::pipeline {
+namespace {
+
+constexpr std::size_t kRowsPerBlock = 4096;
+
+std::filesystem::path score_path(const std::filesystem::path& run, int shard) {
+  return run / "scores" / fmt::format("shard-{:06}.h5", shard);
+}
+
+struct ScoringSet {
+  std::vector<float> good;
+  std::vector<float> bad;
+  scoring::AnchorPairs pairs;
+};
+
+std::vector<ScoringSet> scoring_sets(const std::vector<store::AnchorSet>& sets) {
+  std::vector<ScoringSet> result(sets.size());
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    result[i].good = anchors::normalised(sets[i].good, sets[i].dimension);
+    result[i].bad = anchors::normalised(sets[i].bad, sets[i].dimension);
+    result[i].pairs = {result[i].good, result[i].bad, sets[i].dimension};
+  }
+  return result;
+}
+
+void check_encoders(const store::ShardHeader& header, const std::filesystem::path& shard,
+                    const std::vector<store::AnchorSet>& sets) {
+  for (const auto& set : sets) {
+    if (set.encoder == header.encoder && set.dimension == static_cast<std::size_t>(header.dimension))
+      continue;
+    base::fail(
+        base::ExitCode::kMismatch,
+        fmt::format(
+            "the anchor set \"{}\" belongs to another encoder ({}; {} dimensions) than the embeddings in "
+            "{} ({}; {} dimensions): scores between them would mean nothing. Rebuild the anchors with "
+            "the run's encoder, or embed with the anchors'.",
+            set.name, set.encoder.describe(), set.dimension, shard.string(), header.encoder.describe(),
+            header.dimension));
+  }
+}
+
+void score_shard(const store::EmbeddingShardReader& reader, const std::vector<ScoringSet>& sets,
+                 store::ScoreShard& result) {
+  const auto dimension = static_cast<std::size_t>(reader.header().dimension);
+  result.scores.resize(reader.size() * sets.size());
+  std::vector<float> block(kRowsPerBlock * dimension);
+  for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
+    const std::size_t count = std::min(kRowsPerBlock, reader.size() - first);
+    const auto rows = std::span(block).first(count * dimension);
+    reader.read_embeddings(first, count, rows);
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t s = 0; s < sets.size(); ++s) {
+        result.scores[(first + i) * sets.size() + s] =
+            static_cast<float>(scoring::score_row(rows.subspan(i * dimension, dimension), sets[s].pairs));
+      }
+    }
+  }
+}
+
+/// What all shards are scored by.
+struct ScoreJob {
+  const RunConfig& config;
+  const std::vector<store::AnchorSet>& sets;
+  std::vector<ScoringSet> scoring;
+  std::vector<std::string> names;
+  std::vector<std::string> fingerprints;
+};
+
+/// Scores one shard, unless its scores are there.
+void work_on(const ScoreJob& job, const corpus::Shard& shard) {
+  const auto from = shard_path(job.config.run, shard.id);
+  const auto to = score_path(job.config.run, shard.id);
+  if (!std::filesystem::exists(from)) {
+    base::fail(base::ExitCode::kInput, from.string() + " is missing: run \"quasar embed\" first");
+  }
+  const store::EmbeddingShardReader reader(from);
+  check_encoders(reader.header(), from, job.sets);
+  store::ScoreShard result{shard.id, reader.header().content_xxh128, job.names, {}, job.fingerprints};
+  if (store::score_shard_matches(to, result.embeddings_xxh128, result.shard, result.names,
+                                 result.anchor_fingerprints)) {
+    return;
+  }
+  score_shard(reader, job.scoring, result);
+  store::write_score_shard(to, result);
+}
+
+}  // namespace
+
+void score_step(const RunConfig& config, const corpus::Plan& plan, const std::vector<store::AnchorSet>& sets,
+                const comm::Communicator& comm) {
+  comm.on_root([&] {
+    base::make_directories(config.run / "scores");
+    base::remove_stale_temporaries(config.run / "scores");
+  });
+  ScoreJob job{config, sets, {}, {}, {}};
+  comm.together([&] { job.scoring = scoring_sets(sets); });
+  for (const auto& set : sets) {
+    job.names.push_back(set.name);
+    job.fingerprints.push_back(store::anchor_fingerprint(set));
+  }
+  const auto& shards = plan.shards();
+  comm.together([&] {
+    // An error on this rank must not keep the others waiting in the board's collective end.
+    JobBoard board(comm);
+    std::optional<base::Progress> progress;
+    if (comm.is_root()) progress.emplace("score", "shards", shards.size());
+    const auto report = [&](std::int64_t newly_done) {
+      board.post(newly_done, newly_done);
+      board.share_stop();
+      if (progress) progress->update(static_cast<std::uint64_t>(board.rows_done()));
+    };
+    std::exception_ptr error;
+    try {
+      stop_for_test("score", comm.rank());
+      report(0);
+      while (!stop_requested()) {
+        const auto next = static_cast<std::size_t>(board.take_shard());
+        if (next >= shards.size()) break;
+        work_on(job, shards[next]);
+        report(1);
+      }
+    } catch (...) {
+      error = std::current_exception();
+      board.take_all(static_cast<std::int64_t>(shards.size()));
+    }
+    comm.barrier();
+    if (progress) {
+      progress->update(static_cast<std::uint64_t>(board.rows_done()));
+      progress->finish();
+    }
+    if (error) std::rethrow_exception(error);
+    if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
+  });
+}
+
+}  // namespace quasar::pipeline
