@@ -47,7 +47,7 @@ void measure(const AgreementOptions& options, const comm::Communicator& comm) {
   }
   const auto config = pipeline::load_run_config(options.config, options.overrides);
   const auto encoder = pipeline::open_encoder(config, comm);
-  const auto sets = pipeline::anchor_step(config, *encoder, comm);
+  const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
   const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {
     return options.anchors.empty() || s.name == options.anchors;
   });

@@ -28,7 +28,7 @@ void register_run(CLI::App& app, Work& chosen) {
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::check_anchor_files(config, *encoder, comm);
       pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
-      const auto sets = pipeline::anchor_step(config, *encoder, comm);
+      const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
       pipeline::score_step(config, plan, sets, comm);
       pipeline::rank_step(config, plan, comm);
       pipeline::report_peak_memory(config, comm);

@@ -73,13 +73,15 @@ void register_steps(CLI::App& app, Work& chosen) {
   add(app, chosen, "anchors", "Build the configured anchor sets from their anchor data", SourcePresence::kAny,
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto encoder = pipeline::open_encoder(config, comm);
-        pipeline::anchor_step(config, *encoder, comm);
+        pipeline::anchor_step(config, encoder.get(), comm);
       });
   add(app, chosen, "score", "Score the stored embeddings against the anchors; touches no image of the corpus",
       SourcePresence::kAny, [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto plan = pipeline::open_stored_run(config, comm);
-        const auto encoder = pipeline::open_encoder(config, comm);
-        pipeline::score_step(config, plan, pipeline::anchor_step(config, *encoder, comm), comm);
+        // Anchor files and embeddings carry the encoder's fingerprint; its weights may be gone.
+        const auto encoder =
+            pipeline::builds_anchors(config) ? pipeline::open_encoder(config, comm) : nullptr;
+        pipeline::score_step(config, plan, pipeline::anchor_step(config, encoder.get(), comm), comm);
       });
   add(app, chosen, "rank", "Rank the stored scores and write manifests, report and summary",
       SourcePresence::kAny, [](const pipeline::RunConfig& config, const comm::Communicator& comm) {

@@ -101,7 +101,7 @@ void read_device(const base::ConfigNode& node, EncoderConfig& config) {
 
 }  // namespace
 
-EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node) {
+EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_needed) {
   EncoderConfig config;
   config.architecture = node.get<std::string>("architecture", config.architecture);
   const auto names = encoder_names();
@@ -115,7 +115,7 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node) {
   }
   if (node.has("weights")) {
     config.weights = base::resolve_input_file(node.child("weights").as<std::filesystem::path>());
-    if (!std::filesystem::is_regular_file(config.weights)) {
+    if (files_needed && !std::filesystem::is_regular_file(config.weights)) {
       node.child("weights").fail("there is no file " + config.weights.string());
     }
   } else if (config.architecture != "mini") {
@@ -124,7 +124,7 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node) {
   }
   if (node.has("vocabulary")) {
     config.vocabulary = base::resolve_input_file(node.child("vocabulary").as<std::filesystem::path>());
-    if (!std::filesystem::is_regular_file(config.vocabulary))
+    if (files_needed && !std::filesystem::is_regular_file(config.vocabulary))
       node.child("vocabulary").fail("there is no file " + config.vocabulary.string());
   }
   if (node.has("heads")) config.heads = heads_from_yaml(node.child("heads"), config.architecture);

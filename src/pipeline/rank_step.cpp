@@ -4,8 +4,67 @@
 #include "base/progress.h"
 #include "pipeline/steps.h"
 #include "pipeline/stop_signal.h"
+#include "store/score_shard.h"
 
 namespace quasar::pipeline {
+namespace {
+
+/// The set that the configuration means, as it is stored.
+struct ConfiguredSet {
+  std::string name;
+  std::filesystem::path file;
+  std::string fingerprint;
+};
+
+/// Refuses a stored set that was built by another recipe than `source` states.
+void check_recipe(const AnchorSource& source, const std::filesystem::path& file, const std::string& recipe) {
+  // Sets from prompts add where their texts were embedded.
+  if (recipe == source.recipe_text || recipe.starts_with(source.recipe_text + "\n# ")) return;
+  base::fail(
+      base::ExitCode::kMismatch,
+      fmt::format("the anchor set \"{}\" in {} was built by another recipe than the configured one; run "
+                  "\"quasar score\" first, or set the configuration back. Built by:\n{}\nconfigured:\n{}",
+                  source.name, file.string(), recipe, source.recipe_text));
+}
+
+std::vector<ConfiguredSet> configured_sets(const RunConfig& config) {
+  std::vector<ConfiguredSet> sets;
+  for (const auto& source : config.anchors) {
+    const bool built = source.file.empty();
+    const auto file = built ? config.run / "anchors" / (source.name + ".h5") : source.file;
+    const auto set = store::read_anchor_file(file);
+    if (built) check_recipe(source, file, set.recipe);
+    sets.push_back({source.name, file, store::anchor_fingerprint(set)});
+  }
+  return sets;
+}
+
+/// Refuses scores that were made by other anchors than the configured ones: a ranking of them would bear the
+/// wrong name. Every rank looks at its share of the shards.
+void check_scores(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
+  constexpr std::size_t kShown = 12;
+  const auto sets = configured_sets(config);
+  const auto& shards = plan.shards();
+  for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
+       i += static_cast<std::size_t>(comm.size())) {
+    if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
+    const auto path = score_path(config.run, shards[i].id);
+    const auto found = store::read_score_anchors(path);
+    for (const auto& set : sets) {
+      const auto scored = found.find(set.name);
+      // Curation says what is wrong with a shard that lacks a column.
+      if (scored == found.end() || scored->second == set.fingerprint) continue;
+      base::fail(
+          base::ExitCode::kMismatch,
+          fmt::format("{} was scored by other anchors \"{}\" (fingerprint {}) than the configured ones, {} "
+                      "(fingerprint {}); run \"quasar score\" first, or set the configuration back",
+                      path.string(), set.name, scored->second.substr(0, kShown), set.file.string(),
+                      set.fingerprint.substr(0, kShown)));
+    }
+  }
+}
+
+}  // namespace
 
 curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan,
                                    const comm::Communicator& comm) {
@@ -19,6 +78,7 @@ curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& 
   std::vector<std::string> columns;
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   stop_for_test("rank", comm.rank());
+  comm.together([&] { check_scores(config, plan, comm); });
   const auto result = curation::write_manifests(config.run, input, columns, config.curation,
                                                 software_versions(), comm, stop_requested);
   if (comm.is_root()) {

@@ -144,7 +144,8 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   config.run = root.require<std::filesystem::path>("run");
   config.corpus = corpus::corpus_config_from_yaml(root.child("corpus"), corpus);
   config.decode = image::decode_config_from_yaml(root.child("decode"));
-  config.encoder = encoder::encoder_config_from_yaml(root.child("encoder"));
+  config.encoder =
+      encoder::encoder_config_from_yaml(root.child("encoder"), corpus == corpus::SourcePresence::kRequired);
   const auto embed = root.child("embed");
   config.embed = embed_config_from_yaml(embed);
   config.half = embed.get_enum<bool>("store", false, {{"float32", false}, {"float16", true}});

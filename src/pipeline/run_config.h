@@ -56,8 +56,8 @@ struct RunConfig {
   std::string effective;  ///< The whole configuration, overrides applied, as YAML.
 };
 
-/// Reads and validates everything before any work; `corpus` says whether the corpus has to be there. Throws
-/// Error(kConfig) or Error(kInput).
+/// Reads and validates everything before any work; `corpus` says whether the corpus and the encoder's files
+/// have to be there. Throws Error(kConfig) or Error(kInput).
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                           corpus::SourcePresence corpus = corpus::SourcePresence::kRequired);
 

@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::size_t kRowsPerBlock = 4096;
 
-std::filesystem::path score_path(const std::filesystem::path& run, int shard) {
-  return run / "scores" / fmt::format("shard-{:06}.h5", shard);
-}
-
 struct ScoringSet {
   std::vector<float> good;
   std::vector<float> bad;
@@ -99,6 +95,10 @@ void work_on(const ScoreJob& job, const corpus::Shard& shard) {
 }
 
 }  // namespace
+
+std::filesystem::path score_path(const std::filesystem::path& run, int shard) {
+  return run / "scores" / fmt::format("shard-{:06}.h5", shard);
+}
 
 void score_step(const RunConfig& config, const corpus::Plan& plan, const std::vector<store::AnchorSet>& sets,
                 const comm::Communicator& comm) {

@@ -140,18 +140,24 @@ EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, en
   return statistics;
 }
 
-std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder& encoder,
+bool builds_anchors(const RunConfig& config) {
+  return std::any_of(config.anchors.begin(), config.anchors.end(),
+                     [](const auto& source) { return source.file.empty(); });
+}
+
+std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder* encoder,
                                           const comm::Communicator& comm) {
   if (config.anchors.empty()) {
     base::fail(base::ExitCode::kConfig,
                "no anchors are configured: name at least one set in the section \"anchors\"");
   }
+  QUASAR_CHECK(encoder != nullptr || !builds_anchors(config));
   std::vector<store::AnchorSet> sets;
   for (const auto& source : config.anchors) {
     if (source.from_prompts()) {
-      sets.push_back(build_text_anchors(config, source, encoder, comm));
+      sets.push_back(build_text_anchors(config, source, *encoder, comm));
     } else if (source.file.empty()) {
-      sets.push_back(build_anchors(config, source, encoder, comm));
+      sets.push_back(build_anchors(config, source, *encoder, comm));
     } else {
       comm.together([&] { sets.push_back(store::read_anchor_file(source.file)); });
       sets.back().name = source.name;

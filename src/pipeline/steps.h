@@ -37,17 +37,24 @@ EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, en
                            const comm::Communicator& comm, Part part = {},
                            std::optional<RetryFailed> retry = {});
 
+/// Whether an anchor set of the configuration has to be built, and not only read from a file.
+bool builds_anchors(const RunConfig& config);
 /// Reads or builds every anchor set of the configuration; built ones are written to RUN/anchors/NAME.h5.
-std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder& encoder,
+/// `encoder` may be null when builds_anchors() is false.
+std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder* encoder,
                                           const comm::Communicator& comm);
+
+/// Name of the file of a shard's scores below the run directory.
+std::filesystem::path score_path(const std::filesystem::path& run, int shard);
 
 /// Scores every row against every set from the stored embeddings and writes RUN/scores. Throws
 /// Error(kMismatch) when a set's encoder is not the embeddings'.
 void score_step(const RunConfig& config, const corpus::Plan& plan, const std::vector<store::AnchorSet>& sets,
                 const comm::Communicator& comm);
 
-/// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kNoResult), after
-/// writing them, when not a single row could be scored.
+/// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kMismatch), naming
+/// both, when the scores were made by other anchors than the configured ones, Error(kNoResult), after
+/// writing, when not a single row could be scored.
 curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan,
                                    const comm::Communicator& comm);
 

@@ -67,6 +67,15 @@ ScoreShard read_score_shard(const std::filesystem::path& path) {
   return shard;
 }
 
+std::map<std::string, std::string> read_score_anchors(const std::filesystem::path& path) {
+  const auto guard = h5::lock();
+  const ScoreShard header = read_header(h5::File::open(path), path);
+  std::map<std::string, std::string> anchors;
+  for (std::size_t c = 0; c < header.names.size(); ++c)
+    anchors[header.names[c]] = header.anchor_fingerprints[c];
+  return anchors;
+}
+
 bool score_shard_matches(const std::filesystem::path& path, const std::string& embeddings_xxh128, int shard,
                          const std::vector<std::string>& names,
                          const std::vector<std::string>& anchor_fingerprints) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ void write_score_shard(const std::filesystem::path& path, const ScoreShard& shar
 
 /// Throws Error(kInput) naming the file for damaged content.
 ScoreShard read_score_shard(const std::filesystem::path& path);
+
+/// Fingerprints of the anchor sets that the scores in `path` were made by, by name. Throws as above.
+std::map<std::string, std::string> read_score_anchors(const std::filesystem::path& path);
 
 /// Whether `path` holds whole scores of this shard, as it is embedded now, by these anchors.
 bool score_shard_matches(const std::filesystem::path& path, const std::string& embeddings_xxh128, int shard,

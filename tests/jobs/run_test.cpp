@@ -152,6 +152,56 @@ TEST_F(RunTest, ScoringWithOtherAnchorsNeverTouchesAnImage) {
   EXPECT_NE(results("rescore"), before);
 }
 
+TEST_F(RunTest, ScoringByAnchorFilesNeedsNoEncoder) {
+  // The weights under a name of the test's own, to be taken away.
+  const auto weights = *scratch_ / "own.safetensors";
+  fs::copy_file(source_dir() / "anchors" / "mini.safetensors", weights, fs::copy_options::overwrite_existing);
+  const auto path = config("weightless");
+  const std::vector<std::string> set = {"--set", "encoder.weights=" + weights.string()};
+  ASSERT_EQ(run_quasar({"run", path, set[0], set[1]}).status, 0);
+  const auto before = results("weightless");
+  fs::remove(weights);
+  for (const char* folder : {"scores", "manifest.csv"}) fs::remove_all(run("weightless") / folder);
+  const auto scored = run_quasar({"score", path, set[0], set[1]}, 2);
+  EXPECT_EQ(scored.status, 0) << scored.output;
+  const auto ranked = run_quasar({"rank", path, set[0], set[1]}, 2);
+  EXPECT_EQ(ranked.status, 0) << ranked.output;
+  EXPECT_EQ(results("weightless"), before);
+  // Anchors that have to be built need it, and embedding does.
+  const auto build = run_quasar({"score", config("weightless", built()), set[0], set[1]}, 2);
+  EXPECT_EQ(build.status, 4) << build.output;
+  EXPECT_THAT(build.output, HasSubstr(weights.string()));
+  const auto embed = run_quasar({"run", config("weightless"), set[0], set[1]});
+  EXPECT_EQ(embed.status, 3) << embed.output;
+  EXPECT_THAT(embed.output, HasSubstr(weights.string()));
+}
+
+TEST_F(RunTest, RankingRefusesScoresByOtherAnchorsThanTheConfiguredOnes) {
+  const auto path = config("renamed", built());
+  ASSERT_EQ(run_quasar({"run", path}).status, 0);
+  const auto before = results("renamed");
+  // Another file under the same name.
+  const auto other = config("renamed", shipped());
+  const auto refused = run_quasar({"rank", other}, 2);
+  EXPECT_EQ(refused.status, 6) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("shard-000000.h5 was scored by other anchors \"quality\""));
+  EXPECT_THAT(refused.output, HasSubstr("mini-quality.h5"));
+  EXPECT_THAT(refused.output, HasSubstr("quasar score"));
+  // Another recipe for the set that is built.
+  config("renamed", built());
+  const auto changed = run_quasar({"rank", path, "--set", "anchors.quality.recipe.k=1"}, 2);
+  EXPECT_EQ(changed.status, 6) << changed.output;
+  EXPECT_THAT(changed.output, HasSubstr("another recipe"));
+  EXPECT_THAT(changed.output, HasSubstr("k: 2"));
+  EXPECT_THAT(changed.output, HasSubstr("k: 1"));
+  EXPECT_EQ(results("renamed"), before);
+  const auto same = run_quasar({"rank", path}, 2);
+  EXPECT_EQ(same.status, 0) << same.output;
+  ASSERT_EQ(run_quasar({"score", config("renamed", shipped())}).status, 0);
+  EXPECT_EQ(run_quasar({"rank", path}).status, 0);
+  EXPECT_NE(results("renamed"), before);
+}
+
 TEST_F(RunTest, SeveralAnchorSetsGiveColumnsAndACombinedScore) {
   const auto path = config("several",
                            shipped() + "  texture:\n    corpus: {directory: " + anchor_pictures() +
