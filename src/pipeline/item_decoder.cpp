@@ -1,6 +1,7 @@
 #include "pipeline/item_decoder.h"
 
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
@@ -11,12 +12,23 @@
 namespace quasar::pipeline {
 namespace {
 
+std::atomic<bool> alone{false};
+
 void poison(std::string_view id) {
   static const char* const setting = std::getenv("QUASAR_TEST_POISON");
   if (setting == nullptr) return;
-  const std::string_view text = setting;
-  if (text.substr(0, 6) == "abort:" && text.substr(6) == id) std::abort();
-  if (text.substr(0, 5) == "spin:" && text.substr(5) == id) {
+  std::string_view text = setting;
+  constexpr std::string_view kInRanks = "rank-";
+  if (text.starts_with(kInRanks)) {
+    if (alone) return;
+    text.remove_prefix(kInRanks.size());
+  }
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || text.substr(colon + 1) != id) return;
+  const auto what = text.substr(0, colon);
+  if (what == "abort") std::abort();
+  if (what == "kill") std::raise(SIGKILL);
+  if (what == "spin") {
     // An atomic, as a loop without effect may be left out.
     for (std::atomic<unsigned> turns{0};; turns.fetch_add(1)) {
     }
@@ -37,6 +49,10 @@ image::Prepared decode_item(const corpus::Item& item, std::span<const std::byte>
         image::fit(image::distort(prepared.image, kind, distortion->level, distortion->seed), spec);
   }
   return prepared;
+}
+
+void decode_alone() {
+  alone = true;
 }
 
 double hung_after_seconds(const image::DecodeConfig& config) {

@@ -13,6 +13,9 @@
 namespace quasar::pipeline {
 namespace {
 
+/// Shortest time between two looks, in seconds, that counts as a halt of this process.
+constexpr double kLeastHalt = 5;
+
 enum Shared : int { kNextShard = 0, kRowsDone = 1, kStops = 2, kShared = 3 };
 enum OfRank : int { kRows = 0, kSteps = 1, kFinished = 2, kOfRank = 3 };
 
@@ -89,33 +92,45 @@ std::vector<RankProgress> JobBoard::ranks() {
   return ranks;
 }
 
-StallWatch::StallWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds)
+RankProgress JobBoard::rank(int rank) {
+  const auto value = [&](OfRank which) { return counter_.fetch_add(counter_of(rank, which), 0); };
+  return {value(kRows), value(kSteps), value(kFinished) > 0};
+}
+
+StallWatch::StallWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds, int rank)
     : board_(board),
       state_folder_(std::move(state_folder)),
       stall_seconds_(stall_seconds),
-      start_(std::chrono::steady_clock::now()) {}
+      watches_all_(rank == 0),
+      start_(std::chrono::steady_clock::now()),
+      looked_(start_) {}
 
-void StallWatch::look() {
-  const auto ranks = board_.ranks();
-  seen_.resize(ranks.size(), {-1, std::chrono::steady_clock::now()});
-  std::size_t slowest = ranks.size();
-  int working = 0;
-  for (std::size_t r = 0; r < ranks.size(); ++r) {
-    if (ranks[r].finished) continue;
-    ++working;
-    if (slowest == ranks.size() || ranks[r].rows < ranks[slowest].rows) slowest = r;
-    if (ranks[r].steps != seen_[r].steps) {
-      seen_[r] = {ranks[r].steps, std::chrono::steady_clock::now()};
-      continue;
-    }
-    const double silent = seconds_since(seen_[r].since);
-    if (silent <= stall_seconds_) continue;
-    end_job(
-        static_cast<int>(base::ExitCode::kStalled),
-        fmt::format(
-            "rank {} has got nothing done for {:.1f} s (embed.stall_timeout is {:g} s): {}. The job ends; "
-            "finished shards are kept and the same command continues from them",
-            r, silent, stall_seconds_, last_items(state_folder_, static_cast<int>(r))));
+void StallWatch::forget_if_halted() {
+  // Looks come several times within the limit. A machine at its limit may delay them by seconds.
+  if (seconds_since(looked_) > std::max(stall_seconds_ / 2, kLeastHalt)) seen_.clear();
+  looked_ = std::chrono::steady_clock::now();
+}
+
+std::string StallWatch::silence_of(std::size_t rank, const RankProgress& progress) {
+  if (progress.finished) return {};
+  Seen& seen = seen_[rank];
+  if (progress.steps != seen.steps) {
+    seen = {progress.steps, std::chrono::steady_clock::now()};
+    return {};
+  }
+  const double silent = seconds_since(seen.since);
+  if (silent <= stall_seconds_) return {};
+  return fmt::format(
+      "rank {} has got nothing done for {:.1f} s (embed.stall_timeout is {:g} s): {}. The job ends; "
+      "finished shards are kept and the same command continues from them",
+      rank, silent, stall_seconds_, last_items(state_folder_, static_cast<int>(rank)));
+}
+
+void StallWatch::note_slowest(const std::vector<RankProgress>& ranks) {
+  const auto working = std::count_if(ranks.begin(), ranks.end(), [](const auto& r) { return !r.finished; });
+  std::size_t slowest = 0;
+  for (std::size_t r = 1; r < ranks.size(); ++r) {
+    if (!ranks[r].finished && (ranks[slowest].finished || ranks[r].rows < ranks[slowest].rows)) slowest = r;
   }
   const std::scoped_lock lock(mutex_);
   slowest_ =
@@ -123,6 +138,21 @@ void StallWatch::look() {
           ? ""
           : fmt::format("slowest rank {}: {:.1f}/s", slowest,
                         static_cast<double>(ranks[slowest].rows) / std::max(seconds_since(start_), 1e-3));
+}
+
+std::string StallWatch::verdict() {
+  forget_if_halted();
+  const auto ranks = watches_all_ ? board_.ranks() : std::vector{board_.rank(0)};
+  seen_.resize(ranks.size());
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    if (auto said = silence_of(r, ranks[r]); !said.empty()) return said;
+  }
+  if (watches_all_) note_slowest(ranks);
+  return {};
+}
+
+void StallWatch::look() {
+  if (const auto said = verdict(); !said.empty()) end_job(static_cast<int>(base::ExitCode::kStalled), said);
 }
 
 std::string StallWatch::slowest() {

@@ -40,6 +40,8 @@ class JobBoard {
   /// Rows posted by all ranks so far.
   std::int64_t rows_done();
   std::vector<RankProgress> ranks();
+  /// One of them, without reading the others'.
+  RankProgress rank(int rank);
 
  private:
   int rank_;
@@ -48,14 +50,17 @@ class JobBoard {
   comm::WorkCounter counter_;
 };
 
-/// Rank 0's watch over all.
+/// A rank's watch over others: rank 0's over all ranks, that of every other rank over rank 0.
 class StallWatch {
  public:
-  /// `stall_seconds`: the longest that a rank may stand still.
-  StallWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds);
+  /// `stall_seconds`: the longest that a rank may stand still. `rank`: the one that watches.
+  StallWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds, int rank);
 
-  /// Looks at every rank. Ends the job with exit status kStalled, naming the rank and what it was at by its
-  /// journal, when one has stood still for too long.
+  /// Looks at the watched ranks: what to say of one that has stood still for too long, and of what it was at
+  /// by its journal; empty when all is well. While this process itself was halted (a suspended job), nobody's
+  /// silence counts.
+  std::string verdict();
+  /// The same; ends the job with exit status kStalled for a verdict.
   void look();
   /// "slowest rank 3: 12.1/s" of the ranks still at work; empty for fewer than two. Thread-safe.
   std::string slowest();
@@ -66,10 +71,16 @@ class StallWatch {
     std::chrono::steady_clock::time_point since;
   };
 
+  std::string silence_of(std::size_t rank, const RankProgress& progress);
+  void forget_if_halted();
+  void note_slowest(const std::vector<RankProgress>& ranks);
+
   JobBoard& board_;
   const std::filesystem::path state_folder_;
   const double stall_seconds_;
+  const bool watches_all_;
   const std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point looked_;
   std::vector<Seen> seen_;
   std::mutex mutex_;
   std::string slowest_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@
 namespace quasar::pipeline {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x314c4e524a525351;  // "QSRJRNL1"
+constexpr std::uint64_t kMagic = 0x324c4e524a525351;  // "QSRJRNL2"
+constexpr Phase kLastPhase = Phase::kCrashed;
 constexpr std::string_view kPrefix = "journal-";
 constexpr std::string_view kSuffix = ".bin";
 
@@ -28,7 +30,8 @@ struct Header {
   std::int32_t rank;
   std::int32_t slots;
   std::int32_t process;
-  std::array<char, 108> host;
+  std::atomic<std::int32_t> stopping;
+  std::array<char, 104> host;
 };
 
 struct Slot {
@@ -58,6 +61,25 @@ Slot& slot_at(void* memory, int slot) {
                                                static_cast<std::size_t>(slot) * sizeof(Slot)));
 }
 
+constexpr std::array kFatal = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
+/// The journal that a fatal signal is noted in, what such signals did before, and the thread's slot in it.
+std::atomic<void*> marked{nullptr};
+std::array<struct sigaction, kFatal.size()> before;
+thread_local int own_slot = -1;
+
+/// Does nothing but what is safe in a signal handler.
+void on_fatal_signal(int number) {
+  if (void* const memory = marked.load(); memory != nullptr && own_slot >= 0) {
+    auto expected = Phase::kDecoding;
+    slot_at(memory, own_slot).phase.compare_exchange_strong(expected, Phase::kCrashed);
+  }
+  for (std::size_t i = 0; i < kFatal.size(); ++i) {
+    if (kFatal[i] == number) ::sigaction(number, &before[i], nullptr);
+  }
+  // Comes when this handler has returned.
+  ::raise(number);
+}
+
 std::string text_of(const char* text, std::size_t size) {
   return {text, ::strnlen(text, size)};
 }
@@ -68,7 +90,8 @@ JournalEntry entry_of(const Slot& slot, std::int64_t now, std::int64_t Slot::*cl
   entry.shard = slot.shard;
   entry.row = slot.row;
   entry.id = text_of(slot.id.data(), slot.id.size());
-  entry.seconds = static_cast<double>(now - slot.*clock) * 1e-9;
+  // A damaged file may hold any number, for which a difference of integers could overflow.
+  entry.seconds = (static_cast<double>(now) - static_cast<double>(slot.*clock)) * 1e-9;
   return entry;
 }
 
@@ -106,7 +129,7 @@ Journal::Journal(const std::filesystem::path& state_folder, int rank, int slots)
   void* mapped = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (mapped == MAP_FAILED) give_up(errno);
   memory_ = mapped;
-  auto* header = new (memory_) Header{kMagic, rank, slots, ::getpid(), {}};
+  auto* header = new (memory_) Header{kMagic, rank, slots, ::getpid(), 0, {}};
   std::copy_n(host.data(), header->host.size() - 1, header->host.data());
   for (int i = 0; i < slots; ++i) new (&slot_at(memory_, i)) Slot{};
   lock(fd_, false);
@@ -115,6 +138,10 @@ Journal::Journal(const std::filesystem::path& state_folder, int rank, int slots)
 }
 
 Journal::~Journal() {
+  if (marked.load() == memory_) {
+    marked = nullptr;
+    for (std::size_t i = 0; i < kFatal.size(); ++i) ::sigaction(kFatal[i], &before[i], nullptr);
+  }
   ::unlink(path_.c_str());
   ::munmap(memory_, size_);
   ::close(fd_);
@@ -127,6 +154,7 @@ void Journal::begin(int slot, Phase phase, int shard, std::uint64_t row, std::st
   const std::size_t length = std::min(id.size(), kJournalIdBytes);
   std::copy_n(id.data(), length, s.id.data());
   s.id[length] = '\0';
+  own_slot = slot;
   set_phase(slot, phase);
 }
 
@@ -135,6 +163,17 @@ void Journal::set_phase(int slot, Phase phase) {
   s.wall_ns = wall_now();
   s.steady_ns = steady_now();
   s.phase.store(phase, std::memory_order_release);
+}
+
+void Journal::mark_stopping() {
+  std::launder(reinterpret_cast<Header*>(memory_))->stopping = 1;
+}
+
+void Journal::mark_on_crash() {
+  marked = memory_;
+  struct sigaction action {};
+  action.sa_handler = on_fatal_signal;
+  for (std::size_t i = 0; i < kFatal.size(); ++i) ::sigaction(kFatal[i], &action, &before[i]);
 }
 
 JournalEntry Journal::entry(int slot) const {
@@ -149,13 +188,18 @@ std::vector<FoundJournal> find_journals(const std::filesystem::path& state_folde
     const auto name = it->path().filename().string();
     if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
     // F_OFD_GETLK asks whether a write lock could be had, which needs no writing.
-    const int fd = ::open(it->path().c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = ::open(it->path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) continue;
     Header header{};
     if (::pread(fd, &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header) &&
         header.magic == kMagic && header.slots >= 0 && header.slots <= 4096) {
-      FoundJournal journal{it->path(),     header.rank,    text_of(header.host.data(), header.host.size()),
-                           header.process, lock(fd, true), {}};
+      FoundJournal journal{it->path(),
+                           header.rank,
+                           text_of(header.host.data(), header.host.size()),
+                           header.process,
+                           lock(fd, true),
+                           header.stopping != 0,
+                           {}};
       const std::int64_t now = wall_now();
       for (int i = 0; i < header.slots; ++i) {
         alignas(Slot) std::array<char, sizeof(Slot)> bytes{};
@@ -164,7 +208,7 @@ std::vector<FoundJournal> find_journals(const std::filesystem::path& state_folde
           break;
         const auto entry =
             entry_of(*std::launder(reinterpret_cast<const Slot*>(bytes.data())), now, &Slot::wall_ns);
-        if (entry.phase != Phase::kIdle) journal.in_flight.push_back(entry);
+        if (entry.phase != Phase::kIdle && entry.phase <= kLastPhase) journal.in_flight.push_back(entry);
       }
       found.push_back(std::move(journal));
     }

@@ -18,6 +18,7 @@ enum class Phase : std::uint32_t {
   kReading = 1,   ///< Reads the bytes; a crash here is not the image's doing.
   kDecoding = 2,  ///< In the decoder, or in our own resampling.
   kOverdue = 3,   ///< Was in the decoder when the watchdog ended the process for it.
+  kCrashed = 4,   ///< Was in the decoder of the thread in which a fatal signal came.
 };
 
 /// One image in flight.
@@ -46,6 +47,13 @@ class Journal {
   void set_phase(int slot, Phase phase);
   void end(int slot) { set_phase(slot, Phase::kIdle); }
 
+  /// Notes that the process was asked to stop, so that being killed later is nobody's fault.
+  void mark_stopping();
+  /// From now to the end of the journal a fatal signal (SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL) in a thread
+  /// that decodes marks its image kCrashed, and then has the effect that it had before. For one journal of
+  /// the process at a time.
+  void mark_on_crash();
+
   int slots() const { return slots_; }
   /// The slot's image; phase kIdle when it has none. `seconds` is by the monotonic clock.
   JournalEntry entry(int slot) const;
@@ -64,7 +72,8 @@ struct FoundJournal {
   int rank = 0;
   std::string host;
   int process = 0;
-  bool alive = false;  ///< Its owner still runs.
+  bool alive = false;          ///< Its owner still runs.
+  bool asked_to_stop = false;  ///< mark_stopping() was called.
   std::vector<JournalEntry> in_flight;
 };
 

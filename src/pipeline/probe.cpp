@@ -217,6 +217,7 @@ int answer_probe() {
     item.fields = fields.at(5).get<std::vector<std::pair<std::string, std::string>>>();
     items.push_back(std::move(item));
   }
+  decode_alone();
   const image::VipsEnvironment vips;
   const corpus::ShardReader reader(std::move(items), static_cast<std::uint64_t>(config.max_file_bytes));
   if (!say(kReady)) return 1;

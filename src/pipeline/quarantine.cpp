@@ -1,8 +1,5 @@
 #include "pipeline/quarantine.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -10,6 +7,8 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/logging.h"
+#include "pipeline/crash_counts.h"
+#include "pipeline/file_lock.h"
 #include "pipeline/journal.h"
 #include "pipeline/probe.h"
 
@@ -19,31 +18,13 @@ namespace {
 constexpr const char* kFile = "quarantine.jsonl";
 constexpr const char* kLockFile = "quarantine.lock";
 
-/// Holds a lock that processes, also of other machines, take in turn. Where the file system has no locks,
-/// there is none.
-class FileLock {
- public:
-  explicit FileLock(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    if (fd_ >= 0) ::fcntl(fd_, F_OFD_SETLKW, &whole);
-  }
-  ~FileLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-
- private:
-  int fd_;
-};
-
 struct Suspect {
   std::uint64_t row = 0;
   int shard = 0;
   bool overdue = false;
+  bool again = false;  ///< Its verdict is asked to be forgotten.
+  int crashes = 0;     ///< As in CrashCount, by the journals found now.
+  int deaths = 0;
 };
 
 std::string to_text(const Quarantine& quarantine) {
@@ -65,13 +46,19 @@ Quarantine from_text(const std::string& text, const std::string& where) {
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    const auto status = json.is_object() ? base::status_from_name(json.value("status", "")) : std::nullopt;
-    if (!status || !json.contains("row") || !json["row"].is_number_unsigned()) {
+    const auto text_of = [&](const char* key) {
+      if (!json.is_object() || !json.contains(key)) return std::optional<std::string>("");
+      return json[key].is_string() ? std::optional(json[key].get<std::string>()) : std::nullopt;
+    };
+    const auto id = text_of("id");
+    const auto error = text_of("error");
+    const auto status = base::status_from_name(text_of("status").value_or(""));
+    if (!status || !id || !error || !json.contains("row") || !json["row"].is_number_unsigned()) {
       base::fail(base::ExitCode::kInput,
                  where + ":" + std::to_string(number) +
                      ": no row under quarantine; each line is an object with row, id, status and error");
     }
-    quarantine[json["row"].get<std::uint64_t>()] = {json.value("id", ""), *status, json.value("error", "")};
+    quarantine[json["row"].get<std::uint64_t>()] = {*id, *status, *error};
   }
   return quarantine;
 }
@@ -84,15 +71,18 @@ std::vector<Suspect> find_suspects(const SuspectJob& job, const Quarantine& know
     const auto& shard = job.plan.shards()[static_cast<std::size_t>(id)];
     for (auto it = known.lower_bound(shard.first); it != known.end() && it->first < shard.first + shard.count;
          ++it) {
-      if (job.retry && job.retry->covers(it->second.status)) suspects[it->first] = {it->first, id, false};
+      if (job.retry && job.retry->covers(it->second.status))
+        suspects[it->first] = {it->first, id, false, true, 0, 0};
     }
   }
   for (const auto& journal : find_journals(job.state_folder)) {
     if (journal.alive) continue;
     bool ours = true;
+    const bool has_culprit = std::any_of(journal.in_flight.begin(), journal.in_flight.end(),
+                                         [](const auto& entry) { return entry.phase == Phase::kCrashed; });
     for (const auto& entry : journal.in_flight) {
       if (!job.part.holds(entry.shard)) ours = false;
-      if (entry.phase != Phase::kDecoding && entry.phase != Phase::kOverdue) continue;
+      if (entry.phase == Phase::kReading) continue;
       if (known.contains(entry.row) || std::find(job.missing_shards.begin(), job.missing_shards.end(),
                                                  entry.shard) == job.missing_shards.end())
         continue;
@@ -101,7 +91,12 @@ std::vector<Suspect> find_suspects(const SuspectJob& job, const Quarantine& know
       const auto item = job.plan.read_items(shard)[entry.row - shard.first];
       if (item.id.substr(0, kJournalIdBytes) != entry.id) continue;
       auto& suspect = suspects[entry.row];
-      suspect = {entry.row, entry.shard, suspect.overdue || entry.phase == Phase::kOverdue};
+      suspect.row = entry.row;
+      suspect.shard = entry.shard;
+      suspect.overdue = suspect.overdue || entry.phase == Phase::kOverdue;
+      if (entry.phase == Phase::kCrashed) ++suspect.crashes;
+      // A process that was asked to stop and then killed tells nothing about its images.
+      if (entry.phase == Phase::kDecoding && !has_culprit && !journal.asked_to_stop) ++suspect.deaths;
     }
     if (ours) journals.push_back(journal.path);
   }
@@ -134,6 +129,31 @@ Quarantine examine(const SuspectJob& job, const std::vector<Suspect>& suspects,
       verdicts[rows[i]] = {items[i].id, outcomes[i].status, outcomes[i].error};
   }
   return verdicts;
+}
+
+/// Adds what the journals told of the suspects to what is on record, and gives a verdict on those that decode
+/// alone but were in too many processes that died. `verdicts` are those of examine().
+void count_crashes(const SuspectJob& job, const std::vector<Suspect>& suspects, Quarantine& verdicts) {
+  std::vector<char> missing(job.plan.shards().size(), 0);
+  for (const int id : job.missing_shards) missing[static_cast<std::size_t>(id)] = 1;
+  update_crash_counts(job.state_folder, [&](CrashCounts& counts) {
+    for (const auto& suspect : suspects) {
+      const auto& shard = job.plan.shards()[static_cast<std::size_t>(suspect.shard)];
+      const auto id = job.plan.read_items(shard)[suspect.row - shard.first].id;
+      auto& count = counts[suspect.row];
+      if (suspect.again || count.id != id) count = {id, suspect.shard, 0, 0};
+      count.crashes += suspect.crashes;
+      count.deaths += suspect.deaths;
+      if (const auto error = verdict_of(count); !error.empty() && !verdicts.contains(suspect.row))
+        verdicts[suspect.row] = {id, base::RowStatus::kCrashed, error};
+    }
+    // What is under quarantine, or came through, needs no count.
+    std::erase_if(counts, [&](const auto& entry) {
+      const auto shard = static_cast<std::size_t>(entry.second.shard);
+      if (shard >= missing.size()) return true;
+      return job.part.holds(entry.second.shard) && (missing[shard] == 0 || verdicts.contains(entry.first));
+    });
+  });
 }
 
 }  // namespace
@@ -173,6 +193,7 @@ Quarantine settle_suspects(const SuspectJob& job, const comm::Communicator& comm
   comm.on_root([&] {
     Quarantine found;
     for (const auto& text : gathered) found.merge(from_text(text, "a rank's verdicts"));
+    if (!suspects.empty()) count_crashes(job, suspects, found);
     for (const auto& [row, verdict] : found)
       base::log_warning("{} is under quarantine: {}", verdict.id, verdict.error);
     if (!suspects.empty()) {

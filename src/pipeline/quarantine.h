@@ -50,8 +50,9 @@ struct SuspectJob {
 
 /// Reads the journals that dead processes left, tries each image that was in a decoder then in a process of
 /// its own, puts those that fail again under quarantine, and removes the journals. An image that the watchdog
-/// had ended its process for is put there at once. What a killed process was innocently at goes on as if
-/// nothing had been. The whole quarantine, on every rank. Collective.
+/// had ended its process for is put there at once; one that decodes alone, when it was in too many processes
+/// that died (crash_counts.h). What a killed process was innocently at goes on as if nothing had been. The
+/// whole quarantine, on every rank. Collective.
 Quarantine settle_suspects(const SuspectJob& job, const comm::Communicator& comm);
 
 }  // namespace quasar::pipeline

@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "program.h"
 #include "support/test_data.h"
@@ -14,6 +18,7 @@ namespace {
 
 using namespace quasar::test;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -98,6 +103,32 @@ TEST_F(AccountingTest, ARankThatFallsSilentEndsTheJobAndIsNamedWithItsImage) {
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("got nothing done"), HasSubstr("decoding " + id)));
   const auto status = run_quasar({"status", run().string()});
   EXPECT_THAT(status.output, AllOf(HasSubstr("has died"), HasSubstr("was decoding " + id)));
+}
+
+TEST_F(AccountingTest, TheFirstRankIsWatchedByTheOthers) {
+  // An endless image keeps all ranks in the pass; which of them decodes it does not matter.
+  std::string id;
+  for (const auto& entry : fs::directory_iterator(pictures())) {
+    if (entry.path().filename().string().starts_with("scene-0009")) id = entry.path().filename().string();
+  }
+  Program program({"run", config(), "--set", "decode.timeout_s=3600", "--set", "embed.stall_timeout=8"}, 3,
+                  {"QUASAR_TEST_POISON=spin:" + id});
+  while (program.running() && !fs::exists(run() / "metrics"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  pid_t first = -1;
+  for (const pid_t rank : ranks_of(config())) {
+    if (content("/proc/" + std::to_string(rank) + "/environ").find("OMPI_COMM_WORLD_RANK=0") !=
+        std::string::npos)
+      first = rank;
+  }
+  ASSERT_GT(first, 0);
+  // Halted as a whole, its watch over itself and the others too.
+  ::kill(first, SIGSTOP);
+  const auto outcome = program.wait();
+  EXPECT_EQ(outcome.status, 10) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              AnyOf(HasSubstr("rank 0 has got nothing done"), HasSubstr("rank 0, or the way to it")));
+  ::kill(first, SIGKILL);
 }
 
 TEST_F(AccountingTest, RetryRedoesTheFailedRowsAndNoOthers) {

@@ -121,6 +121,38 @@ TEST_P(PoisonTest, ASuspectThatDecodesAloneIsNotPutUnderQuarantine) {
   for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
 }
 
+TEST_P(PoisonTest, AnImageThatCrashesRanksButDecodesAloneStopsTheRunTwice) {
+  const auto id = picture(17);
+  const std::vector<std::string> environment = {"QUASAR_TEST_POISON=rank-abort:" + id};
+  for (int start = 0; start < 2; ++start) {
+    const auto died = run_quasar({"run", config()}, GetParam(), environment);
+    EXPECT_EQ(died.status, 128 + SIGABRT) << died.output;
+    EXPECT_THAT(died.output, Not(HasSubstr("under quarantine")));
+  }
+  const auto third = run_quasar({"run", config()}, GetParam(), environment);
+  ASSERT_EQ(third.status, 0) << third.output;
+  EXPECT_THAT(third.output, HasSubstr(id + " is under quarantine: decoding it ended 2 processes"));
+  for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, name == id ? "crashed" : "ok") << name;
+  EXPECT_EQ(content(run() / "state" / "crash_counts.jsonl"), "");
+  // Mended, it is as any other.
+  const auto again = run_quasar({"run", "--retry-failed", config()}, GetParam());
+  ASSERT_EQ(again.status, 0) << again.output;
+  for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
+}
+
+TEST_P(PoisonTest, AnImageThatRanksAreKilledOverIsLeftOutInTheEnd) {
+  const auto id = picture(35);
+  const std::vector<std::string> environment = {"QUASAR_TEST_POISON=rank-kill:" + id};
+  int deaths = 0;
+  Outcome outcome;
+  while ((outcome = run_quasar({"run", config()}, GetParam(), environment)).status != 0 && deaths < 10)
+    ++deaths;
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(deaths, 5);
+  EXPECT_THAT(outcome.output, HasSubstr(id + " is under quarantine: 5 processes died"));
+  EXPECT_EQ(statuses(run())[id].first, "crashed");
+}
+
 TEST_P(PoisonTest, TheQuarantineIsOfAnImageAndNotOfAPlaceInThePlan) {
   ASSERT_EQ(run_quasar({"embed", config()}, GetParam()).status, 0);
   fs::remove(run() / "embeddings" / "shard-000000.h5");

@@ -1,0 +1,98 @@
+#include "pipeline/rank_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "support/test_data.h"
+
+namespace quasar::pipeline {
+namespace {
+
+std::string some_metrics(int rank, bool finished) {
+  RankMetrics metrics;
+  metrics.images[static_cast<std::size_t>(base::RowStatus::kOk)] = 120;
+  metrics.images[static_cast<std::size_t>(base::RowStatus::kDecodeFailed)] = 3;
+  metrics.bytes_read = (std::uint64_t{1} << 60U) + 1;
+  metrics.shards = 2;
+  metrics.decode_ns = 1'500'000'000;
+  metrics.encode_ns = 2'500'000'000;
+  metrics.starved_of_decoded_ns = 250'000'000;
+  metrics.starved_of_encoder_ns = 750'000'000;
+  return to_prometheus(metrics, {rank, 12.5, 1.7e9, finished});
+}
+
+TEST(RankMetrics, AreReadBackAsTheyWereWritten) {
+  const auto found = from_prometheus(some_metrics(3, true));
+  EXPECT_EQ(found.images.size(), 2U);
+  EXPECT_EQ(found.images.at(base::RowStatus::kOk), 120U);
+  EXPECT_EQ(found.images.at(base::RowStatus::kDecodeFailed), 3U);
+  EXPECT_EQ(found.bytes_read, (std::uint64_t{1} << 60U) + 1) << "whole, and not through a double";
+  EXPECT_EQ(found.shards, 2U);
+  EXPECT_DOUBLE_EQ(found.decode_s, 1.5);
+  EXPECT_DOUBLE_EQ(found.encode_s, 2.5);
+  EXPECT_DOUBLE_EQ(found.starved_of_decoded_s, 0.25);
+  EXPECT_DOUBLE_EQ(found.starved_of_encoder_s, 0.75);
+  EXPECT_DOUBLE_EQ(found.elapsed_s, 12.5);
+  EXPECT_DOUBLE_EQ(found.written_at, 1.7e9);
+  EXPECT_TRUE(found.finished);
+  EXPECT_FALSE(from_prometheus(some_metrics(3, false)).finished);
+}
+
+TEST(RankMetrics, FollowPrometheussTextFormat) {
+  std::istringstream lines(some_metrics(7, false));
+  std::string family;
+  bool typed = false;
+  int samples = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ")) {
+      family = line.substr(7, line.find(' ', 7) - 7);
+      typed = false;
+    } else if (line.starts_with("# TYPE ")) {
+      EXPECT_THAT(line, testing::AnyOf("# TYPE " + family + " counter", "# TYPE " + family + " gauge"));
+      typed = true;
+    } else {
+      EXPECT_TRUE(typed && line.starts_with(family + "{rank=\"7\"")) << line;
+      ++samples;
+    }
+  }
+  EXPECT_GE(samples, 10);
+}
+
+TEST(RankMetrics, AStopwatchAddsItsTime) {
+  std::atomic<std::int64_t> sum{5};
+  { const Stopwatch one(sum); }
+  const auto once = sum.load();
+  EXPECT_GT(once, 5);
+  { const Stopwatch another(sum); }
+  EXPECT_GT(sum, once);
+}
+
+TEST(RankMetrics, ForeignAndDamagedLinesArePassedOver) {
+  const auto whole = some_metrics(0, true);
+  for (std::size_t size = 0; size < whole.size(); size += 7) from_prometheus(whole.substr(0, size));
+  const auto found = from_prometheus(
+      "node_load1 0.5\nquasar_embed_shards_total\nquasar_embed_shards_total{rank=\"0\"}\n}{ 1\n"
+      "quasar_embed_images_total{rank=\"0\",status=\"melted\"} 4\n"
+      "quasar_embed_images_total{rank=\"0\",status=\"ok} 4\n"
+      "quasar_embed_read_bytes_total{rank=\"0\"} many\nquasar_embed_shards_total{rank=\"0\"} 6\n");
+  EXPECT_TRUE(found.images.empty());
+  EXPECT_EQ(found.bytes_read, 0U);
+  EXPECT_EQ(found.shards, 6U);
+}
+
+TEST(RankMetrics, OfAFolderComeInTheOrderOfRanks) {
+  const test::ScratchFolder scratch;
+  for (const char* name :
+       {"rank-10.prom", "rank-9.prom", "rank-0.prom", "part-1-rank-0.prom", ".rank-1.prom", "rank-2.txt"})
+    std::ofstream(scratch / name) << some_metrics(0, true);
+  std::vector<std::string> names;
+  for (const auto& snapshot : read_metrics(scratch.path())) names.push_back(snapshot.name);
+  EXPECT_THAT(names, testing::ElementsAre("rank-0", "rank-9", "rank-10", "part-1-rank-0"));
+  EXPECT_TRUE(read_metrics(scratch / "none").empty());
+}
+
+}  // namespace
+}  // namespace quasar::pipeline
