@@ -271,6 +271,26 @@ bool to_8_bit(VipsPointer& image) {
   return bands >= 1 && bands <= 4;
 }
 
+/// Turns and mirrors decoded pixels as an EXIF orientation (2 to 8) says. Apart from decoding, as it needs
+/// rows in any order, and decoding gives them in theirs, under its deadline.
+bool turn(Raster& raster, int orientation) {
+  VipsPointer image(vips_image_new_from_memory(raster.pixels.data(), raster.pixels.size(), raster.width,
+                                               raster.height, raster.channels, VIPS_FORMAT_UCHAR));
+  if (!image) return false;
+  vips_image_set_int(image.get(), VIPS_META_ORIENTATION, orientation);
+  if (!replace(image, [](VipsImage* in, VipsImage** out) { return vips_autorot(in, out, nullptr); }))
+    return false;
+  std::size_t size = 0;
+  const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(image.get(), &size), g_free);
+  if (!pixels) return false;
+  const auto* begin = static_cast<const std::uint8_t*>(pixels.get());
+  std::vector<std::uint8_t> turned(begin, begin + size);
+  raster.pixels.swap(turned);
+  raster.width = vips_image_get_width(image.get());
+  raster.height = vips_image_get_height(image.get());
+  return true;
+}
+
 /// As load; the reason of a failure is left empty where only libvips knows it and the attempt is not alone.
 Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
                Company company, Prepared& result) {
@@ -304,17 +324,7 @@ Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, con
   Deadline deadline{std::chrono::steady_clock::now() +
                     std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                         std::chrono::duration<double>(config.timeout_s))};
-  if (config.honour_orientation && !replace(image, [](VipsImage* in, VipsImage** out) {
-        // Turning needs rows in any order, so the pixels go through memory first.
-        VipsImage* memory = vips_image_copy_memory(in);
-        if (memory == nullptr) return -1;
-        const int status = vips_autorot(memory, out, nullptr);
-        g_object_unref(memory);
-        return status;
-      })) {
-    fail_by_vips(result, RowStatus::kDecodeFailed, company);
-    return {};
-  }
+  const int orientation = config.honour_orientation ? vips_image_get_orientation(image.get()) : 1;
   if (!to_8_bit(image)) {
     fail_by_vips(result, RowStatus::kUnsupportedPixels, company);
     if (!result.error.empty()) result.error = "no conversion to 8-bit sRGB: " + result.error;
@@ -333,8 +343,13 @@ Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, con
     return {};
   }
   const auto* begin = static_cast<const std::uint8_t*>(pixels.get());
-  return {vips_image_get_width(image.get()), vips_image_get_height(image.get()),
-          vips_image_get_bands(image.get()), palette, std::vector<std::uint8_t>(begin, begin + size)};
+  Raster raster{vips_image_get_width(image.get()), vips_image_get_height(image.get()),
+                vips_image_get_bands(image.get()), palette, std::vector<std::uint8_t>(begin, begin + size)};
+  if (orientation > 1 && !turn(raster, orientation)) {
+    fail(result, RowStatus::kOutOfMemory, "there is no memory to turn it in");
+    return {};
+  }
+  return raster;
 }
 
 /// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
