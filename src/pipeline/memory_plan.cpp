@@ -13,7 +13,7 @@
 #include "base/progress.h"
 #include "cluster/kmeans.h"
 #include "cluster/thread_team.h"
-#include "pipeline/shard_embedder.h"
+#include "pipeline/cores.h"
 
 namespace quasar::pipeline {
 namespace {

@@ -1,7 +1,5 @@
 #include "pipeline/shard_embedder.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -19,6 +17,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "corpus/shard_reader.h"
+#include "pipeline/cores.h"
 #include "pipeline/item_decoder.h"
 #include "pipeline/stop_signal.h"
 
@@ -338,15 +337,6 @@ EmbedThreads threads_of_rank(const EmbedConfig& config, const comm::Communicator
   const int cores = cores_of_rank(comm);
   return {config.decode_threads > 0 ? config.decode_threads : cores,
           config.encode_threads > 0 ? config.encode_threads : cores};
-}
-
-int cores_of_rank(const comm::Communicator& comm) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  const int cores = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-  // mpirun may bind each rank to cores of its own; then these are not shared with the others.
-  const int machine = static_cast<int>(std::thread::hardware_concurrency());
-  return cores < machine ? std::max(1, cores) : std::max(1, cores / comm.local_size());
 }
 
 }  // namespace quasar::pipeline

@@ -34,10 +34,7 @@ struct ShardContext {
 void embed_shard(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard,
                  const ShardContext& context, const std::function<void(std::uint64_t)>& report);
 
-/// The configured numbers of threads, or those that fit the rank's cores.
+/// The configured numbers of threads, or those that fit the rank's cores. Collective.
 EmbedThreads threads_of_rank(const EmbedConfig& config, const comm::Communicator& comm);
-
-/// Threads this rank may use: the cores it is allowed, shared among the ranks of the machine.
-int cores_of_rank(const comm::Communicator& comm);
 
 }  // namespace quasar::pipeline
