@@ -5,11 +5,16 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/checksum.h"
 #include "base/errors.h"
 #include "base/random.h"
 
 namespace quasar::anchors {
 namespace {
+
+struct HashOfKey {
+  std::size_t operator()(const NameKey& key) const { return static_cast<std::size_t>(key.low); }
+};
 
 void keep_share(std::vector<std::int64_t>& rows, double ratio, base::Random& random) {
   if (ratio >= 1.0) return;
@@ -32,15 +37,26 @@ double median_of(std::vector<double> values) {
 
 }  // namespace
 
+NameKey::NameKey(std::string_view name) {
+  if (name.empty()) return;
+  high = base::xxh64(name, 1);
+  low = base::xxh64(name, 2);
+}
+
+std::string plain_row_name(std::int64_t number) {
+  return "row " + std::to_string(number);
+}
+
 std::int64_t rounded_share(std::int64_t count, double ratio) {
   // nearbyint obeys the default rounding mode: to nearest, halves to even.
   return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(count) * ratio));
 }
 
-AnchorSplit split_full_reference(std::span<const LabelledRow> rows, double ratio, std::uint64_t seed) {
+AnchorSplit split_full_reference(std::span<const LabelledRow> rows, double ratio, std::uint64_t seed,
+                                 const RowName& name_of) {
   AnchorSplit split;
   std::vector<const LabelledRow*> references;
-  std::unordered_set<std::string> names;
+  std::unordered_set<NameKey, HashOfKey> names;
   for (const auto& row : rows) {
     if (!row.reference.empty()) {
       if (row.usable) ++split.bad_before;
@@ -51,8 +67,8 @@ AnchorSplit split_full_reference(std::span<const LabelledRow> rows, double ratio
   }
   for (const auto& row : rows) {
     if (!row.reference.empty() && names.count(row.reference) == 0) {
-      base::fail(base::ExitCode::kInput, "the anchor row \"" + row.image + "\" is made from \"" +
-                                             row.reference + "\", which is not among the pristine images");
+      base::fail(base::ExitCode::kInput, "the anchor data holds " + name_of(row.number) +
+                                             ", made from an image that is not among the pristine ones");
     }
   }
   split.good_before = static_cast<std::int64_t>(references.size());
@@ -61,7 +77,7 @@ AnchorSplit split_full_reference(std::span<const LabelledRow> rows, double ratio
     random.shuffle(std::span(references));
     references.resize(static_cast<std::size_t>(rounded_share(split.good_before, ratio)));
   }
-  std::unordered_set<std::string> kept;
+  std::unordered_set<NameKey, HashOfKey> kept;
   for (const auto* row : references) {
     split.good.push_back(row->number);
     kept.insert(row->image);
@@ -78,7 +94,7 @@ AnchorSplit split_full_reference(std::span<const LabelledRow> rows, double ratio
 
 AnchorSplit split_no_reference(std::span<const LabelledRow> rows, std::optional<double> offset, double ratio,
                                std::uint64_t seed) {
-  std::unordered_map<std::string, double> by_name;
+  std::unordered_map<NameKey, double, HashOfKey> by_name;
   std::vector<const LabelledRow*> usable;
   for (const auto& row : rows) {
     if (!row.usable || !std::isfinite(row.label)) continue;

@@ -49,7 +49,7 @@ corpus::Plan anchor_plan(const AnchorSource& source, const std::filesystem::path
   return *std::move(plan);
 }
 
-/// What the split needs of every row, on every rank.
+/// What the split needs of every row, on every rank: numbers and keys of names, not their texts.
 std::vector<anchors::LabelledRow> labelled_rows(const corpus::Plan& plan,
                                                 const std::filesystem::path& folder) {
   std::vector<anchors::LabelledRow> rows;
@@ -57,30 +57,59 @@ std::vector<anchors::LabelledRow> labelled_rows(const corpus::Plan& plan,
   for (const auto& shard : plan.shards()) {
     const store::EmbeddingShardReader reader(shard_path(folder, shard.id));
     std::int64_t number = static_cast<std::int64_t>(shard.first);
-    for (const auto& record : reader.read_rows(0, reader.size())) {
-      anchors::LabelledRow row;
-      row.number = number++;
-      row.label = record.label;
-      row.image = record.id;
-      row.reference = record.group;
-      row.usable = record.status == base::RowStatus::kOk;
-      rows.push_back(std::move(row));
-    }
+    for (const auto& record : reader.read_rows(0, reader.size()))
+      rows.push_back(
+          {number++, record.label, record.id, record.group, record.status == base::RowStatus::kOk});
   }
   return rows;
 }
 
-anchors::AnchorSplit split(const AnchorSource& source, std::vector<anchors::LabelledRow> rows) {
+/// A row's texts, read again where an error needs them.
+std::string name_of(const corpus::Plan& plan, const std::filesystem::path& folder, std::int64_t number) {
+  const auto row = static_cast<std::uint64_t>(number);
+  for (const auto& shard : plan.shards()) {
+    if (row < shard.first || row - shard.first >= shard.count) continue;
+    const auto record =
+        store::EmbeddingShardReader(shard_path(folder, shard.id)).read_rows(row - shard.first, 1).front();
+    return "the image " + record.id + (record.group.empty() ? "" : " (of \"" + record.group + "\")");
+  }
+  return anchors::plain_row_name(number);
+}
+
+anchors::AnchorSplit split(const AnchorSource& source, const std::vector<anchors::LabelledRow>& rows,
+                           const anchors::RowName& name_of_row) {
   if (source.recipe.kind == anchors::AnchorKind::kFullReference) {
-    return anchors::split_full_reference(rows, source.recipe.ratio, source.recipe.seed);
+    return anchors::split_full_reference(rows, source.recipe.ratio, source.recipe.seed, name_of_row);
   }
   for (const auto& row : rows) {
     if (row.usable && !std::isfinite(row.label)) {
-      base::fail(base::ExitCode::kInput, "anchor set \"" + source.name + "\": the image " + row.image +
+      base::fail(base::ExitCode::kInput, "anchor set \"" + source.name + "\": " + name_of_row(row.number) +
                                              " has no label, which no-reference anchors need (label_column)");
     }
   }
   return anchors::split_no_reference(rows, source.recipe.offset, source.recipe.ratio, source.recipe.seed);
+}
+
+/// The choice of rows, with the counts and statistics of the labels that go into the anchor file.
+anchors::AnchorSplit choose_rows(const AnchorSource& source, const corpus::Plan& plan,
+                                 const std::filesystem::path& folder, store::AnchorSet& set) {
+  const auto rows = labelled_rows(plan, folder);
+  auto chosen = split(source, rows, [&](std::int64_t number) { return name_of(plan, folder, number); });
+  set.counts = {
+      {"rows", static_cast<std::int64_t>(rows.size())},
+      {"rows_failed", std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.usable; })},
+      {"good_before_ratio", chosen.good_before},
+      {"bad_before_ratio", chosen.bad_before}};
+  if (source.recipe.kind == anchors::AnchorKind::kNoReference) {
+    double low = rows.front().label;
+    double high = low;
+    for (const auto& row : rows) {
+      low = std::min(low, row.label);
+      high = std::max(high, row.label);
+    }
+    set.statistics = {{"label_median", chosen.median}, {"label_min", low}, {"label_max", high}};
+  }
+  return chosen;
 }
 
 /// Where k-means keeps its state: a name of its own for each recipe, data and encoder, so that a set built
@@ -106,13 +135,9 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
                                  config.encoder.batch_size, false, "anchors " + source.name},
                                 comm);
   store::AnchorSet set;
-  std::vector<anchors::LabelledRow> rows;
   anchors::AnchorSplit chosen;
   const auto dimension = static_cast<std::size_t>(encoder.dimension());
-  comm.together([&] {
-    rows = labelled_rows(plan, folder);
-    chosen = split(source, rows);
-  });
+  comm.together([&] { chosen = choose_rows(source, plan, folder, set); });
   EmbeddingRows held(folder, shards_of_rank(plan, comm.rank(), comm.size()), dimension);
   anchors::AggregateRuntime runtime;
   runtime.report = log_iteration;
@@ -129,23 +154,9 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   set.dimension = dimension;
   set.encoder = encoder_identity(encoder, config.decode);
   set.recipe = source.recipe_text;
-  set.counts = {
-      {"rows", static_cast<std::int64_t>(rows.size())},
-      {"rows_failed", std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.usable; })},
-      {"good_before_ratio", chosen.good_before},
-      {"bad_before_ratio", chosen.bad_before},
-      {"good", centroids.good_rows},
-      {"bad", centroids.bad_rows},
-      {"rows_not_finite", centroids.rows_not_finite}};
-  if (source.recipe.kind == anchors::AnchorKind::kNoReference) {
-    double low = rows.front().label;
-    double high = low;
-    for (const auto& row : rows) {
-      low = std::min(low, row.label);
-      high = std::max(high, row.label);
-    }
-    set.statistics = {{"label_median", chosen.median}, {"label_min", low}, {"label_max", high}};
-  }
+  set.counts["good"] = centroids.good_rows;
+  set.counts["bad"] = centroids.bad_rows;
+  set.counts["rows_not_finite"] = centroids.rows_not_finite;
   comm.on_root([&] {
     store::write_anchor_file(config.run / "anchors" / (source.name + ".h5"), set);
     anchors::remove_checkpoints(runtime.checkpoint_prefix);

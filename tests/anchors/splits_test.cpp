@@ -101,13 +101,33 @@ TEST(Splits, TheMedianItselfIsBadAndFailedRowsAreLeftOut) {
   EXPECT_THAT(split.bad, ElementsAre(0, 1));
 }
 
+TEST(Splits, NamesAreToldApartByTheirKeys) {
+  EXPECT_TRUE(NameKey("").empty());
+  EXPECT_TRUE(NameKey().empty());
+  EXPECT_FALSE(NameKey("a").empty());
+  EXPECT_EQ(NameKey("a.png"), NameKey(std::string("a.png")));
+  std::vector<NameKey> keys;
+  for (int i = 0; i < 20000; ++i) keys.emplace_back("photo-" + std::to_string(i) + ".jpg");
+  std::sort(keys.begin(), keys.end(), [](const NameKey& a, const NameKey& b) {
+    return std::pair(a.high, a.low) < std::pair(b.high, b.low);
+  });
+  EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
+  EXPECT_LE(sizeof(LabelledRow), 56U) << "millions of them lie on every rank";
+}
+
 TEST(Splits, ImpossibleDataIsAnInputError) {
   const std::vector<LabelledRow> equal = {{0, 1, "a", "", true}, {1, 1, "b", "", true}};
   EXPECT_THROW(split_no_reference(equal, {}, 1.0, 1), base::Error);
   EXPECT_THROW(split_no_reference({}, {}, 1.0, 1), base::Error);
   EXPECT_THROW(split_full_reference(equal, 1.0, 1), base::Error);
   const std::vector<LabelledRow> orphan = {{0, 0, "a", "", true}, {1, 0, "x", "gone", true}};
-  EXPECT_THROW(split_full_reference(orphan, 1.0, 1), base::Error);
+  try {
+    split_full_reference(orphan, 1.0, 1,
+                         [](std::int64_t number) { return "picture " + std::to_string(number); });
+    ADD_FAILURE() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("picture 1"));
+  }
 }
 
 }  // namespace
