@@ -14,7 +14,7 @@ namespace quasar::pipeline {
 namespace {
 
 /// Shortest time between two looks, in seconds, that counts as a halt of this process.
-constexpr double kLeastHalt = 5;
+constexpr double kLeastHalt = 30;
 
 enum Shared : int { kNextShard = 0, kRowsDone = 1, kStops = 2, kShared = 3 };
 enum OfRank : int { kRows = 0, kSteps = 1, kFinished = 2, kOfRank = 3 };

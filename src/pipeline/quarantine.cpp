@@ -150,7 +150,7 @@ void count_crashes(const SuspectJob& job, const std::vector<Suspect>& suspects, 
     // What is under quarantine, or came through, needs no count.
     std::erase_if(counts, [&](const auto& entry) {
       const auto shard = static_cast<std::size_t>(entry.second.shard);
-      if (shard >= missing.size()) return true;
+      if (shard >= missing.size() || entry.second.crashes + entry.second.deaths == 0) return true;
       return job.part.holds(entry.second.shard) && (missing[shard] == 0 || verdicts.contains(entry.first));
     });
   });

@@ -111,9 +111,10 @@ TEST_F(AccountingTest, TheFirstRankIsWatchedByTheOthers) {
   for (const auto& entry : fs::directory_iterator(pictures())) {
     if (entry.path().filename().string().starts_with("scene-0009")) id = entry.path().filename().string();
   }
-  Program program({"run", config(), "--set", "decode.timeout_s=3600", "--set", "embed.stall_timeout=8"}, 3,
+  Program program({"run", config(), "--set", "decode.timeout_s=3600", "--set", "embed.stall_timeout=20"}, 3,
                   {"QUASAR_TEST_POISON=spin:" + id});
-  while (program.running() && !fs::exists(run() / "metrics"))
+  // Written by its watch, which therefore is there.
+  while (program.running() && !fs::exists(run() / "metrics" / "rank-0.prom"))
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   pid_t first = -1;
   for (const pid_t rank : ranks_of(config())) {
