@@ -55,7 +55,8 @@ std::string label_of(const std::string& labels, const std::string& name) {
   const auto begin = labels.find(name + "=\"");
   if (begin == std::string::npos) return {};
   const auto from = begin + name.size() + 2;
-  return labels.substr(from, labels.find('"', from) - from);
+  const auto end = labels.find('"', from);
+  return end == std::string::npos ? std::string() : labels.substr(from, end - from);
 }
 
 }  // namespace
