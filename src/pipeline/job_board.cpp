@@ -16,7 +16,7 @@ namespace {
 /// Shortest time between two looks, in seconds, that counts as a halt of this process.
 constexpr double kLeastHalt = 30;
 
-enum Shared : int { kNextShard = 0, kRowsDone = 1, kStops = 2, kShared = 3 };
+enum Shared : int { kNextShard = 0, kRowsDone = 1, kStops = 2, kBeats = 3, kShared = 4 };
 enum OfRank : int { kRows = 0, kSteps = 1, kFinished = 2, kOfRank = 3 };
 
 int counter_of(int rank, OfRank which) {
@@ -92,9 +92,12 @@ std::vector<RankProgress> JobBoard::ranks() {
   return ranks;
 }
 
-RankProgress JobBoard::rank(int rank) {
-  const auto value = [&](OfRank which) { return counter_.fetch_add(counter_of(rank, which), 0); };
-  return {value(kRows), value(kSteps), value(kFinished) > 0};
+void JobBoard::beat() {
+  counter_.fetch_add(kBeats, 1);
+}
+
+std::int64_t JobBoard::beats() {
+  return counter_.fetch_add(kBeats, 0);
 }
 
 StallWatch::StallWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds, int rank)
@@ -121,9 +124,10 @@ std::string StallWatch::silence_of(std::size_t rank, const RankProgress& progres
   const double silent = seconds_since(seen.since);
   if (silent <= stall_seconds_) return {};
   return fmt::format(
-      "rank {} has got nothing done for {:.1f} s (embed.stall_timeout is {:g} s): {}. The job ends; "
+      "rank {} has {} for {:.1f} s (embed.stall_timeout is {:g} s): {}. The job ends; "
       "finished shards are kept and the same command continues from them",
-      rank, silent, stall_seconds_, last_items(state_folder_, static_cast<int>(rank)));
+      rank, watches_all_ ? "got nothing done" : "given no sign of life", silent, stall_seconds_,
+      last_items(state_folder_, static_cast<int>(rank)));
 }
 
 void StallWatch::note_slowest(const std::vector<RankProgress>& ranks) {
@@ -142,7 +146,8 @@ void StallWatch::note_slowest(const std::vector<RankProgress>& ranks) {
 
 std::string StallWatch::verdict() {
   forget_if_halted();
-  const auto ranks = watches_all_ ? board_.ranks() : std::vector{board_.rank(0)};
+  if (watches_all_) board_.beat();
+  const auto ranks = watches_all_ ? board_.ranks() : std::vector{RankProgress{0, board_.beats(), false}};
   seen_.resize(ranks.size());
   for (std::size_t r = 0; r < ranks.size(); ++r) {
     if (auto said = silence_of(r, ranks[r]); !said.empty()) return said;

@@ -40,8 +40,10 @@ class JobBoard {
   /// Rows posted by all ranks so far.
   std::int64_t rows_done();
   std::vector<RankProgress> ranks();
-  /// One of them, without reading the others'.
-  RankProgress rank(int rank);
+  /// A sign of life of rank 0's watch, which the other ranks look for: rank 0 as a whole may be halted, also
+  /// when no shard is left for it.
+  void beat();
+  std::int64_t beats();
 
  private:
   int rank_;
@@ -50,7 +52,8 @@ class JobBoard {
   comm::WorkCounter counter_;
 };
 
-/// A rank's watch over others: rank 0's over all ranks, that of every other rank over rank 0.
+/// A rank's watch over others: rank 0's over the progress of all ranks, that of every other rank over rank
+/// 0's watch.
 class StallWatch {
  public:
   /// `stall_seconds`: the longest that a rank may stand still. `rank`: the one that watches.

@@ -112,12 +112,13 @@ TEST_F(StallWatchTest, OtherRanksWatchTheFirst) {
   EXPECT_EQ(watch.verdict(), "");
   world_.barrier();
   wait();
-  if (world_.is_root()) board_.post(0, 1);
+  if (world_.is_root()) board_.beat();
   world_.barrier();
-  EXPECT_EQ(watch.verdict(), "") << "rank 0 works, and the others are not its business";
+  EXPECT_EQ(watch.verdict(), "") << "rank 0 lives, and what the ranks get done is its business";
+  board_.post_finished();
   world_.barrier();
   wait();
-  EXPECT_THAT(watch.verdict(), HasSubstr("rank 0 has got nothing done for"));
+  EXPECT_THAT(watch.verdict(), HasSubstr("rank 0 has given no sign of life for"));
   world_.barrier();
 }
 
