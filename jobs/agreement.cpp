@@ -35,7 +35,7 @@ void print(const evaluation::DistortionAgreement& agreement, const AgreementOpti
     fmt::print("mean over {} kinds unseen      {:6.3f}\n", unseen.size(), agreement.mean_within_kind(unseen));
   }
   fmt::print("cell SRCC, 125 cells           {:6.3f}\n", agreement.cell_srcc);
-  fmt::print("pristine above its copy        {:6.3f} of all pairs\n", agreement.pairs_pristine_above);
+  fmt::print("pristine above its copy        {:6.3f} of all pairs with a copy that differs\n", agreement.pairs_pristine_above);
 }
 
 void measure(const AgreementOptions& options, const comm::Communicator& comm) {

@@ -13,24 +13,52 @@
 namespace quasar::encoder {
 namespace {
 
-constexpr std::array<std::int64_t, 5> kChannels = {3, 16, 32, 64, 128};
-constexpr std::array<std::int64_t, 4> kStrides = {1, 2, 2, 2};
+constexpr std::array<std::int64_t, 6> kChannels = {3, 24, 48, 64, 96, 96};
+constexpr std::array<std::int64_t, 5> kStrides = {2, 2, 2, 2, 1};
+constexpr std::array<std::int64_t, 5> kKernels = {5, 3, 3, 3, 3};
 constexpr std::int64_t kHidden = 128;
 constexpr std::int64_t kDimension = 64;
-constexpr std::int64_t kPooled = 2 * (16 + 32 + 64 + 128);
+constexpr std::int64_t kRegionSide = 32;  ///< Pixels of the input.
+/// Of grey, red, green and blue, how far and how often each lies below the first or above the others.
+constexpr std::array<double, 4> kDarkTones = {0.02, 0.06, 0.12, 0.25};
+constexpr std::array<double, 4> kBrightTones = {0.75, 0.88, 0.94, 0.98};
+constexpr std::int64_t kTones = 4 * 8;
+constexpr std::int64_t kPooled = 4 * (24 + 48 + 64 + 96 + 96) + 2 * kTones;
 constexpr int kMinSide = 64;
 
 std::map<std::string, std::vector<std::int64_t>> shapes() {
   std::map<std::string, std::vector<std::int64_t>> result;
   for (std::size_t i = 0; i < kStrides.size(); ++i) {
     const std::string name = "conv" + std::to_string(i + 1);
-    result[name + ".weight"] = {kChannels[i + 1], kChannels[i], 3, 3};
+    result[name + ".weight"] = {kChannels[i + 1], kChannels[i], kKernels[i], kKernels[i]};
     result[name + ".bias"] = {kChannels[i + 1]};
   }
+  result["tone.weight"] = {kTones, 3};
+  result["tone.bias"] = {kTones};
+  result["norm.shift"] = {kPooled};
+  result["norm.scale"] = {kPooled};
   result["hidden.weight"] = {kHidden, kPooled};
   result["hidden.bias"] = {kHidden};
   result["head.weight"] = {kDimension, kHidden};
   return result;
+}
+
+/// Ramps that begin at the tones, in the scale of normalised pixels.
+void set_tones(const torch::Tensor& weight, const torch::Tensor& bias) {
+  constexpr std::array<std::array<double, 3>, 4> kColours = {
+      {{0.299, 0.587, 0.114}, {1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
+  const auto spec = mini_input_spec();
+  std::int64_t row = 0;
+  const auto put = [&](const std::array<double, 3>& colour, double sign, double tone) {
+    for (std::int64_t c = 0; c < 3; ++c) {
+      weight[row][c].fill_(sign * colour[static_cast<std::size_t>(c)]);
+    }
+    bias[row++].fill_(-sign * (tone - spec.mean[0]) / spec.std[0]);
+  };
+  for (const auto& colour : kColours) {
+    for (const double tone : kDarkTones) put(colour, -1, tone);
+    for (const double tone : kBrightTones) put(colour, 1, tone);
+  }
 }
 
 class Mini : public Network {
@@ -93,7 +121,8 @@ TensorMap random_mini_weights(std::uint64_t seed) {
   TensorMap weights;
   for (const auto& [name, shape] : shapes()) {
     if (shape.size() == 1) {
-      weights[name] = torch::zeros(shape, torch::kFloat32);
+      weights[name] =
+          name == "norm.scale" ? torch::ones(shape, torch::kFloat32) : torch::zeros(shape, torch::kFloat32);
       continue;
     }
     std::int64_t fan_in = 1;
@@ -101,29 +130,54 @@ TensorMap random_mini_weights(std::uint64_t seed) {
     weights[name] = at::normal(0.0, std::sqrt(2.0 / static_cast<double>(fan_in)), shape, generator,
                                torch::kFloat32, {}, {}, {});
   }
+  set_tones(weights.at("tone.weight"), weights.at("tone.bias"));
   return weights;
 }
 
-torch::Tensor mini_forward(const TensorMap& weights, const torch::Tensor& pixels,
-                           torch::ScalarType convolutions) {
-  torch::Tensor x = pixels;
+torch::Tensor mini_features(const TensorMap& weights, const torch::Tensor& pixels,
+                            torch::ScalarType convolutions) {
   std::vector<torch::Tensor> pooled;
+  // Every second pixel in each direction has the same distribution of tones as all have. A product, as
+  // oneDNN 2.6 writes outside its memory in the gradient of a 1x1 convolution with a stride.
+  const torch::Tensor thinned = pixels.slice(2, 0, at::nullopt, 2).slice(3, 0, at::nullopt, 2).flatten(2);
+  const torch::Tensor tones =
+      at::relu(at::matmul(weights.at("tone.weight"), thinned) + weights.at("tone.bias").unsqueeze(1));
+  pooled.push_back(at::log(tones.mean(2) + 1e-4));
+  pooled.push_back(at::log(tones.square().mean(2) + 1e-6));
+  torch::Tensor x = pixels;
+  std::int64_t stride = 1;
   for (std::size_t i = 0; i < kStrides.size(); ++i) {
     const std::string name = "conv" + std::to_string(i + 1);
     const auto weight = weights.at(name + ".weight").to(convolutions);
     const auto bias = weights.at(name + ".bias").to(convolutions);
-    x = at::relu(at::conv2d(x.to(convolutions), weight, bias, kStrides[i], 1));
+    x = at::relu(at::conv2d(x.to(convolutions), weight, bias, kStrides[i], kKernels[i] / 2));
+    stride *= kStrides[i];
     const torch::Tensor values = x.to(torch::kFloat32);
     const torch::Tensor mean = values.mean({2, 3});
     const torch::Tensor square = values.square().mean({2, 3});
-    // log: both span orders of magnitude between flat and noisy pictures, and the level itself tells.
-    pooled.push_back(at::log(mean + 1e-2));
-    pooled.push_back(0.5 * at::log(at::clamp_min(square - mean.square(), 0) + 1e-4));
+    // log: all span orders of magnitude between flat and noisy pictures, and the level itself tells.
+    pooled.push_back(at::log(mean + 1e-3));
+    pooled.push_back(0.5 * at::log(at::clamp_min(square - mean.square(), 0) + 1e-5));
+    // The fourth power lets the few regions with local damage stand out of a whole picture, and unlike the
+    // maximum it does not grow with the picture's size. The mean of logarithms is led by the smooth regions,
+    // where noise and banding are not hidden by texture.
+    const torch::Tensor regions = at::avg_pool2d(values, kRegionSide / stride);
+    pooled.push_back(0.25 * at::log(regions.square().square().mean({2, 3}) + 1e-10));
+    pooled.push_back(at::log(regions + 1e-3).mean({2, 3}));
   }
-  const torch::Tensor features = at::cat(pooled, 1);
+  return at::cat(pooled, 1);
+}
+
+torch::Tensor mini_head(const TensorMap& weights, const torch::Tensor& features) {
+  const torch::Tensor even = (features - weights.at("norm.shift")) * weights.at("norm.scale");
   const torch::Tensor hidden =
-      at::leaky_relu(at::linear(features, weights.at("hidden.weight"), weights.at("hidden.bias")), 0.1);
+      at::leaky_relu(at::linear(even, weights.at("hidden.weight"), weights.at("hidden.bias")), 0.1);
   return at::linear(hidden, weights.at("head.weight"));
+}
+
+torch::Tensor mini_forward(const TensorMap& weights, const torch::Tensor& pixels,
+                           torch::ScalarType convolutions) {
+  return mini_head(weights, mini_features(weights, pixels, convolutions));
 }
 
 std::unique_ptr<Network> make_mini(TensorMap weights) {

@@ -1,10 +1,11 @@
 // Internal to the module: `mini`, the built-in quality encoder, a small convolutional network that needs no
 // download.
 //
-// Four 3x3 convolutions (strides 1, 2, 2, 2) with ReLU; the mean and the deviation of every stage's channels
-// over the picture, as logarithms, go through a hidden layer to the embedding. Pooling over space makes it
-// take any picture of 64 px or more, and pooling every stage lets both fine noise and coarse structure be
-// seen.
+// Five convolutions with ReLU (5x5, then 3x3; strides 2, 2, 2, 2, 1). Of every stage's channels four numbers
+// go, as logarithms, through a hidden layer to the embedding: mean and deviation over the picture, and over
+// its regions of 32 px the mean led by the strongest and the mean led by the weakest. Beside them stands how
+// far and how often grey, red, green and blue lie near black and near white. Pooling over space makes it take
+// any picture of 64 px or more; pooling every stage lets both fine noise and coarse structure be seen.
 #pragma once
 
 #include <torch/types.h>
@@ -23,8 +24,16 @@ base::InputSpec mini_input_spec();
 /// Fresh weights (He initialisation).
 TensorMap random_mini_weights(std::uint64_t seed);
 
-/// Normalised pixels [n, 3, h, w] -> embeddings [n, d], float32; differentiable. The convolutions compute in
-/// the given type, everything else in float32.
+/// Normalised pixels [n, 3, h, w] -> pooled features [n, p], float32; differentiable. The convolutions
+/// compute in the given type, everything else in float32.
+torch::Tensor mini_features(const TensorMap& weights, const torch::Tensor& pixels,
+                            torch::ScalarType convolutions);
+
+/// Pooled features [n, p] -> embeddings [n, d]; differentiable.
+torch::Tensor mini_head(const TensorMap& weights, const torch::Tensor& features);
+
+/// Both: normalised pixels [n, 3, h, w] -> embeddings [n, d], float32; differentiable. The convolutions
+/// compute in the given type, everything else in float32.
 torch::Tensor mini_forward(const TensorMap& weights, const torch::Tensor& pixels,
                            torch::ScalarType convolutions);
 

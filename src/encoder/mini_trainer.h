@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "encoder/encoder.h"
 
@@ -31,16 +32,24 @@ struct MiniTrainingConfig {
   double learning_rate = 2e-3;
   double weight_decay = 1e-4;
   double damage_margin = 0.02;
-  double cross_kind_weight = 0.5;  ///< Of pairs of different kinds, relative to pairs of one kind.
-  double absolute_weight = 0.05;   ///< Of the term that keeps scores of pristine crops up and of others down.
-  bool bfloat16 = false;           ///< Convolve in bfloat16: several times faster where the CPU has it.
-  double average_decay = 0.998;    ///< Of the running average of the weights, which is what is exported.
+  /// Weights of the parts of the loss; each part is a mean over its own pairs, so that no part drowns in
+  /// another.
+  double within_kind_weight = 1.0;  ///< Two strengths of one kind, of the same photo or of two.
+  double pristine_weight = 0.6;     ///< A pristine crop and a degraded one.
+  double cross_kind_weight = 0.3;   ///< Different kinds whose damage differs.
+  double absolute_weight = 0.05;    ///< Scores of pristine crops up, of others down.
+  /// Share of a centroid that comes from the batch's own anchors; the rest is the mean of batches before, as
+  /// a batch holds a few kinds only and in use a centroid is made of all.
+  double batch_share = 0.25;
+  bool bfloat16 = false;         ///< Convolve in bfloat16: several times faster where the CPU has it.
+  double average_decay = 0.998;  ///< Of the running average of the weights, which is what is exported.
 };
 
 struct TrainingLosses {
-  double ranking = 0;
+  double ranking = 0;  ///< The whole but the absolute term.
   double absolute = 0;
-  double pairs_in_order = 0;  ///< Share of the pairs of known order whose scores agree.
+  double pairs_in_order = 0;        ///< Share of the pairs of known order whose scores agree.
+  double within_kind_in_order = 0;  ///< The same of the pairs of one kind.
 };
 
 class MiniTrainer {
@@ -54,6 +63,10 @@ class MiniTrainer {
   /// the share of the learning rate to use now.
   TrainingLosses step(std::span<const std::uint8_t> pixels, int side, std::span<const TrainingCrop> crops,
                       double rate);
+
+  /// Embeddings [n, d] of 8-bit pictures [n, height, width, 3] by the averaged weights, in float32.
+  std::vector<float> embed(std::span<const std::uint8_t> pixels, int height, int width) const;
+  int dimension() const;
 
   std::int64_t steps_done() const;
   /// Everything that training needs to go on, bit for bit.

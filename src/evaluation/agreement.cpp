@@ -70,6 +70,7 @@ DistortionAgreement distortion_agreement(std::span<const DistortedScore> distort
   std::vector<std::vector<double>> opinions(kDistortionKinds + 1);
   std::vector<double> cell_sum(kCells, 0.0);
   std::vector<std::size_t> cell_count(kCells, 0);
+  std::size_t pairs = 0;
   std::size_t above = 0;
   for (const auto& item : distorted) {
     const std::size_t cell = cell_of(item);
@@ -78,6 +79,8 @@ DistortionAgreement distortion_agreement(std::span<const DistortedScore> distort
     opinions[kind].push_back(human[cell]);
     cell_sum[cell] += item.score;
     ++cell_count[cell];
+    if (item.unchanged) continue;
+    ++pairs;
     if (pristine[static_cast<std::size_t>(item.photo)] > item.score) ++above;
   }
   for (std::size_t kind = 1; kind < scores.size(); ++kind) {
@@ -91,8 +94,7 @@ DistortionAgreement distortion_agreement(std::span<const DistortedScore> distort
     cell_opinion.push_back(human[cell]);
   }
   result.cell_srcc = spearman(cell_mean, cell_opinion);
-  result.pairs_pristine_above =
-      distorted.empty() ? kNan : static_cast<double>(above) / static_cast<double>(distorted.size());
+  result.pairs_pristine_above = pairs == 0 ? kNan : static_cast<double>(above) / static_cast<double>(pairs);
   return result;
 }
 

@@ -16,6 +16,7 @@ struct DistortedScore {
   int kind = 1;   ///< 1..25
   int level = 1;  ///< 1..5
   double score = 0;
+  bool unchanged = false;  ///< The level leaves the photo as it is; such a copy is in no pair.
 };
 
 struct DistortionAgreement {
@@ -25,7 +26,8 @@ struct DistortionAgreement {
   /// Spearman between the mean score of each (kind, level) cell and the human score of the cell, over the
   /// cells present.
   double cell_srcc = 0;
-  /// Share of the pairs (photo, its distorted copy) in which the photo has the strictly higher score.
+  /// Share of the pairs (photo, its distorted copy) in which the photo has the strictly higher score. Copies
+  /// that are the photo itself (`unchanged`) are in no pair. NaN without pairs.
   double pairs_pristine_above = 0;
 
   /// Mean of within_kind over some kinds. NaN when it is NaN for one of them, or when `kinds` is empty.

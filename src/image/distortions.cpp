@@ -66,6 +66,20 @@ std::span<const DistortionInfo> distortion_table() {
   return kTable;
 }
 
+bool leaves_unchanged(DistortionKind kind, int level) {
+  switch (kind) {
+    case Kind::kGaussianBlur:  // A sigma of 0.1 px reaches no neighbour.
+    case Kind::kMotionBlur:    // A stroke of one pixel.
+    case Kind::kSaturationLab:
+      return level == 1;
+    case Kind::kMeanShift:
+    case Kind::kContrastChange:
+      return level == 3;
+    default:
+      return false;
+  }
+}
+
 RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uint64_t seed) {
   using namespace distortion;
   QUASAR_CHECK(level >= 1 && level <= kDistortionLevels);

@@ -57,6 +57,10 @@ struct DistortionInfo {
 /// All kinds in order of their number.
 std::span<const DistortionInfo> distortion_table();
 
+/// Whether this level of this kind gives back the picture as it was, as a shift by nothing does: five
+/// of the 125 do.
+bool leaves_unchanged(DistortionKind kind, int level);
+
 /// The picture degraded by the level 1..5 of a kind. Any size from 1 x 1. Throws Error(kInternal) for a level
 /// outside.
 RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uint64_t seed);

@@ -84,8 +84,10 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
         if (!distortion)
           pristine.push_back(score);
         else
-          distorted.push_back(
-              {static_cast<int>(pristine.size()) - 1, distortion->kind, distortion->level, score});
+          distorted.push_back({static_cast<int>(pristine.size()) - 1, distortion->kind, distortion->level,
+                               score,
+                               image::leaves_unchanged(static_cast<image::DistortionKind>(distortion->kind),
+                                                       distortion->level)});
       }
     }
     std::vector<double> human;

@@ -62,6 +62,14 @@ TEST(DistortionAgreement, TellsKindsApartAndCountsPairsStrictly) {
   EXPECT_NEAR(agreement.pairs_pristine_above, 1.0 - 24.0 / 375.0, 1e-12);
 }
 
+TEST(DistortionAgreement, ACopyThatIsThePhotoIsInNoPair) {
+  std::vector<DistortedScore> items = {{0, 18, 1, 1.0}, {0, 18, 3, 5.0, true}, {1, 18, 1, 6.0}};
+  const std::vector<double> pristine = {5.0, 5.0};
+  EXPECT_NEAR(distortion_agreement(items, pristine, human_table()).pairs_pristine_above, 0.5, 1e-12);
+  items = {{0, 18, 3, 5.0, true}};
+  EXPECT_TRUE(std::isnan(distortion_agreement(items, pristine, human_table()).pairs_pristine_above));
+}
+
 TEST(DistortionAgreement, WithinKindIsSpearmanWithTiesOverPhotos) {
   // Two photos, one kind, two levels: scores 1, 3 against 2, 4 with opinions high, low. Ranks of scores
   // (4, 2, 3, 1), of opinions (3.5, 1.5, 3.5, 1.5): Pearson of these is 4 / sqrt(5 * 4).

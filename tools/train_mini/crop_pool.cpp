@@ -1,19 +1,15 @@
 #include "crop_pool.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <mutex>
-#include <numeric>
-#include <thread>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
-#include "base/progress.h"
 #include "base/random.h"
 #include "image/decode.h"
 #include "image/resize.h"
 #include "image/similarity.h"
+#include "in_parallel.h"
 
 namespace quasar::train_mini {
 namespace {
@@ -21,44 +17,16 @@ namespace {
 constexpr int kLargestSide = 768;
 /// A quarter of the patches come from a photo at half its size: scrapes hold pictures of every scale.
 constexpr double kHalvedShare = 0.25;
+/// A window is at most this large: that of KADID-10k's pictures.
+constexpr int kWindowWidth = 512;
+constexpr int kWindowHeight = 384;
+/// Photos shorter than twice this are not halved.
+constexpr int kSmallestHalf = 192;
 
-/// Work(i) for i in 0..count-1 on several threads; `done(i)` is called on the calling thread now and then.
-template <typename Work>
-void in_parallel(int count, int threads, const char* what, const char* unit, const Work& work) {
-  std::atomic<int> next{0};
-  std::atomic<int> finished{0};
-  std::exception_ptr error;
-  std::mutex mutex;
-  std::vector<std::thread> pool;
-  for (int t = 0; t < threads; ++t) {
-    pool.emplace_back([&] {
-      try {
-        for (int i = next++; i < count; i = next++) {
-          work(i);
-          ++finished;
-        }
-      } catch (...) {
-        const std::scoped_lock lock(mutex);
-        error = std::current_exception();
-        next = count;
-        finished = count;
-      }
-    });
-  }
-  base::Progress progress(what, unit, static_cast<std::uint64_t>(count));
-  while (finished < count) {
-    progress.update(static_cast<std::uint64_t>(finished.load()));
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  }
-  for (auto& thread : pool) thread.join();
-  progress.finish();
-  if (error) std::rethrow_exception(error);
-}
-
-image::RgbImage cut(const image::RgbImage& image, int left, int top, int side) {
-  image::RgbImage result(side, side);
-  const auto row_bytes = static_cast<std::size_t>(side) * 3;
-  for (int y = 0; y < side; ++y) {
+image::RgbImage cut(const image::RgbImage& image, int left, int top, int width, int height) {
+  image::RgbImage result(width, height);
+  const auto row_bytes = static_cast<std::size_t>(width) * 3;
+  for (int y = 0; y < height; ++y) {
     const auto from = (static_cast<std::size_t>(top + y) * static_cast<std::size_t>(image.width) +
                        static_cast<std::size_t>(left)) *
                       3;
@@ -77,14 +45,44 @@ image::RgbImage halved(const image::RgbImage& image) {
   return image::to_rgb(image::resize_bicubic(raster, image.width / 2, image.height / 2));
 }
 
-image::RgbImage random_patch(std::span<const image::RgbImage> photos, int side, base::Random& random) {
+int below(base::Random& random, int n) {
+  return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
+}
+
+/// A window of at most `width` x `height` somewhere in one of the photos.
+image::RgbImage random_window(std::span<const image::RgbImage> photos, int width, int height,
+                              base::Random& random) {
   const auto& photo = photos[random.below(photos.size())];
-  const bool half = random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * side;
-  const int taken = half ? 2 * side : side;
-  const int left = static_cast<int>(random.below(static_cast<std::uint64_t>(photo.width - taken + 1)));
-  const int top = static_cast<int>(random.below(static_cast<std::uint64_t>(photo.height - taken + 1)));
-  const auto patch = cut(photo, left, top, taken);
-  return half ? halved(patch) : patch;
+  const bool half =
+      random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * kSmallestHalf;
+  const int scale = half ? 2 : 1;
+  const int taken_width = std::min(photo.width, scale * width);
+  const int taken_height = std::min(photo.height, scale * height);
+  const int left = below(random, photo.width - taken_width + 1);
+  const int top = below(random, photo.height - taken_height + 1);
+  const auto window = cut(photo, left, top, taken_width, taken_height);
+  return half ? halved(window) : window;
+}
+
+/// Where a crop lies and how it is turned: bit 0 mirrors, bit 1 flips, bit 2 swaps the axes.
+struct CropPlace {
+  int left = 0;
+  int top = 0;
+  int side = 0;
+  int variant = 0;
+};
+
+void append_crop(const image::RgbImage& image, const CropPlace& place, std::vector<std::uint8_t>& pixels) {
+  const int last = place.side - 1;
+  for (int y = 0; y < place.side; ++y) {
+    for (int x = 0; x < place.side; ++x) {
+      int u = (place.variant & 1) != 0 ? last - x : x;
+      int v = (place.variant & 2) != 0 ? last - y : y;
+      if ((place.variant & 4) != 0) std::swap(u, v);
+      const auto at = (static_cast<std::ptrdiff_t>(place.top + v) * image.width + place.left + u) * 3;
+      pixels.insert(pixels.end(), image.pixels.begin() + at, image.pixels.begin() + at + 3);
+    }
+  }
 }
 
 bool is_picture(const std::filesystem::path& path) {
@@ -93,6 +91,12 @@ bool is_picture(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+image::RgbImage largest_window(const image::RgbImage& photo) {
+  const int width = std::min(photo.width, kWindowWidth);
+  const int height = std::min(photo.height, kWindowHeight);
+  return cut(photo, (photo.width - width) / 2, (photo.height - height) / 2, width, height);
+}
 
 double strength(const image::DistortionInfo& info, int level) {
   const double parameter = info.parameter[static_cast<std::size_t>(level - 1)];
@@ -139,7 +143,7 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
   std::vector<DamageTable> tables(static_cast<std::size_t>(patches));
   in_parallel(patches, threads, "damage", "photos", [&](int p) {
     base::Random random(base::derive_seed(seed, static_cast<std::uint64_t>(p), 77));
-    const auto patch = random_patch(photos, kPatchSide, random);
+    const auto patch = random_window(photos, kPatchSide, kPatchSide, random);
     for (const auto& info : image::distortion_table()) {
       for (int level = 1; level <= kLevels; ++level) {
         tables[static_cast<std::size_t>(p)][static_cast<std::size_t>(info.kind)]
@@ -159,61 +163,80 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
 
 CropPool::CropPool(std::span<const image::RgbImage> photos, const DamageTable& damage,
                    const PoolConfig& config)
-    : config_(config), damage_(damage) {
-  const auto count = static_cast<std::size_t>(config_.groups) * static_cast<std::size_t>(crops_per_group());
-  pixels_.resize(count * crop_bytes());
-  crops_.resize(count);
+    : config_(config), damage_(damage), of_kind_(kKinds + 1) {
+  const auto groups = static_cast<std::size_t>(config_.groups);
+  windows_.resize(groups);
+  sets_.resize(groups * static_cast<std::size_t>(config_.kinds_per_group));
   in_parallel(config_.groups, config_.threads, "render", "groups", [&](int group) { render(photos, group); });
+  for (std::size_t s = 0; s < sets_.size(); ++s)
+    of_kind_[static_cast<std::size_t>(sets_[s].kind)].push_back(s);
 }
 
 void CropPool::render(std::span<const image::RgbImage> photos, int group) {
   base::Random random(base::derive_seed(config_.seed, static_cast<std::uint64_t>(group)));
-  const auto patch = random_patch(photos, config_.side + 2 * config_.margin, random);
-  auto slot = static_cast<std::size_t>(group) * static_cast<std::size_t>(crops_per_group());
-  const auto keep = [&](const image::RgbImage& picture, const encoder::TrainingCrop& crop) {
-    const auto inner = cut(picture, config_.margin, config_.margin, config_.side);
-    std::copy(inner.pixels.begin(), inner.pixels.end(),
-              pixels_.begin() + static_cast<std::ptrdiff_t>(slot * crop_bytes()));
-    crops_[slot++] = crop;
-  };
-  keep(patch, {});
-  std::vector<image::DistortionKind> kinds = config_.kinds;
-  random.shuffle<image::DistortionKind>(kinds);
+  auto& window = windows_[static_cast<std::size_t>(group)];
+  window = random_window(photos, kWindowWidth, kWindowHeight, random);
+  // Groups take the kinds in turn, so that each has as many.
   for (int k = 0; k < config_.kinds_per_group; ++k) {
-    const auto& info =
-        image::distortion_table()[static_cast<std::size_t>(kinds[static_cast<std::size_t>(k)]) - 1];
-    std::array<int, kLevels> levels = {1, 2, 3, 4, 5};
-    random.shuffle<int>(levels);
-    for (int l = 0; l < config_.levels_per_kind; ++l) {
-      const int level = levels[static_cast<std::size_t>(l)];
-      encoder::TrainingCrop crop;
-      crop.kind = static_cast<int>(info.kind);
-      crop.strength = strength(info, level);
-      crop.damage = damage_[static_cast<std::size_t>(info.kind)][static_cast<std::size_t>(level - 1)];
-      keep(image::distort(patch, info.kind, level, random.next()), crop);
+    const auto number = static_cast<std::size_t>(group) * static_cast<std::size_t>(config_.kinds_per_group) +
+                        static_cast<std::size_t>(k);
+    auto& set = sets_[number];
+    set.group = group;
+    set.kind = config_.kinds[number % config_.kinds.size()];
+    for (int level = 1; level <= kLevels; ++level) {
+      set.copies[static_cast<std::size_t>(level - 1)] =
+          image::distort(window, set.kind, level, random.next());
     }
   }
 }
 
-void CropPool::append(int group, int variant, int half, std::vector<std::uint8_t>& pixels,
-                      std::vector<encoder::TrainingCrop>& crops) const {
-  const int side = config_.side;
-  const auto first = static_cast<std::size_t>(group) * static_cast<std::size_t>(crops_per_group());
-  for (std::size_t c = first; c < first + static_cast<std::size_t>(crops_per_group()); ++c) {
-    const std::uint8_t* const from = pixels_.data() + c * crop_bytes();
-    for (int y = 0; y < side; ++y) {
-      for (int x = 0; x < side; ++x) {
-        int u = (variant & 1) != 0 ? side - 1 - x : x;
-        int v = (variant & 2) != 0 ? side - 1 - y : y;
-        if ((variant & 4) != 0) std::swap(u, v);
-        const auto at =
-            (static_cast<std::size_t>(v) * static_cast<std::size_t>(side) + static_cast<std::size_t>(u)) * 3;
-        pixels.insert(pixels.end(), from + at, from + at + 3);
+const DegradedSet& CropPool::random_set(std::size_t kind, int side, base::Random& random) const {
+  constexpr int kAttempts = 1000;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const auto& set = sets_[of_kind_[kind][random.below(of_kind_[kind].size())]];
+    const auto& window = windows_[static_cast<std::size_t>(set.group)];
+    if (std::min(window.width, window.height) >= side) return set;
+  }
+  base::fail(base::ExitCode::kInput, "hardly any of the photos has a shorter side of " +
+                                         std::to_string(side) + " px: a smaller --side would do");
+}
+
+Batch CropPool::draw(const BatchConfig& config, base::Random& random) const {
+  Batch batch;
+  std::vector<image::DistortionKind> kinds = config_.kinds;
+  random.shuffle<image::DistortionKind>(kinds);
+  for (int k = 0; k < config.kinds; ++k) {
+    const auto kind = static_cast<std::size_t>(kinds[static_cast<std::size_t>(k) % kinds.size()]);
+    const auto& info = image::distortion_table()[kind - 1];
+    for (int p = 0; p < config.photos_per_kind; ++p) {
+      const auto& set = random_set(kind, config.side, random);
+      const auto& window = windows_[static_cast<std::size_t>(set.group)];
+      const CropPlace place{below(random, window.width - config.side + 1),
+                            below(random, window.height - config.side + 1), config.side, below(random, 8)};
+      const std::size_t pristine = batch.pixels.size();
+      append_crop(window, place, batch.pixels);
+      const std::size_t bytes = batch.pixels.size() - pristine;
+      batch.crops.push_back({p % 2, 0, 0, 0});
+      std::array<int, kLevels> levels = {1, 2, 3, 4, 5};
+      random.shuffle<int>(levels);
+      for (int l = 0; l < config.levels; ++l) {
+        const auto at = static_cast<std::size_t>(levels[static_cast<std::size_t>(l)] - 1);
+        const std::size_t begin = batch.pixels.size();
+        append_crop(set.copies[at], place, batch.pixels);
+        encoder::TrainingCrop crop{p % 2, 0, 0, 0};
+        const auto first = batch.pixels.begin();
+        if (!std::equal(first + static_cast<std::ptrdiff_t>(pristine),
+                        first + static_cast<std::ptrdiff_t>(pristine + bytes),
+                        first + static_cast<std::ptrdiff_t>(begin))) {
+          crop.kind = static_cast<int>(kind);
+          crop.strength = strength(info, levels[static_cast<std::size_t>(l)]);
+          crop.damage = damage_[kind][at];
+        }
+        batch.crops.push_back(crop);
       }
     }
-    crops.push_back(crops_[c]);
-    crops.back().half = half;
   }
+  return batch;
 }
 
 }  // namespace quasar::train_mini

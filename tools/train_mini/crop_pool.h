@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "encoder/mini_trainer.h"
 #include "image/distortions.h"
 #include "image/raster.h"
@@ -21,13 +22,23 @@ using DamageTable = std::array<std::array<double, kLevels>, kKinds + 1>;
 
 struct PoolConfig {
   std::uint64_t seed = 1;
-  int side = 112;     ///< Pixels of a crop.
-  int margin = 16;    ///< Rendered around it, so that no distortion sees the crop's border.
-  int groups = 6000;  ///< A group is one pristine crop and its degraded copies.
+  int groups = 1000;  ///< A group is one window of a photo with its degraded copies.
   int kinds_per_group = 2;
-  int levels_per_kind = 3;
   std::vector<image::DistortionKind> kinds;  ///< To train on.
   int threads = 1;
+};
+
+/// What a batch is drawn by.
+struct BatchConfig {
+  int side = 160;           ///< Pixels of a crop.
+  int kinds = 6;            ///< Several photos of each kind, so that strengths are compared across photos.
+  int photos_per_kind = 4;  ///< Even: half of them on each side of the episode.
+  int levels = 3;           ///< Of the five, drawn anew each time.
+};
+
+struct Batch {
+  std::vector<std::uint8_t> pixels;  ///< [crops, side, side, 3]
+  std::vector<encoder::TrainingCrop> crops;
 };
 
 /// Places in order of severity: 0 for a level that leaves the picture as it is, equal numbers for equally
@@ -38,33 +49,43 @@ double strength(const image::DistortionInfo& info, int level);
 /// that. Throws Error(kInput) when a folder holds none or a file does not decode.
 std::vector<image::RgbImage> load_photos(std::span<const std::filesystem::path> folders);
 
+/// The middle of a photo, of the size of the windows that the pool is made of.
+image::RgbImage largest_window(const image::RgbImage& photo);
+
 /// Mean over patches of the photos of the full-reference measure of every kind and level.
 DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches, std::uint64_t seed,
                            int threads);
 
-/// All groups, rendered once and kept as bytes. A group depends on the seed and its number alone.
+/// A window of a photo and its copies under one kind of distortion, levels 1..5.
+struct DegradedSet {
+  int group = 0;
+  image::DistortionKind kind{};
+  std::array<image::RgbImage, kLevels> copies;
+};
+
+/// All groups, rendered once and kept as bytes. A group depends on the seed and its number alone. Degrading
+/// happens on windows of a whole photo's size, as in use: some kinds put a fixed number of flaws into a
+/// picture, of which a crop then has its share.
 class CropPool {
  public:
   CropPool(std::span<const image::RgbImage> photos, const DamageTable& damage, const PoolConfig& config);
 
-  int crops_per_group() const { return 1 + config_.kinds_per_group * config_.levels_per_kind; }
-  int side() const { return config_.side; }
-  int groups() const { return config_.groups; }
+  /// Crops at random places, turned and flipped at random. A crop that its distortion left as it was is
+  /// pristine.
+  Batch draw(const BatchConfig& config, base::Random& random) const;
 
-  /// Appends a group's crops, turned and flipped by `variant` (0..7), to a batch.
-  void append(int group, int variant, int half, std::vector<std::uint8_t>& pixels,
-              std::vector<encoder::TrainingCrop>& crops) const;
+  std::span<const image::RgbImage> windows() const { return windows_; }
+  std::span<const DegradedSet> sets() const { return sets_; }
 
  private:
   void render(std::span<const image::RgbImage> photos, int group);
-  std::size_t crop_bytes() const {
-    return static_cast<std::size_t>(config_.side) * static_cast<std::size_t>(config_.side) * 3;
-  }
+  const DegradedSet& random_set(std::size_t kind, int side, base::Random& random) const;
 
   PoolConfig config_;
   DamageTable damage_;
-  std::vector<std::uint8_t> pixels_;          ///< [groups, crops per group, side, side, 3]
-  std::vector<encoder::TrainingCrop> crops_;  ///< [groups, crops per group]
+  std::vector<image::RgbImage> windows_;           ///< [groups]
+  std::vector<DegradedSet> sets_;                  ///< [groups, kinds per group]
+  std::vector<std::vector<std::size_t>> of_kind_;  ///< Sets by their kind's number.
 };
 
 }  // namespace quasar::train_mini

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numbers>
+#include <optional>
 #include <thread>
 
 #include "base/errors.h"
@@ -15,6 +16,7 @@
 #include "crop_pool.h"
 #include "encoder/mini_trainer.h"
 #include "image/vips_environment.h"
+#include "validation.h"
 
 namespace {
 
@@ -26,8 +28,11 @@ struct Options {
   std::filesystem::path state;
   std::vector<std::string> held_out = {"motion_blur", "multiplicative_noise", "pixelate", "quantisation"};
   std::int64_t steps = 4000;
-  int groups_per_batch = 16;
   int save_every = 200;
+  std::vector<std::filesystem::path> validation;
+  int validation_photos = 20;
+  int validate_every = 1000;
+  train_mini::BatchConfig batch;
   train_mini::PoolConfig pool;
   encoder::MiniTrainingConfig training;
 };
@@ -53,6 +58,23 @@ double rate_at(std::int64_t step, std::int64_t steps) {
   return warm_up * 0.5 * (1 + std::cos(std::numbers::pi * progress));
 }
 
+void report(const evaluation::DistortionAgreement& agreement, const Options& options, std::int64_t step) {
+  std::vector<int> seen;
+  std::vector<int> unseen;
+  std::string by_kind;
+  for (const auto& info : image::distortion_table()) {
+    const bool held_out =
+        std::find(options.held_out.begin(), options.held_out.end(), info.name) != options.held_out.end();
+    const int kind = static_cast<int>(info.kind);
+    (held_out ? unseen : seen).push_back(kind);
+    by_kind += fmt::format(" {} {:.2f}", info.name, agreement.within_kind[static_cast<std::size_t>(kind)]);
+  }
+  base::log_info(
+      "validation after step {}: within-kind {:.3f} seen, {:.3f} unseen, cells {:.3f}, pairs {:.3f};{}", step,
+      agreement.mean_within_kind(seen), agreement.mean_within_kind(unseen), agreement.cell_srcc,
+      agreement.pairs_pristine_above, by_kind);
+}
+
 void train(Options options) {
   options.pool.kinds = kinds_to_train(options);
   options.pool.seed = options.training.seed;
@@ -61,6 +83,13 @@ void train(Options options) {
                  options.held_out.size());
   const auto damage = train_mini::measure_damage(photos, 24, options.training.seed, options.pool.threads);
   const train_mini::CropPool pool(photos, damage, options.pool);
+
+  std::optional<train_mini::Validation> validation;
+  if (!options.validation.empty()) {
+    auto others = train_mini::load_photos(options.validation);
+    others.resize(std::min(others.size(), static_cast<std::size_t>(options.validation_photos)));
+    validation.emplace(others, options.training.seed, options.pool.threads);
+  }
 
   encoder::MiniTrainer trainer(options.training);
   if (!options.state.empty() && std::filesystem::exists(options.state)) {
@@ -78,22 +107,23 @@ void train(Options options) {
   encoder::TrainingLosses mean;
   for (std::int64_t step = trainer.steps_done(); step < options.steps; ++step) {
     base::Random random(base::derive_seed(options.training.seed, static_cast<std::uint64_t>(step), 1));
-    std::vector<std::uint8_t> pixels;
-    std::vector<encoder::TrainingCrop> crops;
-    for (int g = 0; g < options.groups_per_batch; ++g) {
-      const int group = static_cast<int>(random.below(static_cast<std::uint64_t>(pool.groups())));
-      pool.append(group, static_cast<int>(random.below(8)), g % 2, pixels, crops);
-    }
-    const auto losses = trainer.step(pixels, pool.side(), crops, rate_at(step, options.steps));
+    const auto batch = pool.draw(options.batch, random);
+    const auto losses =
+        trainer.step(batch.pixels, options.batch.side, batch.crops, rate_at(step, options.steps));
     constexpr double kSmoothing = 0.05;
     const double share = step == 0 ? 1 : kSmoothing;
     mean.ranking += share * (losses.ranking - mean.ranking);
     mean.pairs_in_order += share * (losses.pairs_in_order - mean.pairs_in_order);
+    mean.within_kind_in_order += share * (losses.within_kind_in_order - mean.within_kind_in_order);
     progress.update(static_cast<std::uint64_t>(step + 1),
-                    fmt::format("loss {:.3f}, pairs in order {:.3f}", mean.ranking, mean.pairs_in_order));
+                    fmt::format("loss {:.3f}, pairs in order {:.3f}, of one kind {:.3f}", mean.ranking,
+                                mean.pairs_in_order, mean.within_kind_in_order));
     if ((step + 1) % options.save_every == 0 || step + 1 == options.steps) {
       if (!options.state.empty()) trainer.save_state(options.state);
       trainer.export_weights(options.weights, metadata);
+    }
+    if (validation && ((step + 1) % options.validate_every == 0 || step + 1 == options.steps)) {
+      report(validation->measure(trainer, pool, options.pool.threads), options, step + 1);
     }
   }
   progress.finish();
@@ -113,14 +143,28 @@ int main(int argc, char** argv) {
                  "Training state: written now and then, continued from when it is there");
   app.add_option("--hold-out", options.held_out, "Distortions to leave out")->capture_default_str();
   app.add_option("--steps", options.steps, "Steps in all")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--groups", options.pool.groups, "Groups of crops to render")
+  app.add_option("--groups", options.pool.groups, "Windows of photos to degrade, two kinds each")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--batch", options.groups_per_batch, "Groups per step")
-      ->check(CLI::Range(2, 1024))
+  app.add_option("--kinds", options.batch.kinds, "Kinds of distortion in a batch")
+      ->check(CLI::Range(2, 25))
       ->capture_default_str();
-  app.add_option("--side", options.pool.side, "Pixels of a crop")
-      ->check(CLI::Range(64, 512))
+  app.add_option("--photos-per-kind", options.batch.photos_per_kind, "Photos of each kind in a batch")
+      ->check(CLI::Range(2, 64))
+      ->capture_default_str();
+  app.add_option("--levels", options.batch.levels, "Levels of each photo in a batch")
+      ->check(CLI::Range(1, train_mini::kLevels))
+      ->capture_default_str();
+  app.add_option("--side", options.batch.side, "Pixels of a crop")
+      ->check(CLI::Range(64, 384))
+      ->capture_default_str();
+  app.add_option("--validate", options.validation,
+                 "Folders of photos to measure the agreement with people on, now and then; not trained on");
+  app.add_option("--validate-every", options.validate_every, "Steps")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--validation-photos", options.validation_photos, "How many of them, from the first")
+      ->check(CLI::Range(2, 1000))
       ->capture_default_str();
   app.add_option("--learning-rate", options.training.learning_rate)
       ->check(CLI::PositiveNumber)

@@ -1,0 +1,113 @@
+#include "encoder/mini_trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "base/errors.h"
+#include "base/random.h"
+#include "encoder/encoder_config.h"
+#include "support/test_data.h"
+
+namespace quasar::encoder {
+namespace {
+
+constexpr int kSide = 64;
+
+struct Batch {
+  std::vector<std::uint8_t> pixels;
+  std::vector<TrainingCrop> crops;
+};
+
+/// Smooth waves, and the same under noise of two strengths: an order that a small network learns at once.
+Batch waves_and_noise(std::uint64_t seed) {
+  base::Random random(seed);
+  Batch batch;
+  for (int photo = 0; photo < 6; ++photo) {
+    const double fx = random.uniform(0.05, 0.3);
+    const double fy = random.uniform(0.05, 0.3);
+    for (int strength = 0; strength < 3; ++strength) {
+      for (int y = 0; y < kSide; ++y) {
+        for (int x = 0; x < kSide; ++x) {
+          const double wave = 128 + 60 * std::sin(fx * x) * std::cos(fy * y);
+          for (int c = 0; c < 3; ++c) {
+            const double value = wave + 12.0 * strength * random.normal();
+            batch.pixels.push_back(static_cast<std::uint8_t>(std::min(255.0, std::max(0.0, value))));
+          }
+        }
+      }
+      batch.crops.push_back(
+          {photo % 2, strength == 0 ? 0 : 11, static_cast<double>(strength), 0.1 * strength});
+    }
+  }
+  return batch;
+}
+
+TrainingLosses run(MiniTrainer& trainer, int from, int to) {
+  TrainingLosses last;
+  for (int step = from; step < to; ++step) {
+    const auto batch = waves_and_noise(static_cast<std::uint64_t>(step));
+    last = trainer.step(batch.pixels, kSide, batch.crops, 1.0);
+  }
+  return last;
+}
+
+TEST(MiniTrainer, LearnsAnOrder) {
+  MiniTrainer trainer({});
+  const auto first = run(trainer, 0, 1);
+  const auto last = run(trainer, 1, 40);
+  EXPECT_LT(last.ranking, 0.5 * first.ranking);
+  EXPECT_GT(last.pairs_in_order, 0.95);
+  EXPECT_GT(last.within_kind_in_order, 0.95);
+}
+
+TEST(MiniTrainer, GoesOnFromItsStateBitForBit) {
+  const test::ScratchFolder folder;
+  MiniTrainer straight({});
+  run(straight, 0, 6);
+  MiniTrainer begun({});
+  run(begun, 0, 3);
+  begun.save_state(folder.path() / "state");
+  MiniTrainer resumed({});
+  resumed.load_state(folder.path() / "state");
+  EXPECT_EQ(resumed.steps_done(), 3);
+  run(resumed, 3, 6);
+  const auto batch = waves_and_noise(99);
+  EXPECT_EQ(straight.embed(batch.pixels, kSide, kSide), resumed.embed(batch.pixels, kSide, kSide));
+}
+
+TEST(MiniTrainer, WhatItExportsIsTheEncoder) {
+  const test::ScratchFolder folder;
+  MiniTrainer trainer({});
+  run(trainer, 0, 4);
+  trainer.export_weights(folder.path() / "mini.safetensors", {{"encoder", "mini"}});
+  EncoderConfig config;
+  config.architecture = "mini";
+  config.weights = folder.path() / "mini.safetensors";
+  const auto encoder = make_encoder(config, 0);
+  ASSERT_EQ(encoder->dimension(), trainer.dimension());
+  const auto batch = waves_and_noise(7);
+  const int count = static_cast<int>(batch.crops.size());
+  std::vector<float> rows(batch.crops.size() * static_cast<std::size_t>(encoder->dimension()));
+  encoder->encode({count, kSide, kSide, batch.pixels}, rows);
+  const auto expected = trainer.embed(batch.pixels, kSide, kSide);
+  ASSERT_EQ(rows.size(), expected.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_NEAR(rows[i], expected[i], 1e-4);
+  // What the repository carries stays small.
+  EXPECT_LE(std::filesystem::file_size(folder.path() / "mini.safetensors"), 1500000U);
+}
+
+TEST(MiniTrainer, RefusesAStateThatIsNotOne) {
+  const test::ScratchFolder folder;
+  MiniTrainer trainer({});
+  run(trainer, 0, 1);
+  trainer.export_weights(folder.path() / "weights", {});
+  EXPECT_THROW(trainer.load_state(folder.path() / "weights"), base::Error);
+  std::ofstream(folder.path() / "text") << "no state";
+  EXPECT_THROW(trainer.load_state(folder.path() / "text"), base::Error);
+}
+
+}  // namespace
+}  // namespace quasar::encoder

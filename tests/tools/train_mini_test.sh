@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# train_mini_test.sh TRAIN_MINI QUASAR: trains on rendered scenes for a few steps, as a user would on photos.
+set -euo pipefail
+train=$1 quasar=$2
+# shellcheck source=tests/tools/checks.sh
+source "$(dirname "$0")/checks.sh"
+
+"$quasar" scenes photos --count 4 --width 128 --height 96 >/dev/null
+small=(--photos photos --groups 12 --kinds 3 --photos-per-kind 2 --side 64 --steps 3)
+check 'trains, validates and exports' 0 'validation after step 3: within-kind' \
+  "$train" "${small[@]}" --weights a.safetensors --state state --validate photos --validation-photos 2
+check 'a finished training goes on after its last step' 0 'continues after step 3' \
+  "$train" "${small[@]}" --weights b.safetensors --state state
+check 'the same weights come out' 0 '' cmp a.safetensors b.safetensors
+check 'the same seed gives the same weights' 0 '' \
+  "$train" "${small[@]}" --weights c.safetensors
+check 'bit for bit' 0 '' cmp a.safetensors c.safetensors
+check 'no photos' 4 'is no folder with .jpg, .png or .webp pictures' "$train" --photos nowhere --weights d.safetensors
+check 'an unknown kind' 2 'a distortion that does not exist' \
+  "$train" "${small[@]}" --weights d.safetensors --hold-out motion_blurr
+check 'a crop larger than the photos' 4 'a smaller --side would do' \
+  "$train" "${small[@]}" --weights d.safetensors --side 112
+
+[ "$failures" = 0 ] || exit 1
