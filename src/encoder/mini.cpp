@@ -139,7 +139,8 @@ torch::Tensor mini_features(const TensorMap& weights, const torch::Tensor& pixel
   std::vector<torch::Tensor> pooled;
   // Every second pixel in each direction has the same distribution of tones as all have. A product, as
   // oneDNN 2.6 writes outside its memory in the gradient of a 1x1 convolution with a stride.
-  const torch::Tensor thinned = pixels.slice(2, 0, at::nullopt, 2).slice(3, 0, at::nullopt, 2).flatten(2);
+  const torch::Tensor thinned =
+      pixels.slice(2, 0, pixels.size(2), 2).slice(3, 0, pixels.size(3), 2).flatten(2).to(torch::kFloat32);
   const torch::Tensor tones =
       at::relu(at::matmul(weights.at("tone.weight"), thinned) + weights.at("tone.bias").unsqueeze(1));
   pooled.push_back(at::log(tones.mean(2) + 1e-4));

@@ -71,13 +71,20 @@ void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) 
   const torch::Tensor pixels =
       torch::from_blob(data, {batch.count, batch.height, batch.width, 3}, torch::kUInt8);
   torch::Tensor result;
-  if (device_.is_cpu()) {
-    compute_on_one_thread();
-    result = forward(pixels);
-  } else {
-    result = forward_on_gpu(pixels);
+  try {
+    if (device_.is_cpu()) {
+      compute_on_one_thread();
+      result = forward(pixels);
+    } else {
+      result = forward_on_gpu(pixels);
+    }
+    result = result.to(torch::kCPU, torch::kFloat32).contiguous();
+  } catch (const c10::Error& error) {
+    base::fail(base::ExitCode::kDevice,
+               "the encoder " + fingerprint_.architecture + " failed on " + device() + " with " +
+                   std::to_string(batch.count) + " pictures of " + std::to_string(batch.width) + "x" +
+                   std::to_string(batch.height) + ": " + std::string(error.what_without_backtrace()));
   }
-  result = result.to(torch::kCPU, torch::kFloat32).contiguous();
   QUASAR_CHECK(static_cast<std::size_t>(result.numel()) == embeddings.size());
   std::memcpy(embeddings.data(), result.data_ptr<float>(), embeddings.size_bytes());
 }
@@ -91,20 +98,15 @@ torch::Tensor TorchEncoder::forward(const torch::Tensor& pixels) {
 }
 
 torch::Tensor TorchEncoder::forward_on_gpu(const torch::Tensor& pixels) {
-  try {
-    // Bytes cross the bus, a quarter of what floats would, and while another call computes; normalisation
-    // happens on the device.
-    const Uploader::Upload upload(*uploader_, pixels);
-    const std::scoped_lock lock(gpu_);
-    const torch::Tensor uploaded = upload.on_current_stream();
-    return gpu_batch_limit_
-        .run(pixels.size(0), [&](std::int64_t first,
-                                 std::int64_t count) { return forward(uploaded.narrow(0, first, count)); })
-        .to(torch::kCPU, torch::kFloat32);
-  } catch (const c10::Error& error) {
-    base::fail(base::ExitCode::kDevice, device() + " failed on " + std::to_string(pixels.size(0)) +
-                                            " pictures: " + std::string(error.what_without_backtrace()));
-  }
+  // Bytes cross the bus, a quarter of what floats would, and while another call computes; normalisation
+  // happens on the device.
+  const Uploader::Upload upload(*uploader_, pixels);
+  const std::scoped_lock lock(gpu_);
+  const torch::Tensor uploaded = upload.on_current_stream();
+  return gpu_batch_limit_
+      .run(pixels.size(0),
+           [&](std::int64_t first, std::int64_t count) { return forward(uploaded.narrow(0, first, count)); })
+      .to(torch::kCPU, torch::kFloat32);
 }
 
 }  // namespace quasar::encoder

@@ -95,6 +95,19 @@ TEST(MiniTrainer, WhatItExportsIsTheEncoder) {
   const auto expected = trainer.embed(batch.pixels, kSide, kSide);
   ASSERT_EQ(rows.size(), expected.size());
   for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_NEAR(rows[i], expected[i], 1e-4);
+  // In bfloat16 the embeddings point the same way.
+  config.precision = Precision::kBfloat16;
+  std::vector<float> short_rows(rows.size());
+  make_encoder(config, 0)->encode({count, kSide, kSide, batch.pixels}, short_rows);
+  double dot = 0;
+  double norm = 0;
+  double short_norm = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    dot += double{rows[i]} * short_rows[i];
+    norm += double{rows[i]} * rows[i];
+    short_norm += double{short_rows[i]} * short_rows[i];
+  }
+  EXPECT_GT(dot / std::sqrt(norm * short_norm), 0.999);
   // What the repository carries stays small.
   EXPECT_LE(std::filesystem::file_size(folder.path() / "mini.safetensors"), 1500000U);
 }

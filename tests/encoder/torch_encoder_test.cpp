@@ -1,11 +1,14 @@
 #include "encoder/torch_encoder.h"
 
+#include <ATen/Functions.h>
 #include <dlfcn.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <vector>
 
+#include "base/errors.h"
 #include "encoder/golden_case.h"
 #include "encoder/network.h"
 #include "encoder/random_weights.h"
@@ -54,6 +57,33 @@ TEST(TorchEncoder, NormalisesAsTheReference) {
   expect_normalised(read_checkpoint(golden / "io_u8.safetensors").tensors.at("land_png.resize224_u8"),
                     read_checkpoint(golden / "io_f32.safetensors").tensors.at("land_png.resize224_f32"),
                     base::InputSpec{});
+}
+
+/// Multiplies matrices that do not fit.
+class BrokenNetwork : public Network {
+ public:
+  torch::Tensor forward(const torch::Tensor& pixels) override { return at::mm(pixels[0][0], pixels[0][0]); }
+  int dimension() const override { return 4; }
+  std::int64_t parameter_count() const override { return 0; }
+  void to(torch::Device, torch::ScalarType) override {}
+};
+
+TEST(TorchEncoder, WhatLibTorchThrowsIsOneParagraphThatNamesTheEncoder) {
+  base::InputSpec spec;
+  spec.resize = base::ResizeRule::kNone;
+  spec.center_crop = false;
+  TorchEncoder encoder(std::make_unique<BrokenNetwork>(), spec, Fingerprint{"broken", "", "", "float32"},
+                       torch::Device(torch::kCPU), torch::kFloat32);
+  const std::vector<std::uint8_t> pixels(2 * 3 * 3);
+  std::vector<float> row(4);
+  try {
+    encoder.encode({1, 2, 3, pixels}, row);
+    FAIL() << "matrices of 2 x 3 were multiplied";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kDevice);
+    EXPECT_THAT(error.what(), testing::HasSubstr("the encoder broken failed on cpu with 1 pictures of 3x2"));
+    EXPECT_THAT(error.what(), testing::Not(testing::HasSubstr("frame #")));
+  }
 }
 
 TEST(TorchEncoder, KeepsOpenBlasToOneThreadWhileAnyLives) {
