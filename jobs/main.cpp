@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/allocator.h"
 #include "base/config_node.h"
 #include "base/exit_status.h"
 #include "base/logging.h"
@@ -84,6 +85,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == quasar::pipeline::kProbeCommand) {
     return quasar::pipeline::answer_probe();
   }
+  quasar::base::reuse_freed_memory();
   quasar::pipeline::watch_stop_signals();
   CLI::App app(
       "Quasar scores and ranks image collections for training-data curation: it embeds every image, compares "

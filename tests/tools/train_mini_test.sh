@@ -19,6 +19,7 @@ check 'no photos' 4 'is no folder with .jpg, .png or .webp pictures' "$train" --
 check 'an unknown kind' 2 'a distortion that does not exist' \
   "$train" "${small[@]}" --weights d.safetensors --hold-out motion_blurr
 check 'a crop larger than the photos' 4 'a smaller --side would do' \
-  "$train" "${small[@]}" --weights d.safetensors --side 112
+  "$train" --photos photos --groups 12 --side 112 --weights d.safetensors
+check 'an unknown option' 2 '--sides' "$train" "${small[@]}" --sides 3
 
 [ "$failures" = 0 ] || exit 1

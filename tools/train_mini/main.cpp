@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/allocator.h"
 #include "base/errors.h"
 #include "base/logging.h"
 #include "base/progress.h"
@@ -127,6 +128,7 @@ void train(Options options) {
     }
   }
   progress.finish();
+  trainer.export_weights(options.weights, metadata);
   base::log_info("the weights are in {}", options.weights.string());
 }
 
@@ -173,7 +175,12 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--bfloat16", options.training.bfloat16, "Convolve in bfloat16: faster on CPUs that have it");
   app.add_option("--threads", options.pool.threads, "Threads that render")->check(CLI::PositiveNumber);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(base::ExitCode::kUsage);
+  }
+  base::reuse_freed_memory();
   base::configure_logging(0, 1, base::LogLevel::kInfo);
   const image::VipsEnvironment vips;
   try {
