@@ -25,10 +25,21 @@ constexpr std::uint64_t kDecodeBytes = std::uint64_t{96} << 20U;
 /// Activations of one picture in the encoder, as multiples of its float32 pixels; ViT-L's lie at about 40.
 constexpr std::uint64_t kActivations = 40;
 
+/// A picture at native resolution: four megapixels. A larger one takes more, in proportion.
+constexpr std::uint64_t kNativePixels = std::uint64_t{4} << 20U;
+
+/// Bytes of a picture as the encoder takes it. Of those whose longer side is free, one twice as long as high.
+std::uint64_t picture_bytes(const base::InputSpec& input) {
+  if (input.resize == base::ResizeRule::kNone) return 3 * kNativePixels;
+  const auto side = static_cast<std::uint64_t>(input.size);
+  return 3 * side * side * (input.fixed_shape() ? 1 : 2);
+}
+
 StageMemory embed_memory(const RunConfig& config, const MemoryDemand& demand) {
   const auto batch = static_cast<std::uint64_t>(config.encoder.batch_size);
-  const auto side = static_cast<std::uint64_t>(std::max(demand.input.size, 1));
-  const std::uint64_t picture = side * side * 3;
+  const std::uint64_t picture = picture_bytes(demand.input);
+  // Pictures of different shapes are encoded one by one.
+  const std::uint64_t encoded = demand.input.fixed_shape() ? batch : 1;
   const auto decoders = static_cast<std::uint64_t>(
       config.embed.decode_threads > 0 ? config.embed.decode_threads : demand.threads);
   const auto encoders = static_cast<std::uint64_t>(
@@ -36,7 +47,7 @@ StageMemory embed_memory(const RunConfig& config, const MemoryDemand& demand) {
   const auto in_flight = static_cast<std::uint64_t>(config.embed.batches_in_flight);
   const std::uint64_t rows = demand.largest_shard * (demand.dimension * sizeof(float) * 2 + kRecordBytes);
   const std::uint64_t buffers = in_flight * batch * picture;
-  const std::uint64_t encoding = encoders * batch * picture * (1 + sizeof(float) * kActivations);
+  const std::uint64_t encoding = encoders * encoded * picture * (1 + sizeof(float) * kActivations);
   StageMemory memory{"embed", rows + buffers + encoding + decoders * kDecodeBytes, {}};
   memory.note =
       fmt::format("a shard's rows {}, {} batches {}, {} decoders {}, {} encoders {}", base::human_bytes(rows),
