@@ -87,6 +87,7 @@ class ConfigNode {
              const std::vector<std::pair<std::string_view, E>>& names) const {
     if (!has(key)) return fallback;
     std::vector<std::string_view> valid;
+    valid.reserve(names.size());
     for (const auto& [name, value] : names) valid.push_back(name);
     return names[child(key).choose(valid)].second;
   }
