@@ -80,6 +80,7 @@ class Communicator {
       const std::vector<std::vector<T>>& parts)
   const {
     std::vector<std::span<const std::byte>> views;
+    views.reserve(parts.size());
     for (const auto& part : parts) views.push_back(std::as_bytes(std::span(part)));
     const auto received = exchange_bytes(views);
     std::vector<std::vector<T>> result(received.size());
