@@ -15,6 +15,7 @@
 
 extern "C" {
 // Fortran's interface, which every BLAS has.
+// NOLINTNEXTLINE(readability-identifier-naming): the name is the library's.
 int sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
            const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
            const float* beta, float* c, const int* ldc);
