@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "image/distortions.h"
 #include "job.h"
@@ -20,22 +21,25 @@ struct AgreementOptions : ConfigOptions {
 void print(const evaluation::DistortionAgreement& agreement, const AgreementOptions& options) {
   std::vector<int> seen;
   std::vector<int> unseen;
-  fmt::print("within-kind SRCC of score and human score\n");
+  fmt::print("SRCC of score and human score within a kind: over all photos, and within each photo (mean)\n");
   for (const auto& info : image::distortion_table()) {
     const int kind = static_cast<int>(info.kind);
     const bool held_out =
         std::find(options.unseen.begin(), options.unseen.end(), info.name) != options.unseen.end();
     (held_out ? unseen : seen).push_back(kind);
-    fmt::print("  {:24} {:6.3f}{}\n", info.name, agreement.within_kind[static_cast<std::size_t>(kind)],
-               held_out ? "  unseen" : "");
+    const auto at = static_cast<std::size_t>(kind);
+    fmt::print("  {:24} {:6.3f} {:6.3f}{}\n", info.name, agreement.within_kind[at],
+               agreement.within_photo[at], held_out ? "  unseen" : "");
   }
-  fmt::print("mean over {} kinds{:11} {:6.3f}\n", seen.size(), unseen.empty() ? "" : " seen",
-             agreement.mean_within_kind(seen));
-  if (!unseen.empty()) {
-    fmt::print("mean over {} kinds unseen      {:6.3f}\n", unseen.size(), agreement.mean_within_kind(unseen));
-  }
-  fmt::print("cell SRCC, 125 cells           {:6.3f}\n", agreement.cell_srcc);
-  fmt::print("pristine above its copy        {:6.3f} of all pairs with a copy that differs\n", agreement.pairs_pristine_above);
+  const auto print_mean = [&agreement](const std::vector<int>& kinds, std::string_view which) {
+    fmt::print("{:26} {:6.3f} {:6.3f}\n", fmt::format("mean over {} kinds{}", kinds.size(), which),
+               agreement.mean_within_kind(kinds), agreement.mean_within_photo(kinds));
+  };
+  print_mean(seen, unseen.empty() ? "" : " seen");
+  if (!unseen.empty()) print_mean(unseen, " unseen");
+  fmt::print("cell SRCC, 125 cells       {:6.3f}\n", agreement.cell_srcc);
+  fmt::print("pristine above its copy    {:6.3f} of all pairs with a copy that differs\n",
+             agreement.pairs_pristine_above);
 }
 
 void measure(const AgreementOptions& options, const comm::Communicator& comm) {

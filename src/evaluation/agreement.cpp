@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,18 +48,41 @@ void check(std::span<const DistortedScore> distorted, std::span<const double> pr
   }
 }
 
-}  // namespace
-
-double DistortionAgreement::mean_within_kind(std::span<const int> kinds) const {
+double mean_of(std::span<const double> by_kind, std::span<const int> kinds) {
   if (kinds.empty()) return kNan;
   double sum = 0;
   for (const int kind : kinds) {
     if (kind < 1 || kind > kDistortionKinds) {
       base::fail(base::ExitCode::kMismatch, "there is no distortion kind " + std::to_string(kind));
     }
-    sum += within_kind[static_cast<std::size_t>(kind)];
+    sum += by_kind[static_cast<std::size_t>(kind)];
   }
   return sum / static_cast<double>(kinds.size());
+}
+
+/// Scores and opinions of one photo's copies of one kind.
+struct Copies {
+  std::vector<double> scores;
+  std::vector<double> opinions;
+};
+
+double mean_within_photo_of(const std::map<int, Copies>& photos) {
+  double sum = 0;
+  for (const auto& [photo, copies] : photos) {
+    const double correlation = spearman(copies.scores, copies.opinions);
+    if (std::isfinite(correlation)) sum += correlation;
+  }
+  return sum / static_cast<double>(photos.size());
+}
+
+}  // namespace
+
+double DistortionAgreement::mean_within_kind(std::span<const int> kinds) const {
+  return mean_of(within_kind, kinds);
+}
+
+double DistortionAgreement::mean_within_photo(std::span<const int> kinds) const {
+  return mean_of(within_photo, kinds);
 }
 
 DistortionAgreement distortion_agreement(std::span<const DistortedScore> distorted,
@@ -66,6 +90,8 @@ DistortionAgreement distortion_agreement(std::span<const DistortedScore> distort
   check(distorted, pristine, human);
   DistortionAgreement result;
   result.within_kind.fill(kNan);
+  result.within_photo.fill(kNan);
+  std::vector<std::map<int, Copies>> photos(kDistortionKinds + 1);
   std::vector<std::vector<double>> scores(kDistortionKinds + 1);
   std::vector<std::vector<double>> opinions(kDistortionKinds + 1);
   std::vector<double> cell_sum(kCells, 0.0);
@@ -77,6 +103,8 @@ DistortionAgreement distortion_agreement(std::span<const DistortedScore> distort
     const auto kind = static_cast<std::size_t>(item.kind);
     scores[kind].push_back(item.score);
     opinions[kind].push_back(human[cell]);
+    photos[kind][item.photo].scores.push_back(item.score);
+    photos[kind][item.photo].opinions.push_back(human[cell]);
     cell_sum[cell] += item.score;
     ++cell_count[cell];
     if (item.unchanged) continue;
@@ -84,7 +112,9 @@ DistortionAgreement distortion_agreement(std::span<const DistortedScore> distort
     if (pristine[static_cast<std::size_t>(item.photo)] > item.score) ++above;
   }
   for (std::size_t kind = 1; kind < scores.size(); ++kind) {
-    if (!scores[kind].empty()) result.within_kind[kind] = spearman(scores[kind], opinions[kind]);
+    if (scores[kind].empty()) continue;
+    result.within_kind[kind] = spearman(scores[kind], opinions[kind]);
+    result.within_photo[kind] = mean_within_photo_of(photos[kind]);
   }
   std::vector<double> cell_mean;
   std::vector<double> cell_opinion;

@@ -23,6 +23,9 @@ struct DistortionAgreement {
   /// By kind (index 0 unused): Spearman between the score and the human score of its level, over all photos
   /// and levels. NaN where the kind is absent or the scores are constant.
   std::array<double, kDistortionKinds + 1> within_kind{};
+  /// By kind: the same over the levels of one photo, mean over the photos. What a photo is like beside its
+  /// damage does not count here. 0 for a photo whose scores are all equal; NaN where the kind is absent.
+  std::array<double, kDistortionKinds + 1> within_photo{};
   /// Spearman between the mean score of each (kind, level) cell and the human score of the cell, over the
   /// cells present.
   double cell_srcc = 0;
@@ -30,8 +33,10 @@ struct DistortionAgreement {
   /// that are the photo itself (`unchanged`) are in no pair. NaN without pairs.
   double pairs_pristine_above = 0;
 
-  /// Mean of within_kind over some kinds. NaN when it is NaN for one of them, or when `kinds` is empty.
+  /// Mean of within_kind, or within_photo, over some kinds. NaN when it is NaN for one of them, or when
+  /// `kinds` is empty. Throws Error(kMismatch) for a kind that does not exist.
   double mean_within_kind(std::span<const int> kinds) const;
+  double mean_within_photo(std::span<const int> kinds) const;
 };
 
 /// Measures agreement. `pristine`: score of each photo without distortion. `human`: [25 x 5], the human score

@@ -62,6 +62,19 @@ TEST(DistortionAgreement, TellsKindsApartAndCountsPairsStrictly) {
   EXPECT_NEAR(agreement.pairs_pristine_above, 1.0 - 24.0 / 375.0, 1e-12);
 }
 
+TEST(DistortionAgreement, WithinAPhotoOnlyItsOwnOrderCounts) {
+  // Each photo's levels in order, but the second photo's scores all above the first's; a third has no order.
+  const std::vector<DistortedScore> items = {{0, 4, 1, 2.0}, {0, 4, 2, 1.0}, {1, 4, 1, 9.0},
+                                             {1, 4, 2, 8.0}, {2, 4, 1, 5.0}, {2, 4, 2, 5.0}};
+  const std::vector<double> pristine(3, 10.0);
+  const auto agreement = distortion_agreement(items, pristine, human_table());
+  EXPECT_NEAR(agreement.within_photo[4], 2.0 / 3.0, 1e-12);
+  EXPECT_LT(agreement.within_kind[4], 0.5);
+  EXPECT_TRUE(std::isnan(agreement.within_photo[5]));
+  const std::vector<int> kinds = {4};
+  EXPECT_NEAR(agreement.mean_within_photo(kinds), 2.0 / 3.0, 1e-12);
+}
+
 TEST(DistortionAgreement, ACopyThatIsThePhotoIsInNoPair) {
   std::vector<DistortedScore> items = {{0, 18, 1, 1.0}, {0, 18, 3, 5.0, true}, {1, 18, 1, 6.0}};
   const std::vector<double> pristine = {5.0, 5.0};
