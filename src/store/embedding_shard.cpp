@@ -114,7 +114,7 @@ std::string write_embedding_shard(const std::filesystem::path& path, const Shard
   const Columns columns = to_columns(rows);
   const auto halves = header.half ? to_halves(embeddings) : std::vector<std::uint16_t>();
   const auto stored = header.half ? std::as_bytes(std::span(halves)) : std::as_bytes(embeddings);
-  const std::string checksum = content_checksum(columns, stored);
+  std::string checksum = content_checksum(columns, stored);
   write_whole(path, [&](h5::File& file) {
     write_provenance(file, kKind);
     write_encoder(file, header.encoder);
@@ -157,7 +157,7 @@ struct EmbeddingShardReader::Impl {
     size = rows;
     Columns none;
     const auto check = [&](const char* name) {
-      if (file.shape(name) != std::pair<std::uint64_t, std::uint64_t>(rows, 0)) {
+      if (file.shape(name) != std::pair<std::uint64_t, std::uint64_t>(size, 0)) {
         base::fail(base::ExitCode::kInput,
                    path.string() + ": the dataset " + name + " has not as many rows as embedding");
       }
