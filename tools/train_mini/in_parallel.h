@@ -20,6 +20,7 @@ void in_parallel(int count, int threads, const char* what, const char* unit, con
   std::exception_ptr error;
   std::mutex mutex;
   std::vector<std::thread> pool;
+  pool.reserve(static_cast<std::size_t>(threads));
   for (int t = 0; t < threads; ++t) {
     pool.emplace_back([&] {
       try {
