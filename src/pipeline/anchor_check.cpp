@@ -4,9 +4,19 @@
 
 #include "base/errors.h"
 #include "pipeline/embed.h"
-#include "store/anchor_file.h"
 
 namespace quasar::pipeline {
+
+void check_anchor_encoder(const store::AnchorSet& set, const std::string& which,
+                          const store::EncoderIdentity& encoder, int dimension, const std::string& whose,
+                          const std::string& remedy) {
+  if (set.encoder == encoder && set.dimension == static_cast<std::size_t>(dimension)) return;
+  base::fail(base::ExitCode::kMismatch,
+             fmt::format("the anchor set {} belongs to another encoder ({}; {} dimensions) than {} ({}; {} "
+                         "dimensions): scores between them would mean nothing. {}",
+                         which, set.encoder.describe(), set.dimension, whose, encoder.describe(), dimension,
+                         remedy));
+}
 
 void check_anchor_files(const RunConfig& config, const encoder::Encoder& encoder,
                         const comm::Communicator& comm) {
@@ -14,15 +24,10 @@ void check_anchor_files(const RunConfig& config, const encoder::Encoder& encoder
     const auto ours = encoder_identity(encoder, config.decode);
     for (const auto& source : config.anchors) {
       if (source.file.empty()) continue;
-      const auto set = store::read_anchor_file(source.file);
-      if (set.encoder == ours && set.dimension == static_cast<std::size_t>(encoder.dimension())) continue;
-      base::fail(
-          base::ExitCode::kMismatch,
-          fmt::format("the anchor set \"{}\" in {} belongs to another encoder ({}; {} dimensions) than the "
-                      "configuration's ({}; {} dimensions): scores between them would mean nothing. Rebuild "
-                      "the anchors with this encoder, or configure the anchors'.",
-                      source.name, source.file.string(), set.encoder.describe(), set.dimension,
-                      ours.describe(), encoder.dimension()));
+      check_anchor_encoder(store::read_anchor_file(source.file),
+                           fmt::format("\"{}\" in {}", source.name, source.file.string()), ours,
+                           encoder.dimension(), "the configuration's",
+                           "Rebuild the anchors with this encoder, or configure the anchors'.");
     }
   });
 }

@@ -1,11 +1,21 @@
-// Owns the early look at anchor files: what cannot be scored against is known before anything is embedded.
+// Owns the check that anchors and embeddings come from the same encoder, and the early look at anchor files:
+// what cannot be scored against is known before anything is embedded.
 #pragma once
+
+#include <string>
 
 #include "comm/communicator.h"
 #include "encoder/encoder.h"
 #include "pipeline/run_config.h"
+#include "store/anchor_file.h"
 
 namespace quasar::pipeline {
+
+/// Throws Error(kMismatch), naming both encoders, when the anchors (`which`: their name and place) are not of
+/// this encoder, `whose` it is, and its dimension. `remedy` says what to do.
+void check_anchor_encoder(const store::AnchorSet& set, const std::string& which,
+                          const store::EncoderIdentity& encoder, int dimension, const std::string& whose,
+                          const std::string& remedy);
 
 /// Reads every anchor file that the configuration names. Throws Error(kInput) for one that is none,
 /// Error(kMismatch) for one of another encoder. Collective.

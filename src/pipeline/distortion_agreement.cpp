@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "corpus/plan.h"
 #include "image/distortions.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
 #include "scoring/score.h"
@@ -58,11 +59,9 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
 
   evaluation::DistortionAgreement agreement;
   comm.together([&] {
-    if (!(anchors.encoder == encoder_identity(encoder, config.decode))) {
-      base::fail(base::ExitCode::kMismatch, "the anchor set \"" + anchors.name +
-                                                "\" belongs to another encoder (" +
-                                                anchors.encoder.describe() + ")");
-    }
+    check_anchor_encoder(anchors, "\"" + anchors.name + "\"", encoder_identity(encoder, config.decode),
+                         encoder.dimension(), "the configuration's",
+                         "Rebuild the anchors with this encoder, or configure the anchors'.");
     const auto good = anchors::normalised(anchors.good, anchors.dimension);
     const auto bad = anchors::normalised(anchors.bad, anchors.dimension);
     const scoring::AnchorPairs pairs{good, bad, anchors.dimension};

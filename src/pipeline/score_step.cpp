@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.h"
 #include "base/progress.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/job_board.h"
 #include "pipeline/steps.h"
 #include "pipeline/stop_signal.h"
@@ -36,16 +37,9 @@ std::vector<ScoringSet> scoring_sets(const std::vector<store::AnchorSet>& sets) 
 void check_encoders(const store::ShardHeader& header, const std::filesystem::path& shard,
                     const std::vector<store::AnchorSet>& sets) {
   for (const auto& set : sets) {
-    if (set.encoder == header.encoder && set.dimension == static_cast<std::size_t>(header.dimension))
-      continue;
-    base::fail(
-        base::ExitCode::kMismatch,
-        fmt::format(
-            "the anchor set \"{}\" belongs to another encoder ({}; {} dimensions) than the embeddings in "
-            "{} ({}; {} dimensions): scores between them would mean nothing. Rebuild the anchors with "
-            "the run's encoder, or embed with the anchors'.",
-            set.name, set.encoder.describe(), set.dimension, shard.string(), header.encoder.describe(),
-            header.dimension));
+    check_anchor_encoder(set, fmt::format("\"{}\"", set.name), header.encoder, header.dimension,
+                         "the embeddings in " + shard.string(),
+                         "Rebuild the anchors with the run's encoder, or embed with the anchors'.");
   }
 }
 

@@ -74,9 +74,9 @@ evaluation::DistortionAgreement Validation::measure(const encoder::MiniTrainer& 
   std::vector<evaluation::DistortedScore> distorted;
   for (std::size_t c = 0; c < copies_.size(); ++c) {
     const auto kind = static_cast<int>(c % kCopiesPerPhoto / kLevels) + 1;
-    distorted.push_back({static_cast<int>(c / kCopiesPerPhoto), kind, static_cast<int>(c % kLevels) + 1,
-                         score(pristine_.size() + c),
-                         copies_[c].pixels == pristine_[c / kCopiesPerPhoto].pixels});
+    const auto level = static_cast<int>(c % kLevels) + 1;
+    distorted.push_back({static_cast<int>(c / kCopiesPerPhoto), kind, level, score(pristine_.size() + c),
+                         image::leaves_unchanged(static_cast<image::DistortionKind>(kind), level)});
   }
   std::vector<double> human;
   for (const auto& info : image::distortion_table()) {
