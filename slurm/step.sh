@@ -100,6 +100,8 @@ quasar_requeue() {
   local job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
   job=${job:-${SLURM_JOB_ID:-}}
   local state
+  # Slurm ends what it requeues, the scontrol that asks for it too, which could then not say that it was done.
+  trap '' USR1 TERM
   if [ -z "$job" ]; then
     quasar_say "interrupted; start again to continue"
   elif state=$(squeue -h -t all -j "$job" -o '%T %r') && [ "${state%% *}" = COMPLETING ] && [ "${state#* }" != TimeLimit ]; then

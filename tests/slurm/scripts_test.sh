@@ -53,7 +53,12 @@ refuses 4 c.yaml --quasar /none
 # A scheduler and a quasar of our own: `steps` says what quasar does, `queue` what Slurm says of the job.
 mkdir bin
 printf '#!/bin/sh\ncat queue\n' >bin/squeue
-printf '#!/bin/sh\necho "$@" >requeued\n' >bin/scontrol
+# Slurm ends the processes of a job that it requeues, this one among them.
+cat >bin/scontrol <<'END'
+#!/bin/sh
+echo "$@" >requeued
+kill -TERM "$PPID" $$
+END
 cat >bin/quasar <<'END'
 #!/usr/bin/env bash
 trap 'echo stop >>stops; exit 75' USR1
@@ -87,6 +92,7 @@ step() {
   wait "$job" || status=$?
   [ "$status" -eq "$expected" ] || failed "$name: status $status, not $expected: $(cat log)"
   [ "$(cat requeued 2>/dev/null || true)" = "$requeued" ] || failed "$name: \"$(cat requeued 2>/dev/null)\" instead of \"$requeued\""
+  [ -z "$requeued" ] || grep -q 'is requeued and will continue' log || failed "$name: requeued, but the log says $(cat log)"
 }
 
 echo 'RUNNING None' >queue
