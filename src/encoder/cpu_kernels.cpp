@@ -21,8 +21,7 @@ bool is_float(const torch::Tensor& tensor) {
 }
 
 const Kernels& kernels() {
-  static const Kernels& fastest = *usable_kernels().back().kernels;
-  return fastest;
+  return fastest_kernels();
 }
 
 std::int64_t columns_of(const torch::Tensor& tensor) {
@@ -41,6 +40,11 @@ std::vector<NamedKernels> usable_kernels() {
     usable.push_back({"AVX-512", &kAvx512Kernels});
 #endif
   return usable;
+}
+
+const Kernels& fastest_kernels() {
+  static const Kernels& fastest = *usable_kernels().back().kernels;
+  return fastest;
 }
 
 void layer_norm(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,

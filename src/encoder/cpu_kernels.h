@@ -1,4 +1,4 @@
-// Internal to the module: the element-wise and row-wise parts of a transformer on a CPU, in float32
+// Internal to the module: the element-wise and row-wise parts of the networks on a CPU, in float32
 // arithmetic, for float32 and bfloat16 storage. LibTorch's own take a tenth to a third of a transformer's
 // time (its GELU goes through a slow erf, its bfloat16 layer norm is not vectorised); these are bound by
 // memory. They exist once per instruction set and compute the same bits on each, because sums have a fixed
@@ -17,6 +17,9 @@ struct NamedKernels {
   const char* instruction_set;  ///< "plain", "AVX2", "AVX-512"
   const Kernels* kernels;
 };
+
+/// The implementation that is used: the last of usable_kernels().
+const Kernels& fastest_kernels();
 
 /// Every implementation that this processor can run, the fastest last. All give the same bits.
 std::vector<NamedKernels> usable_kernels();

@@ -282,11 +282,95 @@ void bias_silu(T* x, std::int64_t rows, std::int64_t columns, const float* bias)
 }
 
 template <typename T>
-constexpr KernelsOf<T> kernels_of() {
-  return {layer_norm<T>, softmax<T>, bias_gelu<T>, bias_silu<T>, bias_swiglu<T>, add_residual<T>};
+void add_moments(const T* x, std::int64_t count, float* sum, float* square) {
+  for_columns(count, [&](std::int64_t i, std::int64_t lanes) QUASAR_INLINED {
+    Floats v;
+    Floats total;
+    load_lanes(x + i, lanes, v);
+    load_lanes(sum + i, lanes, total);
+    total += v;
+    store_lanes(total, lanes, sum + i);
+    load_lanes(square + i, lanes, total);
+    total += v * v;
+    store_lanes(total, lanes, square + i);
+  });
 }
 
-constexpr Kernels kKernels = {kernels_of<float>(), kernels_of<std::uint16_t>()};
+template <typename T>
+void affine(const T* x, std::int64_t count, const float* shift, const float* factor, T* out) {
+  for_columns(count, [&](std::int64_t i, std::int64_t lanes) QUASAR_INLINED {
+    Floats v;
+    Floats a;
+    Floats b;
+    load_lanes(x + i, lanes, v);
+    load_lanes(shift + i, lanes, a);
+    load_lanes(factor + i, lanes, b);
+    v = a + b * v;
+    store_lanes(v, lanes, out + i);
+  });
+}
+
+constexpr std::int64_t kRampVectors = Ramps::kCount / kLanes;
+static_assert(Ramps::kCount % kLanes == 0);
+
+/// Vector v of the ramps at one pixel, not below 0.
+QUASAR_INLINE void ramps_at(const float* pixel, const Ramps& ramps, std::int64_t v, Floats& value) {
+  load(ramps.bias + v * kLanes, value);
+  for (std::int64_t c = 0; c < 3; ++c) {
+    Floats weight;
+    load(ramps.weight + c * Ramps::kCount + v * kLanes, weight);
+    value += weight * pixel[c];
+  }
+  value = value > 0.0F ? value : Floats{};
+}
+
+void add_ramp_moments(const float* pixels, std::int64_t count, const Ramps& ramps, float* sum,
+                      float* square) {
+  for (std::int64_t v = 0; v < kRampVectors; ++v) {
+    Floats total;
+    Floats total_square;
+    load(sum + v * kLanes, total);
+    load(square + v * kLanes, total_square);
+    for (std::int64_t i = 0; i < count; ++i) {
+      Floats value;
+      ramps_at(pixels + 3 * i, ramps, v, value);
+      total += value;
+      total_square += value * value;
+    }
+    store(total, sum + v * kLanes);
+    store(total_square, square + v * kLanes);
+  }
+}
+
+void add_ramp_gradient(const float* pixels, std::int64_t count, const Ramps& ramps, const float* sum_gradient,
+                       const float* square_gradient, float* gradient) {
+  for (std::int64_t v = 0; v < kRampVectors; ++v) {
+    Floats of_sum;
+    Floats of_square;
+    Floats total[4];
+    load(sum_gradient + v * kLanes, of_sum);
+    load(square_gradient + v * kLanes, of_square);
+    for (std::int64_t c = 0; c < 4; ++c) load(gradient + c * Ramps::kCount + v * kLanes, total[c]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      Floats value;
+      ramps_at(pixels + 3 * i, ramps, v, value);
+      Floats slope = of_sum + 2.0F * of_square * value;
+      slope = value > 0.0F ? slope : Floats{};
+      for (std::int64_t c = 0; c < 3; ++c) total[c] += slope * pixels[3 * i + c];
+      total[3] += slope;
+    }
+    for (std::int64_t c = 0; c < 4; ++c) store(total[c], gradient + c * Ramps::kCount + v * kLanes);
+  }
+}
+
+template <typename T>
+constexpr KernelsOf<T> kernels_of() {
+  return {layer_norm<T>,  softmax<T>,      bias_gelu<T>,   bias_silu<T>,
+          bias_swiglu<T>, add_residual<T>, add_moments<T>, affine<T>};
+}
+
+constexpr Kernels kKernels = {kernels_of<float>(), kernels_of<std::uint16_t>(), add_ramp_moments,
+                              add_ramp_gradient};
 
 }  // namespace
 }  // namespace quasar::encoder::cpu

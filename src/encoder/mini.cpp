@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "encoder/mini_pooling.h"
 
 namespace quasar::encoder {
 namespace {
@@ -136,15 +137,8 @@ TensorMap random_mini_weights(std::uint64_t seed) {
 
 torch::Tensor mini_features(const TensorMap& weights, const torch::Tensor& pixels,
                             torch::ScalarType convolutions) {
-  std::vector<torch::Tensor> pooled;
-  // Every second pixel in each direction has the same distribution of tones as all have. A product, as
-  // oneDNN 2.6 writes outside its memory in the gradient of a 1x1 convolution with a stride.
-  const torch::Tensor thinned =
-      pixels.slice(2, 0, pixels.size(2), 2).slice(3, 0, pixels.size(3), 2).flatten(2).to(torch::kFloat32);
-  const torch::Tensor tones =
-      at::relu(at::matmul(weights.at("tone.weight"), thinned) + weights.at("tone.bias").unsqueeze(1));
-  pooled.push_back(at::log(tones.mean(2) + 1e-4));
-  pooled.push_back(at::log(tones.square().mean(2) + 1e-6));
+  std::vector<torch::Tensor> pooled = {
+      pool_tones(pixels, weights.at("tone.weight"), weights.at("tone.bias"))};
   torch::Tensor x = pixels;
   std::int64_t stride = 1;
   for (std::size_t i = 0; i < kStrides.size(); ++i) {
@@ -153,18 +147,7 @@ torch::Tensor mini_features(const TensorMap& weights, const torch::Tensor& pixel
     const auto bias = weights.at(name + ".bias").to(convolutions);
     x = at::relu(at::conv2d(x.to(convolutions), weight, bias, kStrides[i], kKernels[i] / 2));
     stride *= kStrides[i];
-    const torch::Tensor values = x.to(torch::kFloat32);
-    const torch::Tensor mean = values.mean({2, 3});
-    const torch::Tensor square = values.square().mean({2, 3});
-    // log: all span orders of magnitude between flat and noisy pictures, and the level itself tells.
-    pooled.push_back(at::log(mean + 1e-3));
-    pooled.push_back(0.5 * at::log(at::clamp_min(square - mean.square(), 0) + 1e-5));
-    // The fourth power lets the few regions with local damage stand out of a whole picture, and unlike the
-    // maximum it does not grow with the picture's size. The mean of logarithms is led by the smooth regions,
-    // where noise and banding are not hidden by texture.
-    const torch::Tensor regions = at::avg_pool2d(values, kRegionSide / stride);
-    pooled.push_back(0.25 * at::log(regions.square().square().mean({2, 3}) + 1e-10));
-    pooled.push_back(at::log(regions + 1e-3).mean({2, 3}));
+    pooled.push_back(pool_channels(x, kRegionSide / stride));
   }
   return at::cat(pooled, 1);
 }

@@ -30,7 +30,7 @@ struct TrainingCrop {
 struct MiniTrainingConfig {
   std::uint64_t seed = 1;
   double learning_rate = 2e-3;
-  double weight_decay = 1e-4;
+  double weight_decay = 0.02;
   double damage_margin = 0.02;
   /// Weights of the parts of the loss; each part is a mean over its own pairs, so that no part drowns in
   /// another.

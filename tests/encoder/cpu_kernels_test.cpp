@@ -128,7 +128,32 @@ std::vector<KernelCase> kernel_cases() {
        },
        [](const torch::Tensor& x, const torch::Tensor& p) {
          return at::layer_norm(x, {x.size(1)}, p, p, 1e-5);
-       }}};
+       }},
+      {"add_moments",
+       [](const Kernels& kernels, const torch::Tensor& x, const torch::Tensor&) {
+         torch::Tensor result = at::ones({2, x.size(0), x.size(1)}, torch::kFloat32);
+         float* const square = floats(result) + x.numel();
+         if (x.scalar_type() == torch::kFloat32) {
+           kernels.of_float.add_moments(floats(x), x.numel(), floats(result), square);
+         } else {
+           kernels.of_bfloat16.add_moments(bits(x), x.numel(), floats(result), square);
+         }
+         return result[0];
+       },
+       [](const torch::Tensor& x, const torch::Tensor&) { return 1.0 + x; }},
+      {"affine",
+       [](const Kernels& kernels, const torch::Tensor& x, const torch::Tensor& p) {
+         const torch::Tensor shift = p.expand_as(x).contiguous();
+         const torch::Tensor factor = shift.neg();
+         torch::Tensor result = at::empty_like(x);
+         if (x.scalar_type() == torch::kFloat32) {
+           kernels.of_float.affine(floats(x), x.numel(), floats(shift), floats(factor), floats(result));
+         } else {
+           kernels.of_bfloat16.affine(bits(x), x.numel(), floats(shift), floats(factor), bits(result));
+         }
+         return result;
+       },
+       [](const torch::Tensor& x, const torch::Tensor& p) { return p - p * x; }}};
 }
 
 TEST(CpuKernels, AgreeWithPlainReferencesForEveryInstructionSet) {
@@ -164,6 +189,28 @@ TEST(CpuKernels, GiveTheSameBitsForEveryInstructionSet) {
   }
 }
 
+TEST(CpuKernels, SquaresAndRampsHaveTheSameBitsForEveryInstructionSet) {
+  const torch::Tensor x = made({257}, 3.0);
+  const torch::Tensor pixels = made({50, 3});
+  const torch::Tensor weight = made({3, Ramps::kCount});
+  const torch::Tensor bias = made({Ramps::kCount});
+  const torch::Tensor given = made({2, Ramps::kCount});
+  const Ramps ramps{floats(weight), floats(bias)};
+  const auto run = [&](const Kernels& kernels) {
+    torch::Tensor moments = at::zeros({2, 257});
+    kernels.of_float.add_moments(floats(x), 257, floats(moments), floats(moments) + 257);
+    torch::Tensor tones = at::zeros({6, Ramps::kCount});
+    kernels.add_ramp_moments(floats(pixels), 50, ramps, floats(tones), floats(tones) + Ramps::kCount);
+    kernels.add_ramp_gradient(floats(pixels), 50, ramps, floats(given), floats(given) + Ramps::kCount,
+                              floats(tones) + 2 * Ramps::kCount);
+    return at::cat({moments.flatten(), tones.flatten()});
+  };
+  const torch::Tensor plain = run(kPlainKernels);
+  expect_close(plain.slice(0, 257, 514), x.to(torch::kFloat64).square(), 1e-6, "squares");
+  for (const NamedKernels& set : usable_kernels())
+    EXPECT_TRUE(same_bytes(run(*set.kernels), plain)) << set.instruction_set;
+}
+
 TEST(CpuKernels, TouchNothingOutsideTheirRows) {
   constexpr std::int64_t kMargin = 40;
   for (const std::int64_t columns : {1, 15, 16, 17, 33}) {
@@ -176,6 +223,8 @@ TEST(CpuKernels, TouchNothingOutsideTheirRows) {
       set.kernels->of_float.bias_silu(x, 2, columns, floats(bias));
       set.kernels->of_float.layer_norm(x, 2, columns, {floats(bias), floats(bias), 1e-5F}, x);
       set.kernels->of_float.softmax(x, 0, columns, 1.0F);
+      set.kernels->of_float.affine(x, columns, floats(bias), floats(bias), x);
+      set.kernels->of_float.add_moments(floats(bias), columns, x, x + columns);
       EXPECT_TRUE(whole.narrow(0, 0, kMargin).eq(5.0F).all().item<bool>()) << set.instruction_set;
       EXPECT_TRUE(whole.narrow(0, kMargin + 2 * columns, kMargin).eq(5.0F).all().item<bool>())
           << set.instruction_set;

@@ -20,6 +20,7 @@ check 'an unknown kind' 2 'a distortion that does not exist' \
   "$train" "${small[@]}" --weights d.safetensors --hold-out motion_blurr
 check 'a crop larger than the photos' 4 'a smaller --side would do' \
   "$train" --photos photos --groups 12 --side 112 --weights d.safetensors
+check 'too few windows for the kinds' 2 '--groups 11 or more' "$train" --photos photos --groups 10 --weights d.safetensors
 check 'an unknown option' 2 '--sides' "$train" "${small[@]}" --sides 3
 
 [ "$failures" = 0 ] || exit 1

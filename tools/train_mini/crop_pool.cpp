@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
@@ -165,6 +166,13 @@ CropPool::CropPool(std::span<const image::RgbImage> photos, const DamageTable& d
                    const PoolConfig& config)
     : config_(config), damage_(damage), of_kind_(kKinds + 1) {
   const auto groups = static_cast<std::size_t>(config_.groups);
+  const auto needed = (config_.kinds.size() + static_cast<std::size_t>(config_.kinds_per_group) - 1) /
+                      static_cast<std::size_t>(config_.kinds_per_group);
+  if (groups < needed) {
+    base::fail(base::ExitCode::kUsage, std::to_string(groups) + " windows do not show each of the " +
+                                           std::to_string(config_.kinds.size()) + " kinds: --groups " +
+                                           std::to_string(needed) + " or more");
+  }
   windows_.resize(groups);
   sets_.resize(groups * static_cast<std::size_t>(config_.kinds_per_group));
   in_parallel(config_.groups, config_.threads, "render", "groups", [&](int group) { render(photos, group); });
