@@ -79,9 +79,7 @@ int run(const quasar::jobs::Work& work) {
   return static_cast<int>(ExitCode::kOk);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == quasar::pipeline::kProbeCommand) {
     return quasar::pipeline::answer_probe();
   }
@@ -124,10 +122,20 @@ int main(int argc, char** argv) {
     const bool first = quasar::comm::Communicator::world().is_root();
     const int status = first ? app.exit(error) : error.get_exit_code();
     return status == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "quasar: {}\n", error.what());
-    return static_cast<int>(ExitCode::kInternal);
   }
   const quasar::image::VipsEnvironment vips;
   return run(work);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return program(argc, argv);
+  } catch (const std::exception& error) {
+    std::fputs("quasar: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputs("\n", stderr);
+  }
+  return static_cast<int>(ExitCode::kInternal);
 }

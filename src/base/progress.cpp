@@ -75,6 +75,10 @@ std::string with_thousands(std::uint64_t value) {
   return text;
 }
 
+std::string counted(std::uint64_t value, std::string_view thing) {
+  return fmt::format("{} {}{}", with_thousands(value), thing, value == 1 ? "" : "s");
+}
+
 std::string human_bytes(std::uint64_t bytes) {
   constexpr std::array<const char*, 6> kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   auto value = static_cast<double>(bytes);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace quasar::base {
 
@@ -39,6 +40,8 @@ class Progress {
 
 /// "1,234,567".
 std::string with_thousands(std::uint64_t value);
+/// "1 shard", "1,234 shards", for words whose plural ends in s.
+std::string counted(std::uint64_t value, std::string_view thing);
 /// "1.2 GiB", "312 B".
 std::string human_bytes(std::uint64_t bytes);
 /// "3 h 12 min", "41 s", "0.3 s".

@@ -109,11 +109,14 @@ void append_columns(const CurationResult& result, std::string& page) {
       continue;
     }
     page += histogram_svg(name, statistics);
-    page += "<table><tr><th>minimum</th>";
-    for (int decile = 10; decile < 100; decile += 10) page += fmt::format("<th>{} %</th>", decile);
-    page += "<th>maximum</th><th>mean</th></tr>\n<tr>";
-    for (const double quantile : statistics.quantiles) page += fmt::format("<td>{:.4f}</td>", quantile);
-    page += fmt::format("<td>{:.4f}</td></tr></table>\n", statistics.mean);
+    page += "<table><tr><th class=\"n\">minimum</th>";
+    for (int decile = 10; decile < 100; decile += 10)
+      page += fmt::format("<th class=\"n\">{} %</th>", decile);
+    page += "<th class=\"n\">maximum</th><th class=\"n\">mean</th></tr>\n<tr>";
+    for (const double quantile : statistics.quantiles) {
+      page += fmt::format("<td class=\"n\">{:.4f}</td>", quantile);
+    }
+    page += fmt::format("<td class=\"n\">{:.4f}</td></tr></table>\n", statistics.mean);
   }
 }
 
@@ -130,17 +133,24 @@ void append_counts(const char* title, const std::vector<std::pair<std::string, s
 void append_rows(const char* title, std::span<const ReportRow> rows, std::string& page) {
   if (rows.empty()) return;
   page += fmt::format(
-      "<h2>{}</h2>\n<table>\n<tr><th>rank</th><th>score</th><th>percentile</th><th>id</th>"
+      "<h2>{}</h2>\n<table>\n<tr><th class=\"n\">rank</th><th class=\"n\">score</th><th "
+      "class=\"n\">percentile</th><th>id</th>"
       "<th>keep</th><th>reason</th></tr>\n",
       title);
   for (const auto& row : rows) {
     page += fmt::format(
-        "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{:.2f}</td><td>{}</td><td>{}</td>"
+        "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{:.2f}</td><td "
+        "class=\"long\">{}</td><td>{}</td>"
         "<td>{}</td></tr>\n",
         row.rank, shortest(row.score), row.percentile, escaped(row.id), row.keep ? "yes" : "no",
         escaped(row.reason));
   }
   page += "</table>\n";
+}
+
+/// The combination of a single column is that column, and the page has no other.
+std::string ranked_by(const CurationResult& result, const CurationConfig& config) {
+  return result.columns.size() == 1 ? result.columns.begin()->first : config.rank_by;
 }
 
 constexpr std::string_view kHead =
@@ -150,9 +160,9 @@ constexpr std::string_view kHead =
     "<title>Quasar: ranking</title>\n<style>\n"
     "body { font: 15px/1.4 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; }\n"
     "table { border-collapse: collapse; margin: 0.5em 0; }\n"
-    "td, th { border-bottom: 1px solid #ddd; padding: 0.2em 0.7em; text-align: left; overflow-wrap: "
-    "anywhere; }\n"
+    "td, th { border-bottom: 1px solid #ddd; padding: 0.2em 0.7em; text-align: left; white-space: nowrap; }\n"
     ".n { text-align: right; font-variant-numeric: tabular-nums; }\n"
+    ".long { white-space: normal; overflow-wrap: anywhere; }\n"
     "svg { width: 100%; max-width: 40em; } rect { fill: #4472a8; } text { font-size: 11px; fill: #555; }\n"
     "</style>\n</head>\n<body>\n<h1>Ranking</h1>\n";
 
@@ -189,7 +199,7 @@ std::string report_html(const CurationResult& result, const CurationConfig& conf
   page += fmt::format("<p>{} rows: {} scored, {} failed; {} kept. Ranked by {}.</p>\n",
                       base::with_thousands(result.rows), base::with_thousands(result.scored),
                       base::with_thousands(result.failed), base::with_thousands(result.kept),
-                      escaped(config.rank_by));
+                      escaped(ranked_by(result, config)));
   append_columns(result, page);
   append_counts("Kept and dropped", {result.by_reason.begin(), result.by_reason.end()}, page);
   std::vector<std::pair<std::string, std::uint64_t>> by_status;
@@ -200,7 +210,7 @@ std::string report_html(const CurationResult& result, const CurationConfig& conf
   append_rows("Worst", worst, page);
   page += "<h2>Software</h2>\n<table>\n";
   for (const auto& [name, version] : versions) {
-    page += "<tr><td>" + escaped(name) + "</td><td>" + escaped(version) + "</td></tr>\n";
+    page += "<tr><td>" + escaped(name) + "</td><td class=\"long\">" + escaped(version) + "</td></tr>\n";
   }
   return page + "</table>\n</body>\n</html>\n";
 }

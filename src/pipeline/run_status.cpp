@@ -85,8 +85,9 @@ class Report {
       std::uint64_t images = 0;
       for (const auto& [kind, count] : rank.images) images += count;
       const double elapsed = std::max(rank.elapsed_s, 1e-3);
-      line("{:19} {} images, {:.1f}/s, {} read, {} shards, {}", rank.name, base::with_thousands(images),
-           static_cast<double>(images) / elapsed, base::human_bytes(rank.bytes_read), rank.shards,
+      line("{:19} {}, {:.1f}/s, {} read, {}, {}", rank.name, base::counted(images, "image"),
+           static_cast<double>(images) / elapsed, base::human_bytes(rank.bytes_read),
+           base::counted(rank.shards, "shard"),
            rank.finished
                ? "finished"
                : "heard of " + base::human_duration(std::max(0.0, seconds_since_1970() - rank.written_at)) +

@@ -57,11 +57,25 @@ corpus::Plan load_plan(const RunConfig& config, const comm::Communicator& comm) 
 
 void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
   if (!comm.is_root()) return;
-  base::log_info("{} images in {} shards, {} ranks, run directory {}",
-                 base::with_thousands(plan.item_count()), plan.shards().size(), comm.size(),
-                 config.run.string());
+  base::log_info("{} in {}, {}, run directory {}", base::counted(plan.item_count(), "image"),
+                 base::counted(plan.shards().size(), "shard"),
+                 base::counted(static_cast<std::uint64_t>(comm.size()), "rank"), config.run.string());
   for (const auto& [reason, count] : plan.left_out())
     base::log_info("left out of the corpus: {} ({})", count, reason);
+}
+
+void warn_of_idle_ranks(const corpus::Plan& plan, const comm::Communicator& comm, const Part& part) {
+  const auto ranks = static_cast<std::uint64_t>(comm.size());
+  const auto parts = static_cast<std::uint64_t>(part.count);
+  const std::uint64_t shards = (plan.shards().size() + parts - 1) / parts;
+  if (!comm.is_root() || shards >= ranks || plan.item_count() < ranks) return;
+  // Several for each, as the last ones to finish would be waited for.
+  constexpr std::uint64_t kShardsPerRank = 4;
+  const std::uint64_t size = std::max<std::uint64_t>(1, plan.item_count() / (parts * ranks * kShardsPerRank));
+  base::log_warning(
+      "{} for {} leave some without work; in another run directory, corpus.shard_size: {} gives "
+      "each a share",
+      base::counted(shards, "shard"), base::counted(ranks, "rank"), size);
 }
 
 }  // namespace
@@ -122,6 +136,7 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
 
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
                            const comm::Communicator& comm, Part part, std::optional<RetryFailed> retry) {
+  warn_of_idle_ranks(plan, comm, part);
   auto demand = memory_demand(encoder, comm);
   demand.largest_shard = largest_shard(plan);
   comm.together([&] {

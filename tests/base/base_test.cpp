@@ -58,6 +58,9 @@ TEST(Random, IsReproducibleAndUniform) {
 TEST(Text, NumbersForPeople) {
   EXPECT_EQ(with_thousands(1234567), "1,234,567");
   EXPECT_EQ(with_thousands(999), "999");
+  EXPECT_EQ(counted(1, "shard"), "1 shard");
+  EXPECT_EQ(counted(0, "shard"), "0 shards");
+  EXPECT_EQ(counted(1234, "shard"), "1,234 shards");
   EXPECT_EQ(human_bytes(1536), "1.5 KiB");
   EXPECT_EQ(human_duration(7260), "2 h 1 min");
 }

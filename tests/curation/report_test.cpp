@@ -82,7 +82,7 @@ TEST(Report, DrawsEveryBinThatIsNotEmpty) {
   const auto page = report_html(sample_result(), {}, {}, {}, {});
   EXPECT_THAT(page, HasSubstr("height=\"120\"><title>999</title>"));
   EXPECT_THAT(page, HasSubstr("height=\"1\"><title>1</title>"));
-  EXPECT_THAT(page, HasSubstr("1,003 rows: 1,000 scored, 3 failed; 300 kept"));
+  EXPECT_THAT(page, HasSubstr("1,003 rows: 1,000 scored, 3 failed; 300 kept. Ranked by quality."));
 }
 
 }  // namespace

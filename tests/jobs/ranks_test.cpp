@@ -104,4 +104,16 @@ TEST_F(RanksTest, EveryResultIsByteIdenticalOnOneToFourRanks) {
   }
 }
 
+TEST_F(RanksTest, RanksThatWouldHaveNoShardAreNamedWithASizeThatHelps) {
+  const auto ranks = [](const std::vector<std::string>& words) { return run_quasar(words, 2); };
+  const auto idle = ranks({"run", config("idle"), "--set", "corpus.shard_size=100"});
+  ASSERT_EQ(idle.status, 0) << idle.output;
+  EXPECT_THAT(idle.output, HasSubstr("21 images in 1 shard, 2 ranks"));
+  EXPECT_THAT(idle.output, HasSubstr("1 shard for 2 ranks leave some without work"));
+  EXPECT_THAT(idle.output, HasSubstr("corpus.shard_size: 2 gives each a share"));
+  const auto busy = ranks({"run", config("busy"), "--set", "corpus.shard_size=2"});
+  ASSERT_EQ(busy.status, 0) << busy.output;
+  EXPECT_THAT(busy.output, testing::Not(HasSubstr("without work")));
+}
+
 }  // namespace
