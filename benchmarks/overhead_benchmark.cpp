@@ -145,7 +145,7 @@ void heartbeat(benchmark::State& state, const comm::Communicator& comm) {
   const benchmarks::ScratchFolder folder;
   pipeline::Journal journal(folder.path(), 0, static_cast<int>(std::thread::hardware_concurrency()));
   pipeline::JobBoard board(comm);
-  pipeline::StallWatch stalls(board, folder.path(), 1e6);
+  pipeline::StallWatch stalls(board, folder.path(), 1e6, comm.rank());
   double looks = 0;
   const CpuTimer timer;
   for (auto _ : state) {
