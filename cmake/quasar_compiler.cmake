@@ -31,3 +31,10 @@ if(QUASAR_SANITIZE)
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(quasar_options INTERFACE -fsanitize=address,undefined)
 endif()
+
+# For targets that use <regex>, about which GCC 12 warns wrongly under the sanitizers (GCC bug 105562).
+function(quasar_uses_regex target)
+  if(QUASAR_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  endif()
+endfunction()

@@ -138,7 +138,7 @@ torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes,
   const std::int64_t parts = std::max<std::int64_t>((n + limit - 1) / limit, 1);
   const std::int64_t pictures = std::max<std::int64_t>((n + parts - 1) / parts, 1);
   Workspace workspace(sizes, pictures, t, blocks.front().qkv.weight.scalar_type());
-  const torch::Tensor stream = x.to(torch::kFloat32).contiguous();
+  torch::Tensor stream = x.to(torch::kFloat32).contiguous();
   for (const Block& block : blocks) {
     const Vectors vectors(block);
     for (std::int64_t first = 0; first < n; first += pictures) {

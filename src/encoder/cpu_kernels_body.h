@@ -11,6 +11,7 @@
 #define QUASAR_INLINED __attribute__((always_inline))
 #define QUASAR_INLINE QUASAR_INLINED inline
 
+// NOLINTBEGIN(misc-definitions-in-headers): each file that includes this is to have a copy of its own.
 namespace quasar::encoder::cpu {
 namespace {
 
@@ -374,3 +375,4 @@ constexpr Kernels kKernels = {kernels_of<float>(), kernels_of<std::uint16_t>(), 
 
 }  // namespace
 }  // namespace quasar::encoder::cpu
+// NOLINTEND(misc-definitions-in-headers)

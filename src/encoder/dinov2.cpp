@@ -86,7 +86,9 @@ class DinoV2 final : public Network {
   }
 
   double flops_per_image(int height, int width) const override {
-    const double patches = static_cast<double>((height / sizes_.patch) * (width / sizes_.patch));
+    const std::int64_t rows = height / sizes_.patch;
+    const std::int64_t columns = width / sizes_.patch;
+    const auto patches = static_cast<double>(rows * columns);
     const double tokens = patches + 1.0 + static_cast<double>(sizes_.registers);
     return 2.0 * patches * static_cast<double>(patch_.weight.numel()) +
            (sizes_.layers - 1) * block_flops(sizes_.block(), tokens) +

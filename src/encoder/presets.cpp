@@ -221,6 +221,8 @@ double Network::flops_per_image(int /*height*/, int /*width*/) const {
   return 0.0;
 }
 
+// Takes the tensors over, so that nobody holds them any more when the network converts its own.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 std::unique_ptr<Network> make_network(const std::string& name, TensorMap tensors, const HeadCounts& heads) {
   const Architecture& architecture = find_architecture(name);
   const Sizes sizes = architecture.rule == SizeRule::kFixed ? architecture.sizes
