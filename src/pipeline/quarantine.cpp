@@ -101,6 +101,7 @@ std::vector<Suspect> find_suspects(const SuspectJob& job, const Quarantine& know
     if (ours) journals.push_back(journal.path);
   }
   std::vector<Suspect> list;
+  list.reserve(suspects.size());
   for (const auto& [row, suspect] : suspects) list.push_back(suspect);
   return list;
 }

@@ -79,7 +79,7 @@ curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& 
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   stop_for_test("rank", comm.rank());
   comm.together([&] { check_scores(config, plan, comm); });
-  const auto result = curation::write_manifests(config.run, input, columns, config.curation,
+  auto result = curation::write_manifests(config.run, input, columns, config.curation,
                                                 software_versions(), comm, stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
