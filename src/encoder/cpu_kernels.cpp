@@ -20,10 +20,6 @@ bool is_float(const torch::Tensor& tensor) {
   return tensor.scalar_type() == torch::kFloat32;
 }
 
-const Kernels& kernels() {
-  return fastest_kernels();
-}
-
 std::int64_t columns_of(const torch::Tensor& tensor) {
   QUASAR_CHECK(tensor.dim() > 0 && tensor.size(-1) > 0);
   return tensor.size(-1);
@@ -54,9 +50,9 @@ void layer_norm(const torch::Tensor& x, const torch::Tensor& weight, const torch
   const RowNorm norm{floats(weight), floats(bias), static_cast<float>(epsilon)};
   QUASAR_CHECK(out.numel() == x.numel() && weight.numel() == columns && bias.numel() == columns);
   if (is_float(out)) {
-    kernels().of_float.layer_norm(floats(x), rows, columns, norm, floats(out));
+    fastest_kernels().of_float.layer_norm(floats(x), rows, columns, norm, floats(out));
   } else {
-    kernels().of_bfloat16.layer_norm(floats(x), rows, columns, norm, bits(out));
+    fastest_kernels().of_bfloat16.layer_norm(floats(x), rows, columns, norm, bits(out));
   }
 }
 
@@ -65,9 +61,9 @@ void softmax_(torch::Tensor& x, double scale) {
   const std::int64_t columns = columns_of(x);
   const std::int64_t rows = x.numel() / columns;
   if (is_float(x)) {
-    kernels().of_float.softmax(floats(x), rows, columns, static_cast<float>(scale));
+    fastest_kernels().of_float.softmax(floats(x), rows, columns, static_cast<float>(scale));
   } else {
-    kernels().of_bfloat16.softmax(bits(x), rows, columns, static_cast<float>(scale));
+    fastest_kernels().of_bfloat16.softmax(bits(x), rows, columns, static_cast<float>(scale));
   }
 }
 
@@ -76,9 +72,9 @@ void bias_gelu_(torch::Tensor& x, const torch::Tensor& bias) {
   const std::int64_t rows = x.numel() / columns;
   QUASAR_CHECK(bias.numel() == columns);
   if (is_float(x)) {
-    kernels().of_float.bias_gelu(floats(x), rows, columns, floats(bias));
+    fastest_kernels().of_float.bias_gelu(floats(x), rows, columns, floats(bias));
   } else {
-    kernels().of_bfloat16.bias_gelu(bits(x), rows, columns, floats(bias));
+    fastest_kernels().of_bfloat16.bias_gelu(bits(x), rows, columns, floats(bias));
   }
 }
 
@@ -87,9 +83,9 @@ void bias_silu_(torch::Tensor& x, const torch::Tensor& bias) {
   const std::int64_t rows = x.numel() / columns;
   QUASAR_CHECK(bias.numel() == columns);
   if (is_float(x)) {
-    kernels().of_float.bias_silu(floats(x), rows, columns, floats(bias));
+    fastest_kernels().of_float.bias_silu(floats(x), rows, columns, floats(bias));
   } else {
-    kernels().of_bfloat16.bias_silu(bits(x), rows, columns, floats(bias));
+    fastest_kernels().of_bfloat16.bias_silu(bits(x), rows, columns, floats(bias));
   }
 }
 
@@ -98,9 +94,9 @@ void bias_swiglu(const torch::Tensor& x, const torch::Tensor& bias, torch::Tenso
   const std::int64_t rows = out.numel() / columns;
   QUASAR_CHECK(x.numel() == 2 * out.numel() && bias.numel() == 2 * columns && is_float(x) == is_float(out));
   if (is_float(x)) {
-    kernels().of_float.bias_swiglu(floats(x), rows, columns, floats(bias), floats(out));
+    fastest_kernels().of_float.bias_swiglu(floats(x), rows, columns, floats(bias), floats(out));
   } else {
-    kernels().of_bfloat16.bias_swiglu(bits(x), rows, columns, floats(bias), bits(out));
+    fastest_kernels().of_bfloat16.bias_swiglu(bits(x), rows, columns, floats(bias), bits(out));
   }
 }
 
@@ -109,9 +105,9 @@ void add_residual(const torch::Tensor& x, const torch::Tensor& bias, torch::Tens
   const std::int64_t rows = x.numel() / columns;
   QUASAR_CHECK(bias.numel() == columns && residual.numel() == x.numel());
   if (is_float(x)) {
-    kernels().of_float.add_residual(floats(x), rows, columns, floats(bias), floats(residual));
+    fastest_kernels().of_float.add_residual(floats(x), rows, columns, floats(bias), floats(residual));
   } else {
-    kernels().of_bfloat16.add_residual(bits(x), rows, columns, floats(bias), floats(residual));
+    fastest_kernels().of_bfloat16.add_residual(bits(x), rows, columns, floats(bias), floats(residual));
   }
 }
 

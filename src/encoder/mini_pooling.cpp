@@ -200,6 +200,11 @@ struct PoolChannels : public torch::autograd::Function<PoolChannels> {
   }
 };
 
+/// Mean and mean square [n, t] of the ramps -> what is kept of them.
+torch::Tensor tone_logarithms(const torch::Tensor& mean, const torch::Tensor& square) {
+  return at::cat({at::log(mean + kToneFloor), at::log(square + kToneSquareFloor)}, 1);
+}
+
 /// Pixels that the kernels add up in float32 before the sum goes on in float64.
 constexpr std::int64_t kChunk = 512;
 
@@ -232,7 +237,7 @@ struct PoolTones : public torch::autograd::Function<PoolTones> {
     });
     context->save_for_backward({thinned, by_channel, offsets, moments});
     const auto parts = moments.split(kTones, 1);
-    return at::cat({at::log(parts[0] + kToneFloor), at::log(parts[1] + kToneSquareFloor)}, 1);
+    return tone_logarithms(parts[0], parts[1]);
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
@@ -293,8 +298,7 @@ torch::Tensor pool_tones_by_operators(const torch::Tensor& pixels, const torch::
                                       const torch::Tensor& bias) {
   // A product, as oneDNN 2.6 writes outside its memory in the gradient of a 1x1 convolution with a stride.
   const torch::Tensor ramps = at::relu(at::matmul(weight, thin(pixels).flatten(2)) + bias.unsqueeze(1));
-  return at::cat({at::log(ramps.mean(2) + kToneFloor), at::log(ramps.square().mean(2) + kToneSquareFloor)},
-                 1);
+  return tone_logarithms(ramps.mean(2), ramps.square().mean(2));
 }
 
 }  // namespace quasar::encoder

@@ -79,8 +79,8 @@ curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& 
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   stop_for_test("rank", comm.rank());
   comm.together([&] { check_scores(config, plan, comm); });
-  auto result = curation::write_manifests(config.run, input, columns, config.curation,
-                                                software_versions(), comm, stop_requested);
+  auto result = curation::write_manifests(config.run, input, columns, config.curation, software_versions(),
+                                          comm, stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),
