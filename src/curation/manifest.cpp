@@ -34,9 +34,14 @@ class ScratchFolder {
   }
   ~ScratchFolder() {
     if (!comm_.is_root()) return;
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-    std::filesystem::remove(path_.parent_path(), ignored);  // Only when nobody else uses it.
+    // The other ranks remove their own files at the same time, over which a walk through the folder may fail.
+    constexpr int kAttempts = 100;
+    std::error_code failed;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      std::filesystem::remove_all(path_, failed);
+      if (!failed) break;
+    }
+    std::filesystem::remove(path_.parent_path(), failed);  // Only when nobody else uses it.
   }
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
