@@ -39,7 +39,7 @@ class Encoder {
   virtual const base::InputSpec& input_spec() const = 0;
   /// The caller adds the decode mode to `preprocessing`.
   virtual const Fingerprint& fingerprint() const = 0;
-  /// Device in words: "cpu", "cuda:0 (NVIDIA H200)".
+  /// Device as LibTorch names it: "cpu", "cuda:0".
   virtual std::string device() const = 0;
 
   /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and

@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "base/shipped_file.h"
 #include "encoder/checkpoint.h"
+#include "encoder/choose_device.h"
 #include "encoder/mini.h"
 #include "encoder/network.h"
 #include "encoder/torch_encoder.h"
@@ -21,25 +22,6 @@ namespace {
 constexpr const char* kMini = "mini";
 constexpr const char* kTorchScript = "torchscript";
 constexpr const char* kMiniWeights = "anchors/mini.safetensors";
-
-torch::Device choose_device(const EncoderConfig& config, int local_rank) {
-  const int devices = cuda_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
-  if (config.device == DeviceKind::kCpu || (config.device == DeviceKind::kAuto && devices == 0))
-    return torch::kCPU;
-  if (devices == 0) {
-    base::fail(base::ExitCode::kDevice,
-               "encoder.device asks for CUDA, but LibTorch sees no CUDA device on this machine; use a node "
-               "with a GPU "
-               "and a LibTorch built with CUDA, or encoder.device: cpu");
-  }
-  if (config.device_index >= devices) {
-    base::fail(base::ExitCode::kDevice,
-               "encoder.device asks for cuda:" + std::to_string(config.device_index) +
-                   ", but there are only " + std::to_string(devices) + " CUDA devices here");
-  }
-  const int index = config.device_index >= 0 ? config.device_index : local_rank % devices;
-  return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
-}
 
 torch::ScalarType scalar_type(const EncoderConfig& config, const torch::Device& device) {
   switch (config.precision) {
@@ -70,6 +52,25 @@ std::string precision_name(Precision precision) {
 }
 
 }  // namespace
+
+torch::Device choose_device(const EncoderConfig& config, int local_rank) {
+  const int devices = cuda_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
+  if (config.device == DeviceKind::kCpu || (config.device == DeviceKind::kAuto && devices == 0))
+    return torch::kCPU;
+  if (devices == 0) {
+    base::fail(base::ExitCode::kDevice,
+               "encoder.device asks for CUDA, but LibTorch sees no CUDA device on this machine; use a node "
+               "with a GPU "
+               "and a LibTorch built with CUDA, or encoder.device: cpu");
+  }
+  if (config.device_index >= devices) {
+    base::fail(base::ExitCode::kDevice,
+               "encoder.device asks for cuda:" + std::to_string(config.device_index) +
+                   ", but there are only " + std::to_string(devices) + " CUDA devices here");
+  }
+  const int index = config.device_index >= 0 ? config.device_index : local_rank % devices;
+  return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
+}
 
 std::vector<std::string> encoder_names() {
   std::vector<std::string> names = {kMini, kTorchScript};

@@ -144,25 +144,80 @@ torch::Tensor logarithms(const torch::Tensor& mean, const torch::Tensor& square,
       1);
 }
 
+/// Moments of pictures x [n, c, h, w]: mean and mean square [n, c], and the means of the regions
+/// [n, regions, c]; all float32.
+struct Moments {
+  torch::Tensor mean;
+  torch::Tensor square;
+  torch::Tensor regions;
+};
+
+/// x without what belongs to no region, as [n, c, rows, side, columns, side].
+torch::Tensor whole_regions(const torch::Tensor& x, const Shape& shape) {
+  return x.slice(2, 0, shape.rows() * shape.side)
+      .slice(3, 0, shape.columns() * shape.side)
+      .view({shape.n, shape.c, shape.rows(), shape.side, shape.columns(), shape.side});
+}
+
+/// On the CPU one pass by the kernels; elsewhere LibTorch's reductions, which add up in float32 whatever the
+/// type of x is and write nothing of its size.
+Moments moments(const torch::Tensor& x, const Shape& shape) {
+  if (!x.is_cpu()) {
+    return {x.mean({2, 3}, false, torch::kFloat32),
+            at::linalg_vector_norm(x, 2, {2, 3}, false, torch::kFloat32).square() /
+                static_cast<double>(shape.h * shape.w),
+            whole_regions(x, shape).mean({3, 5}, false, torch::kFloat32).flatten(2).transpose(1, 2)};
+  }
+  Moments result{at::empty({shape.n, shape.c}, torch::kFloat32), at::empty({shape.n, shape.c}, torch::kFloat32),
+                 at::empty({shape.n, shape.regions(), shape.c}, torch::kFloat32)};
+  with_data(x, [&](auto* data) {
+    at::parallel_for(0, shape.n, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        picture_moments(data + i * shape.picture(), shape, result.mean.data_ptr<float>() + i * shape.c,
+                        result.square.data_ptr<float>() + i * shape.c,
+                        result.regions.data_ptr<float>() + i * shape.regions() * shape.c);
+      }
+    });
+  });
+  return result;
+}
+
+/// shift [n, c] + factor [n, c] * x, where within a region region_shift [n, regions, c] is added; as x.
+torch::Tensor affine(const torch::Tensor& x, const Shape& shape, const torch::Tensor& shift,
+                     const torch::Tensor& factor, const torch::Tensor& region_shift) {
+  torch::Tensor result = at::empty_like(x);
+  if (!x.is_cpu()) {
+    const auto per_channel = [&](const torch::Tensor& values) {
+      return values.view({shape.n, shape.c, 1, 1}).to(x.scalar_type());
+    };
+    at::addcmul_out(result, per_channel(shift), per_channel(factor), x);
+    whole_regions(result, shape)
+        .add_(region_shift.transpose(1, 2)
+                  .reshape({shape.n, shape.c, shape.rows(), 1, shape.columns(), 1})
+                  .to(x.scalar_type()));
+    return result;
+  }
+  with_data(x, [&](auto* data) {
+    auto* const out = static_cast<decltype(data)>(result.data_ptr());
+    at::parallel_for(0, shape.n, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        picture_gradient(data + i * shape.picture(), shape, shift.data_ptr<float>() + i * shape.c,
+                         factor.data_ptr<float>() + i * shape.c,
+                         region_shift.data_ptr<float>() + i * shape.regions() * shape.c,
+                         out + i * shape.picture());
+      }
+    });
+  });
+  return result;
+}
+
 struct PoolChannels : public torch::autograd::Function<PoolChannels> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& given, std::int64_t side) {
     const torch::Tensor x = given.contiguous(at::MemoryFormat::ChannelsLast);
-    const Shape shape(x, side);
-    torch::Tensor mean = at::empty({shape.n, shape.c}, torch::kFloat32);
-    torch::Tensor square = at::empty_like(mean);
-    torch::Tensor regions = at::empty({shape.n, shape.regions(), shape.c}, torch::kFloat32);
-    with_data(x, [&](auto* data) {
-      at::parallel_for(0, shape.n, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          picture_moments(data + i * shape.picture(), shape, mean.data_ptr<float>() + i * shape.c,
-                          square.data_ptr<float>() + i * shape.c,
-                          regions.data_ptr<float>() + i * shape.regions() * shape.c);
-        }
-      });
-    });
-    context->save_for_backward({x, mean, square, regions});
+    const Moments found = moments(x, Shape(x, side));
+    context->save_for_backward({x, found.mean, found.square, found.regions});
     context->saved_data["side"] = side;
-    return logarithms(mean, square, regions);
+    return logarithms(found.mean, found.square, found.regions);
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
@@ -184,19 +239,7 @@ struct PoolChannels : public torch::autograd::Function<PoolChannels> {
         (((parts[2] / fourth).unsqueeze(1) * cube + parts[3].unsqueeze(1) / (regions + kMeanFloor)) /
          static_cast<double>(shape.regions() * shape.side * shape.side))
             .contiguous();
-    torch::Tensor result = at::empty_like(x);
-    with_data(x, [&](auto* data) {
-      auto* const out = static_cast<decltype(data)>(result.data_ptr());
-      at::parallel_for(0, shape.n, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          picture_gradient(data + i * shape.picture(), shape, shift.data_ptr<float>() + i * shape.c,
-                           factor.data_ptr<float>() + i * shape.c,
-                           region_shift.data_ptr<float>() + i * shape.regions() * shape.c,
-                           out + i * shape.picture());
-        }
-      });
-    });
-    return {result, torch::Tensor()};
+    return {affine(x, shape, shift, factor, region_shift), torch::Tensor()};
   }
 };
 
@@ -279,19 +322,13 @@ torch::Tensor thin(const torch::Tensor& pixels) {
 
 torch::Tensor pool_channels(const torch::Tensor& x, std::int64_t side) {
   QUASAR_CHECK(x.size(2) >= side && x.size(3) >= side);
-  return x.is_cpu() ? PoolChannels::apply(x, side) : pool_channels_by_operators(x, side);
+  return PoolChannels::apply(x, side);
 }
 
 torch::Tensor pool_tones(const torch::Tensor& pixels, const torch::Tensor& weight,
                          const torch::Tensor& bias) {
   if (!pixels.is_cpu()) return pool_tones_by_operators(pixels, weight, bias);
   return PoolTones::apply(thin(pixels).permute({0, 2, 3, 1}).flatten(1, 2).contiguous(), weight, bias);
-}
-
-torch::Tensor pool_channels_by_operators(const torch::Tensor& x, std::int64_t side) {
-  const torch::Tensor values = x.to(torch::kFloat32);
-  return logarithms(values.mean({2, 3}), values.square().mean({2, 3}),
-                    at::avg_pool2d(values, side).flatten(2).transpose(1, 2));
 }
 
 torch::Tensor pool_tones_by_operators(const torch::Tensor& pixels, const torch::Tensor& weight,

@@ -20,8 +20,7 @@ torch::Tensor pool_channels(const torch::Tensor& x, std::int64_t side);
 /// and of the mean square, [n, 2 t]. Differentiable with respect to weight and bias alone.
 torch::Tensor pool_tones(const torch::Tensor& pixels, const torch::Tensor& weight, const torch::Tensor& bias);
 
-/// The same two by LibTorch's operators, for other devices than the CPU; equal but for rounding.
-torch::Tensor pool_channels_by_operators(const torch::Tensor& x, std::int64_t side);
+/// The second by LibTorch's operators, for other devices than the CPU; equal but for rounding.
 torch::Tensor pool_tones_by_operators(const torch::Tensor& pixels, const torch::Tensor& weight,
                                       const torch::Tensor& bias);
 

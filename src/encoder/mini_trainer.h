@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "encoder/encoder.h"
+#include "encoder/encoder_config.h"
 
 namespace quasar::encoder {
 
@@ -41,7 +41,9 @@ struct MiniTrainingConfig {
   /// Share of a centroid that comes from the batch's own anchors; the rest is the mean of batches before, as
   /// a batch holds a few kinds only and in use a centroid is made of all.
   double batch_share = 0.25;
-  bool bfloat16 = false;         ///< Convolve in bfloat16: several times faster where the CPU has it.
+  /// The same seed gives the same weights on the same kind of device only.
+  DeviceKind device = DeviceKind::kCpu;
+  bool bfloat16 = false;         ///< Convolve in bfloat16: several times faster where the device has it.
   double average_decay = 0.998;  ///< Of the running average of the weights, which is what is exported.
 };
 
@@ -52,17 +54,28 @@ struct TrainingLosses {
   double within_kind_in_order = 0;  ///< The same of the pairs of one kind.
 };
 
+/// A batch on its way to the device that trains, with what is known of the order of its crops.
+class StagedBatch;
+
 class MiniTrainer {
  public:
+  /// Throws Error(kDevice) when the device is not there.
   explicit MiniTrainer(const MiniTrainingConfig& config);
   ~MiniTrainer();
   MiniTrainer(const MiniTrainer&) = delete;
   MiniTrainer& operator=(const MiniTrainer&) = delete;
 
-  /// One step of AdamW on a batch: pixels [n, side, side, 3], 8-bit sRGB, and what each crop is. `rate` is
-  /// the share of the learning rate to use now.
-  TrainingLosses step(std::span<const std::uint8_t> pixels, int side, std::span<const TrainingCrop> crops,
-                      double rate);
+  /// Takes pixels [n, side, side, 3], 8-bit sRGB, and what each crop is. Thread-safe, also beside step(), so
+  /// that batches can be made ready while another is computed.
+  std::shared_ptr<const StagedBatch> stage(std::vector<std::uint8_t> pixels, int side,
+                                           std::span<const TrainingCrop> crops) const;
+
+  /// One step of AdamW on a batch. `rate` is the share of the learning rate to use now. On a GPU it returns
+  /// before the step is computed.
+  void step(const StagedBatch& batch, double rate);
+
+  /// Means over the steps since the last call; waits for them.
+  TrainingLosses take_losses();
 
   /// Embeddings [n, d] of 8-bit pictures [n, height, width, 3] by the averaged weights, in float32.
   std::vector<float> embed(std::span<const std::uint8_t> pixels, int height, int width) const;

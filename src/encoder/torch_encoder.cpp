@@ -1,5 +1,6 @@
 #include "encoder/torch_encoder.h"
 
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -21,6 +22,15 @@ void compute_on_one_thread() {
   done = true;
 }
 
+/// By default cuDNN convolves float32 in TensorFloat-32, which keeps ten bits of it, and may choose other
+/// algorithms, hence other last bits, in another run.
+void compute_as_named_and_repeatably() {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setDeterministicCuDNN(true);
+}
+
 }  // namespace
 
 TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, Fingerprint fingerprint,
@@ -32,7 +42,10 @@ TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spe
       type_(type) {
   if (device_.is_cpu()) blas_.emplace();
   network_->to(device_, type_);
-  if (!device_.is_cpu()) uploader_ = std::make_unique<Uploader>(device_);
+  if (!device_.is_cpu()) {
+    compute_as_named_and_repeatably();
+    uploader_ = std::make_unique<Uploader>(device_);
+  }
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   for (std::size_t c = 0; c < 3; ++c) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "base/atomic_file.h"
@@ -21,7 +22,7 @@ constexpr double kHalvedShare = 0.25;
 /// A window is at most this large: that of KADID-10k's pictures.
 constexpr int kWindowWidth = 512;
 constexpr int kWindowHeight = 384;
-/// Photos shorter than twice this are not halved.
+/// Photos shorter than twice this are not halved, nor where no crop would fit.
 constexpr int kSmallestHalf = 192;
 
 image::RgbImage cut(const image::RgbImage& image, int left, int top, int width, int height) {
@@ -50,12 +51,13 @@ int below(base::Random& random, int n) {
   return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
 }
 
-/// A window of at most `width` x `height` somewhere in one of the photos.
-image::RgbImage random_window(std::span<const image::RgbImage> photos, int width, int height,
+/// A window of at most `width` x `height` somewhere in one of the photos, halved photos of at least
+/// `smallest` px.
+image::RgbImage random_window(std::span<const image::RgbImage> photos, int width, int height, int smallest,
                               base::Random& random) {
   const auto& photo = photos[random.below(photos.size())];
   const bool half =
-      random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * kSmallestHalf;
+      random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * smallest;
   const int scale = half ? 2 : 1;
   const int taken_width = std::min(photo.width, scale * width);
   const int taken_height = std::min(photo.height, scale * height);
@@ -73,16 +75,29 @@ struct CropPlace {
   int variant = 0;
 };
 
-void append_crop(const image::RgbImage& image, const CropPlace& place, std::vector<std::uint8_t>& pixels) {
-  const int last = place.side - 1;
-  for (int y = 0; y < place.side; ++y) {
-    for (int x = 0; x < place.side; ++x) {
-      int u = (place.variant & 1) != 0 ? last - x : x;
-      int v = (place.variant & 2) != 0 ? last - y : y;
-      if ((place.variant & 4) != 0) std::swap(u, v);
-      const auto at = (static_cast<std::ptrdiff_t>(place.top + v) * image.width + place.left + u) * 3;
-      pixels.insert(pixels.end(), image.pixels.begin() + at, image.pixels.begin() + at + 3);
-    }
+/// Writes [side, side, 3] to `to`.
+void copy_crop(const image::RgbImage& image, const CropPlace& place, std::uint8_t* to) {
+  const std::ptrdiff_t row = std::ptrdiff_t{image.width} * 3;
+  const std::ptrdiff_t last = place.side - 1;
+  const bool mirrors = (place.variant & 1) != 0;
+  const bool flips = (place.variant & 2) != 0;
+  const bool swaps = (place.variant & 4) != 0;
+  // One step to the right and one down in the crop, as steps in the picture.
+  std::ptrdiff_t right = mirrors ? -1 : 1;
+  std::ptrdiff_t down = flips ? -1 : 1;
+  const std::uint8_t* from = image.pixels.data() + place.top * row + std::ptrdiff_t{place.left} * 3;
+  if (swaps ? flips : mirrors) from += 3 * last;
+  if (swaps ? mirrors : flips) from += row * last;
+  if (swaps) {
+    right *= row;
+    down *= 3;
+  } else {
+    right *= 3;
+    down *= row;
+  }
+  for (int y = 0; y < place.side; ++y, from += down) {
+    const std::uint8_t* pixel = from;
+    for (int x = 0; x < place.side; ++x, pixel += right, to += 3) std::memcpy(to, pixel, 3);
   }
 }
 
@@ -144,7 +159,7 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
   std::vector<DamageTable> tables(static_cast<std::size_t>(patches));
   in_parallel(patches, threads, "damage", "photos", [&](int p) {
     base::Random random(base::derive_seed(seed, static_cast<std::uint64_t>(p), 77));
-    const auto patch = random_window(photos, kPatchSide, kPatchSide, random);
+    const auto patch = random_window(photos, kPatchSide, kPatchSide, kSmallestHalf, random);
     for (const auto& info : image::distortion_table()) {
       for (int level = 1; level <= kLevels; ++level) {
         tables[static_cast<std::size_t>(p)][static_cast<std::size_t>(info.kind)]
@@ -183,7 +198,7 @@ CropPool::CropPool(std::span<const image::RgbImage> photos, const DamageTable& d
 void CropPool::render(std::span<const image::RgbImage> photos, int group) {
   base::Random random(base::derive_seed(config_.seed, static_cast<std::uint64_t>(group)));
   auto& window = windows_[static_cast<std::size_t>(group)];
-  window = random_window(photos, kWindowWidth, kWindowHeight, random);
+  window = random_window(photos, kWindowWidth, kWindowHeight, std::max(kSmallestHalf, config_.side), random);
   // Groups take the kinds in turn, so that each has as many.
   for (int k = 0; k < config_.kinds_per_group; ++k) {
     const auto number = static_cast<std::size_t>(group) * static_cast<std::size_t>(config_.kinds_per_group) +
@@ -210,7 +225,12 @@ const DegradedSet& CropPool::random_set(std::size_t kind, int side, base::Random
 }
 
 Batch CropPool::draw(const BatchConfig& config, base::Random& random) const {
+  const std::size_t bytes = static_cast<std::size_t>(config.side) * static_cast<std::size_t>(config.side) * 3;
+  const auto crops = static_cast<std::size_t>(config.kinds) * static_cast<std::size_t>(config.photos_per_kind) *
+                     static_cast<std::size_t>(config.levels + 1);
   Batch batch;
+  batch.pixels.resize(crops * bytes);
+  std::uint8_t* next = batch.pixels.data();
   std::vector<image::DistortionKind> kinds = config_.kinds;
   random.shuffle<image::DistortionKind>(kinds);
   for (int k = 0; k < config.kinds; ++k) {
@@ -221,26 +241,23 @@ Batch CropPool::draw(const BatchConfig& config, base::Random& random) const {
       const auto& window = windows_[static_cast<std::size_t>(set.group)];
       const CropPlace place{below(random, window.width - config.side + 1),
                             below(random, window.height - config.side + 1), config.side, below(random, 8)};
-      const std::size_t pristine = batch.pixels.size();
-      append_crop(window, place, batch.pixels);
-      const std::size_t bytes = batch.pixels.size() - pristine;
+      const std::uint8_t* const pristine = next;
+      copy_crop(window, place, next);
+      next += bytes;
       batch.crops.push_back({p % 2, 0, 0, 0});
       std::array<int, kLevels> levels = {1, 2, 3, 4, 5};
       random.shuffle<int>(levels);
       for (int l = 0; l < config.levels; ++l) {
         const auto at = static_cast<std::size_t>(levels[static_cast<std::size_t>(l)] - 1);
-        const std::size_t begin = batch.pixels.size();
-        append_crop(set.copies[at], place, batch.pixels);
+        copy_crop(set.copies[at], place, next);
         encoder::TrainingCrop crop{p % 2, 0, 0, 0};
-        const auto first = batch.pixels.begin();
-        if (!std::equal(first + static_cast<std::ptrdiff_t>(pristine),
-                        first + static_cast<std::ptrdiff_t>(pristine + bytes),
-                        first + static_cast<std::ptrdiff_t>(begin))) {
+        if (!std::equal(pristine, pristine + bytes, next)) {
           crop.kind = static_cast<int>(kind);
           crop.strength = strength(info, levels[static_cast<std::size_t>(l)]);
           crop.damage = damage_[kind][at];
         }
         batch.crops.push_back(crop);
+        next += bytes;
       }
     }
   }

@@ -24,6 +24,7 @@ struct PoolConfig {
   std::uint64_t seed = 1;
   int groups = 1000;  ///< A group is one window of a photo with its degraded copies.
   int kinds_per_group = 2;
+  int side = 64;  ///< Of the crops that will be drawn.
   std::vector<image::DistortionKind> kinds;  ///< To train on.
   int threads = 1;
 };

@@ -13,7 +13,7 @@
 #include "base/errors.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "base/random.h"
+#include "batch_feed.h"
 #include "crop_pool.h"
 #include "encoder/mini_trainer.h"
 #include "image/vips_environment.h"
@@ -33,6 +33,7 @@ struct Options {
   std::vector<std::filesystem::path> validation;
   int validation_photos = 20;
   int validate_every = 1000;
+  int feed_threads = 1;
   train_mini::BatchConfig batch;
   train_mini::PoolConfig pool;
   encoder::MiniTrainingConfig training;
@@ -79,6 +80,7 @@ void report(const evaluation::DistortionAgreement& agreement, const Options& opt
 void train(Options options) {
   options.pool.kinds = kinds_to_train(options);
   options.pool.seed = options.training.seed;
+  options.pool.side = options.batch.side;
   const auto photos = train_mini::load_photos(options.photos);
   base::log_info("{} photos, {} kinds of distortion, {} held out", photos.size(), options.pool.kinds.size(),
                  options.held_out.size());
@@ -105,20 +107,20 @@ void train(Options options) {
       {"held_out", fmt::format("{}", fmt::join(options.held_out, ","))},
   };
   base::Progress progress("train", "steps", static_cast<std::uint64_t>(options.steps));
-  encoder::TrainingLosses mean;
+  train_mini::BatchFeed feed(pool, trainer,
+                             {options.batch, options.training.seed, trainer.steps_done(), options.steps,
+                              options.feed_threads});
+  std::string losses;
   for (std::int64_t step = trainer.steps_done(); step < options.steps; ++step) {
-    base::Random random(base::derive_seed(options.training.seed, static_cast<std::uint64_t>(step), 1));
-    const auto batch = pool.draw(options.batch, random);
-    const auto losses =
-        trainer.step(batch.pixels, options.batch.side, batch.crops, rate_at(step, options.steps));
-    constexpr double kSmoothing = 0.05;
-    const double share = step == 0 ? 1 : kSmoothing;
-    mean.ranking += share * (losses.ranking - mean.ranking);
-    mean.pairs_in_order += share * (losses.pairs_in_order - mean.pairs_in_order);
-    mean.within_kind_in_order += share * (losses.within_kind_in_order - mean.within_kind_in_order);
-    progress.update(static_cast<std::uint64_t>(step + 1),
-                    fmt::format("loss {:.3f}, pairs in order {:.3f}, of one kind {:.3f}", mean.ranking,
-                                mean.pairs_in_order, mean.within_kind_in_order));
+    trainer.step(*feed.next(), rate_at(step, options.steps));
+    // Taking them waits for the device.
+    constexpr std::int64_t kLossesEvery = 20;
+    if (step % kLossesEvery == 0 || step + 1 == options.steps) {
+      const auto mean = trainer.take_losses();
+      losses = fmt::format("loss {:.3f}, pairs in order {:.3f}, of one kind {:.3f}", mean.ranking,
+                           mean.pairs_in_order, mean.within_kind_in_order);
+    }
+    progress.update(static_cast<std::uint64_t>(step + 1), losses);
     if ((step + 1) % options.save_every == 0 || step + 1 == options.steps) {
       if (!options.state.empty()) trainer.save_state(options.state);
       trainer.export_weights(options.weights, metadata);
@@ -173,8 +175,15 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", options.training.seed, "Same seed, machine and threads: same weights")
       ->capture_default_str();
-  app.add_flag("--bfloat16", options.training.bfloat16, "Convolve in bfloat16: faster on CPUs that have it");
+  const std::map<std::string, encoder::DeviceKind> devices = {{"cpu", encoder::DeviceKind::kCpu},
+                                                              {"cuda", encoder::DeviceKind::kCuda}};
+  app.add_option("--device", options.training.device, "Where to train")
+      ->transform(CLI::CheckedTransformer(devices));
+  app.add_flag("--bfloat16", options.training.bfloat16, "Convolve in bfloat16: faster where the device has it");
   app.add_option("--threads", options.pool.threads, "Threads that render")->check(CLI::PositiveNumber);
+  app.add_option("--feed-threads", options.feed_threads, "Threads that draw batches ahead of the training")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
