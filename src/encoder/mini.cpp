@@ -14,17 +14,17 @@
 namespace quasar::encoder {
 namespace {
 
-constexpr std::array<std::int64_t, 6> kChannels = {3, 24, 48, 64, 96, 96};
-constexpr std::array<std::int64_t, 5> kStrides = {2, 2, 2, 2, 1};
-constexpr std::array<std::int64_t, 5> kKernels = {5, 3, 3, 3, 3};
-constexpr std::int64_t kHidden = 128;
+constexpr std::array<std::int64_t, 7> kChannels = {3, 32, 48, 80, 80, 128, 128};
+constexpr std::array<std::int64_t, 6> kStrides = {2, 2, 2, 1, 2, 1};
+constexpr std::array<std::int64_t, 6> kKernels = {5, 3, 3, 3, 3, 3};
+constexpr std::int64_t kHidden = 160;
 constexpr std::int64_t kDimension = 64;
 constexpr std::int64_t kRegionSide = 32;  ///< Pixels of the input.
 /// Of grey, red, green and blue, how far and how often each lies below the first or above the others.
 constexpr std::array<double, 4> kDarkTones = {0.02, 0.06, 0.12, 0.25};
 constexpr std::array<double, 4> kBrightTones = {0.75, 0.88, 0.94, 0.98};
 constexpr std::int64_t kTones = std::int64_t{4} * 8;
-constexpr std::int64_t kPooled = std::int64_t{4} * (24 + 48 + 64 + 96 + 96) + 2 * kTones;
+constexpr std::int64_t kPooled = std::int64_t{4} * (32 + 48 + 80 + 80 + 128 + 128) + 2 * kTones;
 constexpr int kMinSide = 64;
 
 std::map<std::string, std::vector<std::int64_t>> shapes() {

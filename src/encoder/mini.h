@@ -1,7 +1,7 @@
 // Internal to the module: `mini`, the built-in quality encoder, a small convolutional network that needs no
 // download.
 //
-// Five convolutions with ReLU (5x5, then 3x3; strides 2, 2, 2, 2, 1). Of every stage's channels four numbers
+// Six convolutions with ReLU (5x5, then 3x3; strides 2, 2, 2, 1, 2, 1). Of every stage's channels four numbers
 // go, as logarithms, through a hidden layer to the embedding: mean and deviation over the picture, and over
 // its regions of 32 px the mean led by the strongest and the mean led by the weakest. Beside them stands how
 // far and how often grey, red, green and blue lie near black and near white. Pooling over space makes it take

@@ -1,6 +1,5 @@
 #include "encoder/torch_encoder.h"
 
-#include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "encoder/gpu_arithmetic.h"
 
 namespace quasar::encoder {
 namespace {
@@ -20,15 +20,6 @@ void compute_on_one_thread() {
   thread_local bool done = false;
   if (!done) at::set_num_threads(1);
   done = true;
-}
-
-/// By default cuDNN convolves float32 in TensorFloat-32, which keeps ten bits of it, and may choose other
-/// algorithms, hence other last bits, in another run.
-void compute_as_named_and_repeatably() {
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setBenchmarkCuDNN(false);
-  at::globalContext().setDeterministicCuDNN(true);
 }
 
 }  // namespace

@@ -15,6 +15,10 @@ check 'the same weights come out' 0 '' cmp a.safetensors b.safetensors
 check 'the same seed gives the same weights' 0 '' \
   "$train" "${small[@]}" --weights c.safetensors
 check 'bit for bit' 0 '' cmp a.safetensors c.safetensors
+growing=("${small[@]}" --first-groups 11)
+check 'windows that join while it trains' 0 '' "$train" "${growing[@]}" --weights e.safetensors --feed-threads 3
+check 'join at the same steps' 0 '' "$train" "${growing[@]}" --weights f.safetensors --threads 1
+check 'bit for bit, whichever thread drew a batch' 0 '' cmp e.safetensors f.safetensors
 check 'no photos' 4 'is no folder with .jpg, .png or .webp pictures' "$train" --photos nowhere --weights d.safetensors
 check 'an unknown kind' 2 'a distortion that does not exist' \
   "$train" "${small[@]}" --weights d.safetensors --hold-out motion_blurr

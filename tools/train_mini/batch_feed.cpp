@@ -47,7 +47,7 @@ void BatchFeed::work() {
     lock.unlock();
     try {
       base::Random random(base::derive_seed(config_.seed, static_cast<std::uint64_t>(step), 1));
-      auto drawn = pool_.draw(config_.batch, random);
+      auto drawn = pool_.draw(config_.batch, step, random);
       auto staged = trainer_.stage(std::move(drawn.pixels), config_.batch.side, drawn.crops);
       lock.lock();
       ready_.emplace(step, std::move(staged));

@@ -179,33 +179,87 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
 
 CropPool::CropPool(std::span<const image::RgbImage> photos, const DamageTable& damage,
                    const PoolConfig& config)
-    : config_(config), damage_(damage), of_kind_(kKinds + 1) {
-  const auto groups = static_cast<std::size_t>(config_.groups);
-  const auto needed = (config_.kinds.size() + static_cast<std::size_t>(config_.kinds_per_group) - 1) /
-                      static_cast<std::size_t>(config_.kinds_per_group);
-  if (groups < needed) {
-    base::fail(base::ExitCode::kUsage, std::to_string(groups) + " windows do not show each of the " +
-                                           std::to_string(config_.kinds.size()) + " kinds: --groups " +
-                                           std::to_string(needed) + " or more");
+    : photos_(photos), config_(config), damage_(damage), of_kind_(kKinds + 1) {
+  if (config_.first_groups <= 0) config_.first_groups = config_.groups;
+  config_.first_groups = std::min(config_.first_groups, config_.groups);
+  const auto per_group = static_cast<std::size_t>(config_.kinds_per_group);
+  const auto needed = (config_.kinds.size() + per_group - 1) / per_group;
+  if (static_cast<std::size_t>(config_.first_groups) < needed) {
+    base::fail(base::ExitCode::kUsage,
+               std::to_string(config_.first_groups) + " windows do not show each of the " +
+                   std::to_string(config_.kinds.size()) + " kinds: --groups " +
+                   (config_.first_groups < config_.groups ? "and --first-groups " : "") +
+                   std::to_string(needed) + " or more");
   }
-  windows_.resize(groups);
-  sets_.resize(groups * static_cast<std::size_t>(config_.kinds_per_group));
-  in_parallel(config_.groups, config_.threads, "render", "groups", [&](int group) { render(photos, group); });
-  for (std::size_t s = 0; s < sets_.size(); ++s)
+  windows_.resize(static_cast<std::size_t>(config_.groups));
+  rendered_.resize(windows_.size());
+  sets_.resize(windows_.size() * per_group);
+  // Groups take the kinds in turn, so that each has as many.
+  for (std::size_t s = 0; s < sets_.size(); ++s) {
+    sets_[s].group = static_cast<int>(s / per_group);
+    sets_[s].kind = config_.kinds[s % config_.kinds.size()];
     of_kind_[static_cast<std::size_t>(sets_[s].kind)].push_back(s);
+  }
+  in_parallel(config_.first_groups, config_.threads, "render", "groups", [&](int group) { render(group); });
+  ready_ = config_.first_groups;
+  to_render_ = config_.first_groups;
+  if (ready_ < config_.groups) {
+    for (int t = 0; t < config_.threads; ++t) threads_.emplace_back([this] { render_others(); });
+  }
 }
 
-void CropPool::render(std::span<const image::RgbImage> photos, int group) {
+CropPool::~CropPool() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopped_ = true;
+  }
+  for (auto& thread : threads_) thread.join();
+}
+
+std::span<const image::RgbImage> CropPool::first_windows() const {
+  return std::span(windows_).first(static_cast<std::size_t>(config_.first_groups));
+}
+
+std::span<const DegradedSet> CropPool::first_sets() const {
+  return std::span(sets_).first(static_cast<std::size_t>(config_.first_groups) *
+                                static_cast<std::size_t>(config_.kinds_per_group));
+}
+
+void CropPool::render_others() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_ && !error_ && to_render_ < config_.groups) {
+    const int group = to_render_++;
+    lock.unlock();
+    try {
+      render(group);
+      lock.lock();
+    } catch (...) {
+      lock.lock();
+      error_ = std::current_exception();
+    }
+    rendered_[static_cast<std::size_t>(group)] = true;
+    while (ready_ < config_.groups && rendered_[static_cast<std::size_t>(ready_)]) ++ready_;
+    changed_.notify_all();
+  }
+}
+
+int CropPool::groups_at(std::int64_t step) const {
+  const double grown = std::min(1.0, static_cast<double>(step) / static_cast<double>(config_.growth_steps));
+  return config_.first_groups + static_cast<int>(grown * (config_.groups - config_.first_groups));
+}
+
+void CropPool::wait_for(int groups) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return error_ || ready_ >= groups; });
+  if (error_) std::rethrow_exception(error_);
+}
+
+void CropPool::render(int group) {
   base::Random random(base::derive_seed(config_.seed, static_cast<std::uint64_t>(group)));
   auto& window = windows_[static_cast<std::size_t>(group)];
-  window = random_window(photos, kWindowWidth, kWindowHeight, std::max(kSmallestHalf, config_.side), random);
-  // Groups take the kinds in turn, so that each has as many.
-  for (int k = 0; k < config_.kinds_per_group; ++k) {
-    const auto number = static_cast<std::size_t>(group) * static_cast<std::size_t>(config_.kinds_per_group) +
-                        static_cast<std::size_t>(k);
-    auto& set = sets_[number];
-    set.group = group;
-    set.kind = config_.kinds[number % config_.kinds.size()];
+  window = random_window(photos_, kWindowWidth, kWindowHeight, std::max(kSmallestHalf, config_.side), random);
+  const auto per_group = static_cast<std::size_t>(config_.kinds_per_group);
+  for (auto& set : std::span(sets_).subspan(static_cast<std::size_t>(group) * per_group, per_group)) {
     for (int level = 1; level <= kLevels; ++level) {
       set.copies[static_cast<std::size_t>(level - 1)] =
           image::distort(window, set.kind, level, random.next());
@@ -213,10 +267,13 @@ void CropPool::render(std::span<const image::RgbImage> photos, int group) {
   }
 }
 
-const DegradedSet& CropPool::random_set(std::size_t kind, int side, base::Random& random) const {
+const DegradedSet& CropPool::random_set(std::size_t kind, int groups, int side, base::Random& random) const {
+  const auto end = static_cast<std::size_t>(groups) * static_cast<std::size_t>(config_.kinds_per_group);
+  const auto& numbers = of_kind_[kind];
+  const auto joined = std::lower_bound(numbers.begin(), numbers.end(), end) - numbers.begin();
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const auto& set = sets_[of_kind_[kind][random.below(of_kind_[kind].size())]];
+    const auto& set = sets_[numbers[random.below(static_cast<std::uint64_t>(joined))]];
     const auto& window = windows_[static_cast<std::size_t>(set.group)];
     if (std::min(window.width, window.height) >= side) return set;
   }
@@ -224,7 +281,9 @@ const DegradedSet& CropPool::random_set(std::size_t kind, int side, base::Random
                                          std::to_string(side) + " px: a smaller --side would do");
 }
 
-Batch CropPool::draw(const BatchConfig& config, base::Random& random) const {
+Batch CropPool::draw(const BatchConfig& config, std::int64_t step, base::Random& random) const {
+  const int groups = groups_at(step);
+  wait_for(groups);
   const std::size_t bytes = static_cast<std::size_t>(config.side) * static_cast<std::size_t>(config.side) * 3;
   const auto crops = static_cast<std::size_t>(config.kinds) * static_cast<std::size_t>(config.photos_per_kind) *
                      static_cast<std::size_t>(config.levels + 1);
@@ -237,7 +296,7 @@ Batch CropPool::draw(const BatchConfig& config, base::Random& random) const {
     const auto kind = static_cast<std::size_t>(kinds[static_cast<std::size_t>(k) % kinds.size()]);
     const auto& info = image::distortion_table()[kind - 1];
     for (int p = 0; p < config.photos_per_kind; ++p) {
-      const auto& set = random_set(kind, config.side, random);
+      const auto& set = random_set(kind, groups, config.side, random);
       const auto& window = windows_[static_cast<std::size_t>(set.group)];
       const CropPlace place{below(random, window.width - config.side + 1),
                             below(random, window.height - config.side + 1), config.side, below(random, 8)};

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
+#include <mutex>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/random.h"
@@ -23,6 +27,9 @@ using DamageTable = std::array<std::array<double, kLevels>, kKinds + 1>;
 struct PoolConfig {
   std::uint64_t seed = 1;
   int groups = 1000;  ///< A group is one window of a photo with its degraded copies.
+  /// Rendered before the training begins; 0: all. The others join while it goes on, evenly over so many steps.
+  int first_groups = 0;
+  std::int64_t growth_steps = 1;
   int kinds_per_group = 2;
   int side = 64;  ///< Of the crops that will be drawn.
   std::vector<image::DistortionKind> kinds;  ///< To train on.
@@ -69,24 +76,42 @@ struct DegradedSet {
 /// picture, of which a crop then has its share.
 class CropPool {
  public:
+  /// Renders the first groups; threads of its own render the others. The photos must outlive it.
   CropPool(std::span<const image::RgbImage> photos, const DamageTable& damage, const PoolConfig& config);
+  ~CropPool();
+  CropPool(const CropPool&) = delete;
+  CropPool& operator=(const CropPool&) = delete;
 
-  /// Crops at random places, turned and flipped at random. A crop that its distortion left as it was is
-  /// pristine.
-  Batch draw(const BatchConfig& config, base::Random& random) const;
+  /// The batch of a step: crops at random places, turned and flipped at random, of the groups that have joined
+  /// by then; waits until those are rendered. A crop that its distortion left as it was is pristine.
+  /// Thread-safe.
+  Batch draw(const BatchConfig& config, std::int64_t step, base::Random& random) const;
 
-  std::span<const image::RgbImage> windows() const { return windows_; }
-  std::span<const DegradedSet> sets() const { return sets_; }
+  /// Those rendered before the training begins.
+  std::span<const image::RgbImage> first_windows() const;
+  std::span<const DegradedSet> first_sets() const;
 
  private:
-  void render(std::span<const image::RgbImage> photos, int group);
-  const DegradedSet& random_set(std::size_t kind, int side, base::Random& random) const;
+  void render(int group);
+  void render_others();
+  int groups_at(std::int64_t step) const;
+  void wait_for(int groups) const;
+  const DegradedSet& random_set(std::size_t kind, int groups, int side, base::Random& random) const;
 
+  std::span<const image::RgbImage> photos_;
   PoolConfig config_;
   DamageTable damage_;
   std::vector<image::RgbImage> windows_;           ///< [groups]
   std::vector<DegradedSet> sets_;                  ///< [groups, kinds per group]
-  std::vector<std::vector<std::size_t>> of_kind_;  ///< Sets by their kind's number.
+  std::vector<std::vector<std::size_t>> of_kind_;  ///< Sets by their kind's number, ascending.
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::vector<bool> rendered_;  ///< [groups]
+  int ready_ = 0;               ///< All groups before this one are rendered.
+  int to_render_ = 0;
+  bool stopped_ = false;
+  std::exception_ptr error_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace quasar::train_mini

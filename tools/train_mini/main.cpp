@@ -81,6 +81,7 @@ void train(Options options) {
   options.pool.kinds = kinds_to_train(options);
   options.pool.seed = options.training.seed;
   options.pool.side = options.batch.side;
+  options.pool.growth_steps = std::max<std::int64_t>(1, options.steps / 2);
   const auto photos = train_mini::load_photos(options.photos);
   base::log_info("{} photos, {} kinds of distortion, {} held out", photos.size(), options.pool.kinds.size(),
                  options.held_out.size());
@@ -150,6 +151,10 @@ int main(int argc, char** argv) {
   app.add_option("--groups", options.pool.groups, "Windows of photos to degrade, two kinds each")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--first-groups", options.pool.first_groups,
+                 "Those of them to render before the training begins; the others join over the first half of "
+                 "it (default: all)")
+      ->check(CLI::PositiveNumber);
   app.add_option("--kinds", options.batch.kinds, "Kinds of distortion in a batch")
       ->check(CLI::Range(2, 25))
       ->capture_default_str();

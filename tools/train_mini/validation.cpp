@@ -53,8 +53,8 @@ evaluation::DistortionAgreement Validation::measure(const encoder::MiniTrainer& 
                                                     int threads) const {
   std::vector<const image::RgbImage*> good;
   std::vector<const image::RgbImage*> bad;
-  for (const auto& set : pool.sets().first(std::min(kAnchorSets, pool.sets().size()))) {
-    good.push_back(&pool.windows()[static_cast<std::size_t>(set.group)]);
+  for (const auto& set : pool.first_sets().first(std::min(kAnchorSets, pool.first_sets().size()))) {
+    good.push_back(&pool.first_windows()[static_cast<std::size_t>(set.group)]);
     for (const auto& copy : set.copies) bad.push_back(&copy);
   }
   const auto d = static_cast<std::size_t>(trainer.dimension());
