@@ -1,11 +1,12 @@
 // Internal to the module: `mini`, the built-in quality encoder, a small convolutional network that needs no
 // download.
 //
-// Six convolutions with ReLU (5x5, then 3x3; strides 2, 2, 2, 1, 2, 1). Of every stage's channels four numbers
-// go, as logarithms, through a hidden layer to the embedding: mean and deviation over the picture, and over
-// its regions of 32 px the mean led by the strongest and the mean led by the weakest. Beside them stands how
-// far and how often grey, red, green and blue lie near black and near white. Pooling over space makes it take
-// any picture of 64 px or more; pooling every stage lets both fine noise and coarse structure be seen.
+// Six convolutions with ReLU (5x5, then 3x3; strides 2, 2, 2, 1, 2, 1). Of every stage's channels four
+// numbers go, as logarithms, through a hidden layer to the embedding: mean and deviation over the picture,
+// and over its regions of 32 px the mean led by the strongest and the mean led by the weakest. Beside them
+// stands how far and how often grey, red, green and blue lie near black and near white. Pooling over space
+// makes it take any picture of 64 px or more; pooling every stage lets both fine noise and coarse structure
+// be seen.
 #pragma once
 
 #include <torch/types.h>

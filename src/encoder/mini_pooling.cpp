@@ -168,7 +168,8 @@ Moments moments(const torch::Tensor& x, const Shape& shape) {
                 static_cast<double>(shape.h * shape.w),
             whole_regions(x, shape).mean({3, 5}, false, torch::kFloat32).flatten(2).transpose(1, 2)};
   }
-  Moments result{at::empty({shape.n, shape.c}, torch::kFloat32), at::empty({shape.n, shape.c}, torch::kFloat32),
+  Moments result{at::empty({shape.n, shape.c}, torch::kFloat32),
+                 at::empty({shape.n, shape.c}, torch::kFloat32),
                  at::empty({shape.n, shape.regions(), shape.c}, torch::kFloat32)};
   with_data(x, [&](auto* data) {
     at::parallel_for(0, shape.n, 1, [&](std::int64_t begin, std::int64_t end) {

@@ -1,7 +1,7 @@
 #include "encoder/mini_trainer.h"
 
-#include <ATen/Functions.h>
 #include <ATen/Context.h>
+#include <ATen/Functions.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/grad_mode.h>
 #include <torch/types.h>
@@ -64,7 +64,8 @@ torch::Tensor pair_weights(std::span<const TrainingCrop> crops, const MiniTraini
     }
     of_kind += counts[half][kWithinKind];
   }
-  torch::Tensor result = at::zeros({3, static_cast<std::int64_t>(n), static_cast<std::int64_t>(n)}, torch::kFloat32);
+  torch::Tensor result =
+      at::zeros({3, static_cast<std::int64_t>(n), static_cast<std::int64_t>(n)}, torch::kFloat32);
   float* const to = result.data_ptr<float>();
   for (std::size_t p = 0; p < n * n; ++p) {
     if (orders[p] == kUnknown) continue;
@@ -82,11 +83,7 @@ torch::Tensor unit(const torch::Tensor& rows) {
 /// Bytes [n, h, w, 3] as the network takes them.
 torch::Tensor normalised(const torch::Tensor& bytes) {
   const auto spec = mini_input_spec();
-  return bytes.to(torch::kFloat32)
-      .permute({0, 3, 1, 2})
-      .div_(255.0)
-      .sub_(spec.mean[0])
-      .div_(spec.std[0]);
+  return bytes.to(torch::kFloat32).permute({0, 3, 1, 2}).div_(255.0).sub_(spec.mean[0]).div_(spec.std[0]);
 }
 
 /// The pixels where they lie, [n, height, width, 3].
@@ -133,10 +130,10 @@ class Block {
 
 class StagedBatch {
  public:
-  torch::Tensor pixels;    ///< [n, side, side, 3], uint8
-  torch::Tensor weights;   ///< pair_weights
-  torch::Tensor halves;    ///< [n], float32: 0 or 1
-  torch::Tensor pristine;  ///< [n], float32: 1 or 0
+  torch::Tensor pixels;             ///< [n, side, side, 3], uint8
+  torch::Tensor weights;            ///< pair_weights
+  torch::Tensor halves;             ///< [n], float32: 0 or 1
+  torch::Tensor pristine;           ///< [n], float32: 1 or 0
   std::vector<std::uint8_t> bytes;  ///< What pixels lie in, where that is ordinary memory.
 };
 
@@ -179,7 +176,9 @@ struct MiniTrainer::Impl {
   torch::Tensor zeros(at::IntArrayRef shape) const {
     return at::zeros(shape, torch::TensorOptions().dtype(torch::kFloat32).device(device));
   }
-  torch::Tensor on_device(const torch::Tensor& tensor) const { return tensor.to(device, /*non_blocking=*/true); }
+  torch::Tensor on_device(const torch::Tensor& tensor) const {
+    return tensor.to(device, /*non_blocking=*/true);
+  }
   torch::ScalarType convolutions() const { return config.bfloat16 ? torch::kBFloat16 : torch::kFloat32; }
 
   /// The features start at mean 0 and deviation 1: logarithms of pooled activations are far from both.
@@ -363,7 +362,8 @@ void MiniTrainer::export_weights(const std::filesystem::path& path,
   TensorMap all;
   for (const auto& [name, tensor] : impl_->average.parts()) {
     constexpr std::int64_t kLarge = 1024;
-    all[name] = tensor.to(torch::kCPU, tensor.numel() >= kLarge && tensor.dim() > 1 ? torch::kHalf : torch::kFloat32);
+    all[name] =
+        tensor.to(torch::kCPU, tensor.numel() >= kLarge && tensor.dim() > 1 ? torch::kHalf : torch::kFloat32);
   }
   write_safetensors(path, all, metadata);
 }

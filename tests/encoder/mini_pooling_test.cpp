@@ -25,10 +25,9 @@ torch::Tensor channels_by_definition(const torch::Tensor& x, std::int64_t side) 
   const torch::Tensor mean = values.mean({2, 3});
   const torch::Tensor variance = values.square().mean({2, 3}) - mean.square();
   const torch::Tensor regions = at::avg_pool2d(values, side).flatten(2);
-  return at::cat(
-      {at::log(mean + 1e-3), 0.5 * at::log(at::clamp_min(variance, 0) + 1e-5),
-       0.25 * at::log(regions.square().square().mean(2) + 1e-10), at::log(regions + 1e-3).mean(2)},
-      1);
+  return at::cat({at::log(mean + 1e-3), 0.5 * at::log(at::clamp_min(variance, 0) + 1e-5),
+                  0.25 * at::log(regions.square().square().mean(2) + 1e-10), at::log(regions + 1e-3).mean(2)},
+                 1);
 }
 
 /// Values and gradients of a function of one tensor, under weights that tell its outputs apart.

@@ -56,8 +56,7 @@ int below(base::Random& random, int n) {
 image::RgbImage random_window(std::span<const image::RgbImage> photos, int width, int height, int smallest,
                               base::Random& random) {
   const auto& photo = photos[random.below(photos.size())];
-  const bool half =
-      random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * smallest;
+  const bool half = random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * smallest;
   const int scale = half ? 2 : 1;
   const int taken_width = std::min(photo.width, scale * width);
   const int taken_height = std::min(photo.height, scale * height);
@@ -285,7 +284,8 @@ Batch CropPool::draw(const BatchConfig& config, std::int64_t step, base::Random&
   const int groups = groups_at(step);
   wait_for(groups);
   const std::size_t bytes = static_cast<std::size_t>(config.side) * static_cast<std::size_t>(config.side) * 3;
-  const auto crops = static_cast<std::size_t>(config.kinds) * static_cast<std::size_t>(config.photos_per_kind) *
+  const auto crops = static_cast<std::size_t>(config.kinds) *
+                     static_cast<std::size_t>(config.photos_per_kind) *
                      static_cast<std::size_t>(config.levels + 1);
   Batch batch;
   batch.pixels.resize(crops * bytes);

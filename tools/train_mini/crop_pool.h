@@ -27,11 +27,12 @@ using DamageTable = std::array<std::array<double, kLevels>, kKinds + 1>;
 struct PoolConfig {
   std::uint64_t seed = 1;
   int groups = 1000;  ///< A group is one window of a photo with its degraded copies.
-  /// Rendered before the training begins; 0: all. The others join while it goes on, evenly over so many steps.
+  /// Rendered before the training begins; 0: all. The others join while it goes on, evenly over so many
+  /// steps.
   int first_groups = 0;
   std::int64_t growth_steps = 1;
   int kinds_per_group = 2;
-  int side = 64;  ///< Of the crops that will be drawn.
+  int side = 64;                             ///< Of the crops that will be drawn.
   std::vector<image::DistortionKind> kinds;  ///< To train on.
   int threads = 1;
 };
@@ -82,8 +83,8 @@ class CropPool {
   CropPool(const CropPool&) = delete;
   CropPool& operator=(const CropPool&) = delete;
 
-  /// The batch of a step: crops at random places, turned and flipped at random, of the groups that have joined
-  /// by then; waits until those are rendered. A crop that its distortion left as it was is pristine.
+  /// The batch of a step: crops at random places, turned and flipped at random, of the groups that have
+  /// joined by then; waits until those are rendered. A crop that its distortion left as it was is pristine.
   /// Thread-safe.
   Batch draw(const BatchConfig& config, std::int64_t step, base::Random& random) const;
 

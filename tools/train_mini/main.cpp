@@ -108,9 +108,9 @@ void train(Options options) {
       {"held_out", fmt::format("{}", fmt::join(options.held_out, ","))},
   };
   base::Progress progress("train", "steps", static_cast<std::uint64_t>(options.steps));
-  train_mini::BatchFeed feed(pool, trainer,
-                             {options.batch, options.training.seed, trainer.steps_done(), options.steps,
-                              options.feed_threads});
+  train_mini::BatchFeed feed(
+      pool, trainer,
+      {options.batch, options.training.seed, trainer.steps_done(), options.steps, options.feed_threads});
   std::string losses;
   for (std::int64_t step = trainer.steps_done(); step < options.steps; ++step) {
     trainer.step(*feed.next(), rate_at(step, options.steps));
@@ -184,7 +184,8 @@ int main(int argc, char** argv) {
                                                               {"cuda", encoder::DeviceKind::kCuda}};
   app.add_option("--device", options.training.device, "Where to train")
       ->transform(CLI::CheckedTransformer(devices));
-  app.add_flag("--bfloat16", options.training.bfloat16, "Convolve in bfloat16: faster where the device has it");
+  app.add_flag("--bfloat16", options.training.bfloat16,
+               "Convolve in bfloat16: faster where the device has it");
   app.add_option("--threads", options.pool.threads, "Threads that render")->check(CLI::PositiveNumber);
   app.add_option("--feed-threads", options.feed_threads, "Threads that draw batches ahead of the training")
       ->check(CLI::PositiveNumber)
