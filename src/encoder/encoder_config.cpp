@@ -58,10 +58,10 @@ torch::Device choose_device(const EncoderConfig& config, int local_rank) {
   if (config.device == DeviceKind::kCpu || (config.device == DeviceKind::kAuto && devices == 0))
     return torch::kCPU;
   if (devices == 0) {
-    base::fail(base::ExitCode::kDevice,
-               "encoder.device asks for CUDA, but LibTorch sees no CUDA device on this machine; use a node "
-               "with a GPU "
-               "and a LibTorch built with CUDA, or encoder.device: cpu");
+    base::fail(
+        base::ExitCode::kDevice,
+        "a CUDA device is asked for, but LibTorch sees none on this machine; use a node with a GPU and a "
+        "LibTorch built with CUDA, or the device cpu (key encoder.device)");
   }
   if (config.device_index >= devices) {
     base::fail(base::ExitCode::kDevice,

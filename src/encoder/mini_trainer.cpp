@@ -128,8 +128,7 @@ class Block {
 
 }  // namespace
 
-class StagedBatch {
- public:
+struct StagedBatch {
   torch::Tensor pixels;             ///< [n, side, side, 3], uint8
   torch::Tensor weights;            ///< pair_weights
   torch::Tensor halves;             ///< [n], float32: 0 or 1

@@ -55,7 +55,7 @@ struct TrainingLosses {
 };
 
 /// A batch on its way to the device that trains, with what is known of the order of its crops.
-class StagedBatch;
+struct StagedBatch;
 
 class MiniTrainer {
  public:

@@ -6,7 +6,7 @@ train=$1 quasar=$2
 source "$(dirname "$0")/checks.sh"
 
 "$quasar" scenes photos --count 4 --width 128 --height 96 >/dev/null
-small=(--photos photos --groups 12 --kinds 3 --photos-per-kind 2 --side 64 --steps 3)
+small=(--photos photos --damage-patches 2 --groups 12 --kinds 3 --photos-per-kind 2 --side 64 --steps 3)
 check 'trains, validates and exports' 0 'validation after step 3: within-kind' \
   "$train" "${small[@]}" --weights a.safetensors --state state --validate photos --validation-photos 2
 check 'a finished training goes on after its last step' 0 'continues after step 3' \
@@ -23,8 +23,13 @@ check 'no photos' 4 'is no folder with .jpg, .png or .webp pictures' "$train" --
 check 'an unknown kind' 2 'a distortion that does not exist' \
   "$train" "${small[@]}" --weights d.safetensors --hold-out motion_blurr
 check 'a crop larger than the photos' 4 'a smaller --side would do' \
-  "$train" --photos photos --groups 12 --side 112 --weights d.safetensors
-check 'too few windows for the kinds' 2 '--groups 11 or more' "$train" --photos photos --groups 10 --weights d.safetensors
+  "$train" --photos photos --damage-patches 2 --groups 12 --side 112 --weights d.safetensors
+check 'too few windows for the kinds' 2 '--groups 11 or more' "$train" --photos photos --damage-patches 2 --groups 10 --weights d.safetensors
+if "$quasar" --version | grep -q 'without CUDA'; then
+  check 'a GPU that is not there' 7 'LibTorch sees none on this machine' \
+    "$train" "${small[@]}" --weights d.safetensors --device cuda
+fi
+check 'an unknown device' 2 '--device' "$train" "${small[@]}" --weights d.safetensors --device gpu
 check 'an unknown option' 2 '--sides' "$train" "${small[@]}" --sides 3
 
 [ "$failures" = 0 ] || exit 1

@@ -34,6 +34,7 @@ struct Options {
   int validation_photos = 20;
   int validate_every = 1000;
   int feed_threads = 1;
+  int damage_patches = 24;
   train_mini::BatchConfig batch;
   train_mini::PoolConfig pool;
   encoder::MiniTrainingConfig training;
@@ -82,24 +83,25 @@ void train(Options options) {
   options.pool.seed = options.training.seed;
   options.pool.side = options.batch.side;
   options.pool.growth_steps = std::max<std::int64_t>(1, options.steps / 2);
+  // First what can be wrong at once: rendering takes minutes.
+  encoder::MiniTrainer trainer(options.training);
+  if (!options.state.empty() && std::filesystem::exists(options.state)) {
+    trainer.load_state(options.state);
+    base::log_info("continues after step {}", trainer.steps_done());
+  }
   const auto photos = train_mini::load_photos(options.photos);
   base::log_info("{} photos, {} kinds of distortion, {} held out", photos.size(), options.pool.kinds.size(),
                  options.held_out.size());
-  const auto damage = train_mini::measure_damage(photos, 24, options.training.seed, options.pool.threads);
-  const train_mini::CropPool pool(photos, damage, options.pool);
-
   std::optional<train_mini::Validation> validation;
   if (!options.validation.empty()) {
     auto others = train_mini::load_photos(options.validation);
     others.resize(std::min(others.size(), static_cast<std::size_t>(options.validation_photos)));
     validation.emplace(others, options.training.seed, options.pool.threads);
   }
+  const auto damage =
+      train_mini::measure_damage(photos, options.damage_patches, options.training.seed, options.pool.threads);
+  const train_mini::CropPool pool(photos, damage, options.pool);
 
-  encoder::MiniTrainer trainer(options.training);
-  if (!options.state.empty() && std::filesystem::exists(options.state)) {
-    trainer.load_state(options.state);
-    base::log_info("continues after step {}", trainer.steps_done());
-  }
   const std::map<std::string, std::string> metadata = {
       {"encoder", "mini"},
       {"photos", std::to_string(photos.size())},
@@ -155,6 +157,10 @@ int main(int argc, char** argv) {
                  "Those of them to render before the training begins; the others join over the first half of "
                  "it (default: all)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--damage-patches", options.damage_patches,
+                 "Patches of photos that tell how much each kind and level damages")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--kinds", options.batch.kinds, "Kinds of distortion in a batch")
       ->check(CLI::Range(2, 25))
       ->capture_default_str();
