@@ -160,12 +160,15 @@ Timing time_ours(cluster::RowSource& rows, const Setup& setup, const comm::Commu
   return {fastest(ends), result.iterations.back().objective};
 }
 
+/// A member of faiss::Index up to FAISS 1.7.3, of its namespace since.
+using RowNumber = decltype(faiss::Index::ntotal);
+
 /// Notes when each search begins: once in an iteration.
 class TimedIndex final : public faiss::IndexFlatL2 {
  public:
   TimedIndex(const Setup& setup)
-      : faiss::IndexFlatL2(static_cast<faiss::Index::idx_t>(setup.dimension)), now_(setup.now) {}
-  void search(idx_t n, const float* x, idx_t k, float* distances, idx_t* labels,
+      : faiss::IndexFlatL2(static_cast<RowNumber>(setup.dimension)), now_(setup.now) {}
+  void search(RowNumber n, const float* x, RowNumber k, float* distances, RowNumber* labels,
               const faiss::SearchParameters* parameters) const override {
     begins_.push_back(now_());
     faiss::IndexFlatL2::search(n, x, k, distances, labels, parameters);
