@@ -14,6 +14,7 @@
 
 #include <thread>
 
+#include "base/allocator.h"
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/logging.h"
@@ -163,6 +164,7 @@ void heartbeat(benchmark::State& state, const comm::Communicator& comm) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  base::reuse_freed_memory();  // As the program does.
   const comm::Environment mpi(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (argc != 2) {

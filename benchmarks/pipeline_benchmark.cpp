@@ -21,6 +21,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/allocator.h"
 #include "base/logging.h"
 #include "comm/communicator.h"
 #include "embedding_benchmark.h"
@@ -118,6 +119,7 @@ void overlap(benchmark::State& state, benchmarks::Photos& photos, const comm::Co
 }  // namespace
 
 int main(int argc, char** argv) {
+  base::reuse_freed_memory();  // As the program does.
   const comm::Environment mpi(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (argc != 2) {
