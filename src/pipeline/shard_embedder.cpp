@@ -106,6 +106,7 @@ class ShardEmbedder {
 
   void run(const std::function<void(std::uint64_t)>& report) {
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<std::size_t>(decode_threads_ + encode_threads_));
     for (int i = 0; i < decode_threads_; ++i)
       threads.emplace_back([this, i] { guarded([this, i] { decode_loop(i); }); });
     for (int i = 0; i < encode_threads_; ++i)
