@@ -164,6 +164,7 @@ Measured measure_side_by_side(quasar::encoder::Network& network, const torch::Te
                               const Product& product, const Options& options) {
   std::vector<Measured> parts(static_cast<std::size_t>(options.threads));
   std::vector<std::thread> threads;
+  threads.reserve(parts.size());
   for (Measured& part : parts)
     threads.emplace_back([&] {
       const c10::InferenceMode inference;

@@ -50,6 +50,7 @@ Cost cost_of(const std::function<void()>& work) {
 void share_out(int threads, std::size_t size, const std::function<void(std::size_t)>& work) {
   std::atomic<std::size_t> next{0};
   std::vector<std::thread> team;
+  team.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) {
     team.emplace_back([&] {
       for (std::size_t index = next++; index < size; index = next++) work(index);

@@ -32,7 +32,7 @@ class Arguments {
     return value;
   }
   std::filesystem::path folder(int place, const std::filesystem::path& fallback) const {
-    const std::filesystem::path path = place < argc_ ? argv_[place] : fallback;
+    std::filesystem::path path = place < argc_ ? argv_[place] : fallback;
     if (!std::filesystem::is_directory(path)) refuse(path.native());
     return path;
   }

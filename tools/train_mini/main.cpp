@@ -137,9 +137,7 @@ void train(Options options) {
   base::log_info("the weights are in {}", options.weights.string());
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
   Options options;
   options.pool.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   CLI::App app(
@@ -204,11 +202,21 @@ int main(int argc, char** argv) {
   base::reuse_freed_memory();
   base::configure_logging(0, 1, base::LogLevel::kInfo);
   const image::VipsEnvironment vips;
-  try {
-    train(std::move(options));
-  } catch (const base::Error& error) {
-    fmt::print(stderr, "train-mini: {}\n", error.what());
-    return static_cast<int>(error.code());
-  }
+  train(std::move(options));
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto code = base::ExitCode::kInternal;
+  try {
+    return program(argc, argv);
+  } catch (const base::Error& error) {
+    std::fprintf(stderr, "train-mini: %s\n", error.what());
+    code = error.code();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "train-mini: %s\n", error.what());
+  }
+  return static_cast<int>(code);
 }
