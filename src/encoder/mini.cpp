@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 #include <vector>
 
@@ -24,7 +25,8 @@ constexpr std::int64_t kRegionSide = 32;  ///< Pixels of the input.
 constexpr std::array<double, 4> kDarkTones = {0.02, 0.06, 0.12, 0.25};
 constexpr std::array<double, 4> kBrightTones = {0.75, 0.88, 0.94, 0.98};
 constexpr std::int64_t kTones = std::int64_t{4} * 8;
-constexpr std::int64_t kPooled = std::int64_t{4} * (32 + 48 + 80 + 80 + 128 + 128) + 2 * kTones;
+constexpr std::int64_t kPooled =
+    4 * (std::accumulate(kChannels.begin(), kChannels.end(), std::int64_t{0}) - kChannels[0]) + 2 * kTones;
 constexpr int kMinSide = 64;
 
 std::map<std::string, std::vector<std::int64_t>> shapes() {

@@ -15,7 +15,6 @@
 #include "encoder/encoder_config.h"
 #include "encoder/golden_case.h"
 #include "encoder/gpu_arithmetic.h"
-#include "encoder/mini.h"
 #include "encoder/mini_pooling.h"
 #include "encoder/mini_trainer.h"
 #include "encoder/network.h"
@@ -54,16 +53,15 @@ struct GoldenOnGpu {
   const char* folder;
   const char* preset;
   HeadCounts heads;
-  const char* input;
   const char* output;
 };
 
 TEST_F(Cuda, GivesTheReferenceEmbeddings) {
   const GoldenOnGpu cases[] = {
-      {"clip_rn_tiny_b_res64", "clip-rn-any", {}, "224", "quasar_pos_224"},
-      {"openclip_vit_tiny_d_224_head20", "vit-any", {2}, "224", "encode_image_224"},
-      {"openclip_coca_tiny_b_224", "coca-any", {3, 4}, "224", "encode_image_default_224"},
-      {"dinov2_vit_tiny_c_swiglu", "dinov2-any", {3}, "224", "out_224"},
+      {"clip_rn_tiny_b_res64", "clip-rn-any", {}, "quasar_pos_224"},
+      {"openclip_vit_tiny_d_224_head20", "vit-any", {2}, "encode_image_224"},
+      {"openclip_coca_tiny_b_224", "coca-any", {3, 4}, "encode_image_default_224"},
+      {"dinov2_vit_tiny_c_swiglu", "dinov2-any", {3}, "out_224"},
   };
   for (const auto& c : cases) {
     const TensorMap values = golden_values(c.folder);

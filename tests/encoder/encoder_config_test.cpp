@@ -112,7 +112,10 @@ TEST(MakeEncoder, AMissingGpuIsAnErrorNotTheCpu) {
   EncoderConfig config = tiny_vit();
   config.device = DeviceKind::kCuda;
   config.device_index = cuda_available() ? 99 : -1;
-  expect_error(base::ExitCode::kDevice, {"encoder.device"}, [&] { make_encoder(config, 0); });
+  const std::string why = cuda_available()
+                              ? "encoder.device asks for cuda:99"
+                              : "a CUDA device is asked for, but LibTorch sees none on this machine";
+  expect_error(base::ExitCode::kDevice, {why, "encoder.device"}, [&] { make_encoder(config, 0); });
 }
 
 TEST(MakeEncoder, WeightsThatAreNotNamedOrDoNotFitAreExplained) {
