@@ -34,7 +34,9 @@ enum Sum : std::int64_t { kRanking, kAbsolute, kInOrder, kKindInOrder, kSums };
 Order order_of(const TrainingCrop& a, const TrainingCrop& b, double damage_margin) {
   if (a.half != b.half) return kUnknown;
   if (a.strength == 0) return b.strength > 0 ? kPristine : kUnknown;
-  if (a.kind == b.kind) return a.strength < b.strength ? kWithinKind : kUnknown;
+  if (a.kind == b.kind) {
+    return a.direction == b.direction && a.strength < b.strength ? kWithinKind : kUnknown;
+  }
   return a.damage + damage_margin < b.damage && b.strength > 0 ? kCrossKind : kUnknown;
 }
 

@@ -23,8 +23,9 @@ namespace quasar::encoder {
 struct TrainingCrop {
   int half = 0;         ///< 0 or 1: which half of the episode its photo is in.
   int kind = 0;         ///< Distortion kind; 0 for a pristine crop.
-  double strength = 0;  ///< Orders the crops of one kind; 0 means pristine.
+  double strength = 0;  ///< Orders the crops of one kind and direction; 0 means pristine.
   double damage = 0;    ///< Orders crops of different kinds, where it differs by more than `damage_margin`.
+  int direction = 0;    ///< Of its change, where a kind has two whose strengths do not compare.
 };
 
 struct MiniTrainingConfig {

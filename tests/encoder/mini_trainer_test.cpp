@@ -91,6 +91,23 @@ TEST(MiniTrainer, LossesAreMeansOverTheStepsSinceTheyWereTaken) {
   EXPECT_NEAR(both.pairs_in_order, (first.pairs_in_order + second.pairs_in_order) / 2, 1e-5);
 }
 
+TEST(MiniTrainer, StrengthsInTwoDirectionsHaveNoOrder) {
+  const auto loss = [](int direction, double first, double second) {
+    auto batch = waves_and_noise(0);
+    for (auto& crop : batch.crops) {
+      const bool weaker = crop.strength == 1;
+      if (crop.strength > 0) crop.strength = weaker ? first : second;
+      if (weaker) crop.direction = direction;
+      crop.damage = 0;
+    }
+    MiniTrainer trainer({});
+    trainer.step(*trainer.stage(batch.pixels, kSide, batch.crops), 1.0);
+    return trainer.take_losses().ranking;
+  };
+  EXPECT_EQ(loss(-1, 1, 2), loss(-1, 2, 1));
+  EXPECT_NE(loss(0, 1, 2), loss(0, 2, 1));
+}
+
 TEST(MiniTrainer, GoesOnFromItsStateBitForBit) {
   const test::ScratchFolder folder;
   MiniTrainer straight({});

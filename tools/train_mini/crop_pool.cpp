@@ -122,6 +122,11 @@ double strength(const image::DistortionInfo& info, int level) {
   return level;
 }
 
+int direction(const image::DistortionInfo& info, int level) {
+  if (info.kind != image::DistortionKind::kContrastChange) return 0;
+  return info.parameter[static_cast<std::size_t>(level - 1)] < 0 ? -1 : 1;
+}
+
 std::vector<image::RgbImage> load_photos(std::span<const std::filesystem::path> folders) {
   std::vector<std::filesystem::path> paths;
   for (const auto& folder : folders) {
@@ -303,16 +308,18 @@ Batch CropPool::draw(const BatchConfig& config, std::int64_t step, base::Random&
       const std::uint8_t* const pristine = next;
       copy_crop(window, place, next);
       next += bytes;
-      batch.crops.push_back({p % 2, 0, 0, 0});
+      batch.crops.push_back({p % 2});
       std::array<int, kLevels> levels = {1, 2, 3, 4, 5};
       random.shuffle<int>(levels);
       for (int l = 0; l < config.levels; ++l) {
         const auto at = static_cast<std::size_t>(levels[static_cast<std::size_t>(l)] - 1);
         copy_crop(set.copies[at], place, next);
-        encoder::TrainingCrop crop{p % 2, 0, 0, 0};
+        encoder::TrainingCrop crop;
+        crop.half = p % 2;
         if (!std::equal(pristine, pristine + bytes, next)) {
           crop.kind = static_cast<int>(kind);
           crop.strength = strength(info, levels[static_cast<std::size_t>(l)]);
+          crop.direction = direction(info, levels[static_cast<std::size_t>(l)]);
           crop.damage = damage_[kind][at];
         }
         batch.crops.push_back(crop);

@@ -54,6 +54,10 @@ struct Batch {
 /// strong ones.
 double strength(const image::DistortionInfo& info, int level);
 
+/// 0, or which of two ways a change goes whose strengths do not compare: more contrast cuts off the ends of
+/// the range, less contrast cuts off nothing.
+int direction(const image::DistortionInfo& info, int level);
+
 /// Decodes every picture below the folders (sorted by path), those with a shorter side over 768 px reduced to
 /// that. Throws Error(kInput) when a folder holds none or a file does not decode.
 std::vector<image::RgbImage> load_photos(std::span<const std::filesystem::path> folders);

@@ -82,7 +82,7 @@ void train(Options options) {
   options.pool.kinds = kinds_to_train(options);
   options.pool.seed = options.training.seed;
   options.pool.side = options.batch.side;
-  options.pool.growth_steps = std::max<std::int64_t>(1, options.steps / 2);
+  options.pool.growth_steps = std::max<std::int64_t>(1, options.steps * 3 / 4);
   // First what can be wrong at once: rendering takes minutes.
   encoder::MiniTrainer trainer(options.training);
   if (!options.state.empty() && std::filesystem::exists(options.state)) {
@@ -152,8 +152,8 @@ int program(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--first-groups", options.pool.first_groups,
-                 "Those of them to render before the training begins; the others join over the first half of "
-                 "it (default: all)")
+                 "Those of them to render before the training begins; the others join over the first three "
+                 "quarters of it (default: all)")
       ->check(CLI::PositiveNumber);
   app.add_option("--damage-patches", options.damage_patches,
                  "Patches of photos that tell how much each kind and level damages")
