@@ -200,7 +200,7 @@ TEST(Aggregate, RanksStreamingAndMemoryChangeNoBit) {
     AggregateRuntime runtime;
     runtime.threads = 1;
     runtime.memory_bytes = cluster::kmeans_memory(0, RandomRows::kDimension, 5, 1, 0).total() +
-                           2 * 512 * RandomRows::kDimension * sizeof(float);
+                           sizeof(float) * 2 * 512 * RandomRows::kDimension;
     expect_same(aggregate(streamed, all.split, config, self, runtime), expected, "streamed");
     EXPECT_LT(streamed.longest_read, all.values.size() / 4) << "the rows were not streamed";
   }

@@ -107,6 +107,7 @@ TEST(Splits, NamesAreToldApartByTheirKeys) {
   EXPECT_FALSE(NameKey("a").empty());
   EXPECT_EQ(NameKey("a.png"), NameKey(std::string("a.png")));
   std::vector<NameKey> keys;
+  keys.reserve(20000);
   for (int i = 0; i < 20000; ++i) keys.emplace_back("photo-" + std::to_string(i) + ".jpg");
   std::sort(keys.begin(), keys.end(), [](const NameKey& a, const NameKey& b) {
     return std::pair(a.high, a.low) < std::pair(b.high, b.low);

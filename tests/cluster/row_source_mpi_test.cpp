@@ -94,7 +94,7 @@ std::vector<std::int64_t> numbers_of(const comm::Communicator& comm, Spread spre
 /// With room for two chunks of 600 rows.
 std::uint64_t tight_limit(const KMeansConfig& config, int threads) {
   const auto least = kmeans_memory(0, kDimension, config.k, threads, 0).total();
-  return least + 2 * 600 * kDimension * sizeof(float);
+  return least + sizeof(float) * 2 * 600 * kDimension;
 }
 
 void expect_same(const KMeansResult& a, const KMeansResult& b) {

@@ -160,6 +160,7 @@ TEST_F(ShardReaderTest, ManyThreadsReadManyTars) {
   std::atomic<std::size_t> next{0};
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       std::vector<std::byte> bytes;

@@ -124,7 +124,7 @@ TEST(TarReader, TruncationAtEveryBlockKeepsWhatIsWhole) {
   for (int i = 0; i < 5; ++i)
     tar.add(std::to_string(i) + ".jpg", std::string(700, static_cast<char>('a' + i)));
   const std::string archive = tar.finish();
-  for (std::size_t length = 0; length < 5 * 1536; length += 256) {
+  for (std::size_t length = 0; length < std::size_t{5} * 1536; length += 256) {
     const auto listing = list(archive.substr(0, length));
     const std::size_t whole = length >= 1536 * 4 + 512 + 700 ? 5 : (length + 1536 - 512 - 700) / 1536;
     ASSERT_GE(listing.names.size(), whole) << length;

@@ -19,6 +19,7 @@ std::vector<ColumnStatistics> survey(const std::vector<std::vector<float>>& colu
     for (std::size_t i = 0; i < columns[0].size(); ++i) {
       if (static_cast<int>(i % static_cast<std::size_t>(comm.size())) != comm.rank()) continue;
       std::vector<float> row;
+      row.reserve(columns.size());
       for (const auto& column : columns) row.push_back(column[i]);
       take(row);
     }

@@ -110,6 +110,7 @@ std::vector<std::string> rank_into(const std::filesystem::path& run, const RankI
   comm.on_root([&] { base::make_directories(run); });
   write_manifests(run, input, columns, config, kVersions, comm);
   std::vector<std::string> bytes;
+  bytes.reserve(kFiles.size());
   for (const auto& file : kFiles) bytes.push_back(base::read_file(run / file));
   comm.barrier();
   return bytes;

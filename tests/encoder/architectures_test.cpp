@@ -287,6 +287,7 @@ TEST(Architectures, ForwardIsThreadSafe) {
   const torch::Tensor expected = network->forward(input);
   std::vector<torch::Tensor> found(4);
   std::vector<std::thread> threads;
+  threads.reserve(found.size());
   for (torch::Tensor& one : found)
     threads.emplace_back([&network, &input, &one] { one = network->forward(input); });
   for (std::thread& thread : threads) thread.join();

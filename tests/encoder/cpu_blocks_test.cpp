@@ -19,6 +19,7 @@ std::vector<Block> made_blocks(const BlockSizes& sizes, int count) {
   const std::int64_t d = sizes.width;
   const std::int64_t expanded = sizes.activation == Activation::kSwiGlu ? 2 * sizes.hidden : sizes.hidden;
   std::vector<Block> blocks;
+  blocks.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
     blocks.push_back({{made({d}, 1.0), made({d}, 0.3), 1e-5},
                       {made({3 * d, d}, 0.3), made({3 * d}, 0.3)},

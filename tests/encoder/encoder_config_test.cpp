@@ -136,7 +136,7 @@ TEST(MakeEncoder, WeightsThatAreNotNamedOrDoNotFitAreExplained) {
 
 TEST(MakeEncoder, PicturesOfAnotherShapeAreRefused) {
   const auto encoder = make_encoder(tiny_vit(), 0);
-  const auto pixels = noise(64 * 64 * 3);
+  const auto pixels = noise(std::size_t{64} * 64 * 3);
   std::vector<float> embedding(static_cast<std::size_t>(encoder->dimension()));
   expect_error(base::ExitCode::kMismatch, {"64x64"}, [&] {
     encoder->encode({1, 64, 64, pixels}, embedding);

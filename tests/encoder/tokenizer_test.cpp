@@ -68,9 +68,9 @@ TEST(Tokenizer, RefusesWhatIsNoVocabulary) {
     std::ofstream(folder / "v.txt", std::ios::binary) << content;
     return folder / "v.txt";
   };
-  for (const std::string& content : {std::string(), std::string("heading"), std::string("heading\na b\n"),
-                                     std::string("heading\na\n"), std::string("heading\na b c\n"),
-                                     std::string("\x1f\x8b\x08\x00broken", 10), std::string("\x1f\x8b", 2)})
+  for (const std::string& content :
+       {std::string(), std::string("heading"), std::string("heading\na b\n"), std::string("heading\na\n"),
+        std::string("heading\na b c\n"), std::string("\x1f\x8b\x08\0broken", 10), std::string("\x1f\x8b", 2)})
     EXPECT_THROW(Tokenizer(write(content)), base::Error) << content;
   EXPECT_THROW(Tokenizer(folder / "missing.txt"), base::Error);
 }

@@ -74,7 +74,7 @@ TEST(TorchEncoder, WhatLibTorchThrowsIsOneParagraphThatNamesTheEncoder) {
   spec.center_crop = false;
   TorchEncoder encoder(std::make_unique<BrokenNetwork>(), spec, Fingerprint{"broken", "", "", "float32"},
                        torch::Device(torch::kCPU), torch::kFloat32);
-  const std::vector<std::uint8_t> pixels(2 * 3 * 3);
+  const std::vector<std::uint8_t> pixels(std::size_t{2} * 3 * 3);
   std::vector<float> row(4);
   try {
     encoder.encode({1, 2, 3, pixels}, row);

@@ -94,7 +94,7 @@ TEST_F(TorchScript, EncodesBytesThroughTheConfiguration) {
   config.device = DeviceKind::kCpu;
   config.input = base::InputSpec{.size = kSide, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}};
   const auto encoder = make_encoder(config, 0);
-  const std::vector<std::uint8_t> white(kSide * kSide * 3, 255);
+  const std::vector<std::uint8_t> white(std::size_t{kSide} * kSide * 3, 255);
   std::vector<float> embedding(3);
   encoder->encode({1, kSide, kSide, white}, embedding);
   EXPECT_EQ(embedding, (std::vector<float>{2.0F, 2.0F, 2.0F}));

@@ -121,7 +121,8 @@ TEST(Decode, LimitsAreCheckedAgainstTheHeader) {
   EXPECT_EQ(decode(bytes_of(bytes), {.max_pixels = 301 * 200 - 1}).status, base::RowStatus::kTooManyPixels);
   EXPECT_EQ(decode(bytes_of(bytes), {.max_side = 300}).status, base::RowStatus::kTooManyPixels);
   EXPECT_EQ(decode(bytes_of(bytes), {.min_side = 201}).status, base::RowStatus::kTooSmall);
-  const auto fine = decode(bytes_of(bytes), {.max_pixels = 301 * 200, .max_side = 301, .min_side = 200});
+  const auto fine =
+      decode(bytes_of(bytes), {.max_pixels = std::int64_t{301} * 200, .max_side = 301, .min_side = 200});
   EXPECT_EQ(fine.status, base::RowStatus::kOk) << fine.error;
   EXPECT_EQ(fine.format, "png");
   EXPECT_EQ(prepare(bytes_of(bytes), {}, {.min_side = 256}).status, base::RowStatus::kTooSmall);
@@ -209,7 +210,7 @@ TEST(Decode, EveryOddFileGetsAStatus) {
     ++counts[result.status];
     ++files;
     EXPECT_EQ(result.status == base::RowStatus::kOk, result.error.empty()) << entry.path();
-    EXPECT_EQ(result.status == base::RowStatus::kOk, result.image.pixels.size() == 224 * 224 * 3)
+    EXPECT_EQ(result.status == base::RowStatus::kOk, result.image.pixels.size() == std::size_t{224} * 224 * 3)
         << entry.path();
   }
   EXPECT_GT(files, 1000);
@@ -223,7 +224,7 @@ TEST(Resize, SameSizeIsTheIdentityAndConstantsStayConstant) {
   Raster raster{5, 4, 3, false, std::vector<std::uint8_t>(60, 117)};
   raster.pixels[7] = 3;
   EXPECT_EQ(resize_bicubic(raster, 5, 4).pixels, raster.pixels);
-  const Raster constant{9, 7, 4, false, std::vector<std::uint8_t>(9 * 7 * 4, 200)};
+  const Raster constant{9, 7, 4, false, std::vector<std::uint8_t>(std::size_t{9} * 7 * 4, 200)};
   for (const auto value : resize_bicubic(constant, 4, 13).pixels) EXPECT_NEAR(value, 200, 1);
 }
 

@@ -112,7 +112,7 @@ TEST_P(EveryKind, DoesMoreHarmAtHigherLevels) {
   double before = 0;
   for (int level = 1; level <= kDistortionLevels; ++level) {
     double harm = 0;
-    for (const std::uint64_t seed : {1, 2, 3}) {
+    for (const std::uint64_t seed : {1U, 2U, 3U}) {
       const auto scene = render_scene(192, 144, seed);
       harm += mean_deviation_similarity(scene, distort(scene, info().kind, level, seed));
     }

@@ -22,7 +22,7 @@ class BadInputTest : public testing::TestWithParam<int> {
   }
 
   std::string config(const std::string& text) {
-    const auto path = (scratch_ / "config.yaml").string();
+    auto path = (scratch_ / "config.yaml").string();
     write_text(path, text);
     return path;
   }

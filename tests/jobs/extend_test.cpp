@@ -29,7 +29,7 @@ class ExtendTest : public testing::Test {
     for (const auto& source : sources)
       text += "    - {directory: " + (scratch_ / source).string() + ", name: " + source + "}\n";
     text += "anchors: {quality: " + (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n" + rest;
-    const auto path = (scratch_ / (run + ".yaml")).string();
+    auto path = (scratch_ / (run + ".yaml")).string();
     write_text(path, text);
     return path;
   }

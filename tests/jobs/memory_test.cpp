@@ -19,7 +19,7 @@ class MemoryTest : public testing::Test {
     ASSERT_EQ(made.status, 0) << made.output;
   }
   std::string config(const std::string& name, const std::string& rest) {
-    const auto path = (scratch_ / (name + ".yaml")).string();
+    auto path = (scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + (scratch_ / name).string() +
                          "\ncorpus: {directory: " + (scratch_ / "pictures").string() +
                          ", shard_size: 3}\nencoder: {batch_size: 2}\nanchors:\n  quality:\n    corpus: "

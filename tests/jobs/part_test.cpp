@@ -24,7 +24,7 @@ class PartTest : public testing::Test {
 
   /// Eight shards of three pictures.
   std::string config(const std::string& name) {
-    const auto path = (scratch_ / (name + ".yaml")).string();
+    auto path = (scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + run(name).string() +
                          "\ncorpus: {directory: " + (scratch_ / "pictures").string() +
                          ", shard_size: 3}\nencoder: {batch_size: 2}\nanchors: {quality: " +

@@ -38,7 +38,7 @@ class PoisonTest : public testing::TestWithParam<int> {
 
   /// A configuration with a run directory of its own.
   std::string config() const {
-    const auto path = (*scratch_ / "config.yaml").string();
+    auto path = (*scratch_ / "config.yaml").string();
     write_text(
         path,
         "run: " + run().string() + "\ncorpus: {directory: " + (*scratch_ / "pictures").string() +

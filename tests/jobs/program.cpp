@@ -41,6 +41,7 @@ Program::Program(const std::vector<std::string>& arguments, int ranks,
     ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
     ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     std::vector<char*> pointers;
+    pointers.reserve(command.size() + 1);
     for (auto& word : command) pointers.push_back(word.data());
     pointers.push_back(nullptr);
     ::execvp(pointers.front(), pointers.data());

@@ -46,7 +46,7 @@ class RanksTest : public testing::Test {
         ", shard_size: 5}\n    distortions: {kinds: [jpeg, gaussian_blur], levels: [2, 5]}\n";
     const auto rated = "    corpus: {table: " + (scratch_ / "rated" / "rated.csv").string() +
                        ", label_column: mos, shard_size: 4}\n";
-    const auto path = (scratch_ / (name + ".yaml")).string();
+    auto path = (scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + run(name).string() +
                          "\ncorpus: {directory: " + (scratch_ / "pictures").string() +
                          ", shard_size: 3}\nencoder: {batch_size: 4}\nanchors:\n"

@@ -53,7 +53,7 @@ class RunTest : public testing::Test {
   /// A configuration file for a run directory of its own; `changes` replace or add top-level sections.
   static std::string config(const std::string& name, const std::string& anchors = shipped(),
                             const std::string& rest = "curation: {keep: {top_fraction: 0.5}}\n") {
-    const auto path = (*scratch_ / (name + ".yaml")).string();
+    auto path = (*scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + run(name).string() + "\ncorpus: {directory: " + pictures() +
                          ", shard_size: 5}\nencoder: {batch_size: 4}\nanchors:\n" + anchors + rest);
     return path;

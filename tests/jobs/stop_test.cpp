@@ -21,7 +21,7 @@ class StopTest : public testing::Test {
 
   /// Seven shards.
   std::string config(const std::string& name) const {
-    const auto path = (scratch_ / (name + ".yaml")).string();
+    auto path = (scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + run(name).string() +
                          "\ncorpus: {directory: " + (scratch_ / "pictures").string() +
                          ", shard_size: 3}\nencoder: {batch_size: 3}\nanchors: {quality: " +

@@ -51,7 +51,7 @@ class TarRunTest : public testing::Test {
  protected:
   /// A configuration with a run directory of its own; `corpus` is the inside of that section.
   std::string config(const std::string& name, const std::string& corpus) const {
-    const auto path = (scratch_ / (name + ".yaml")).string();
+    auto path = (scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + run(name).string() + "\ncorpus: {" + corpus +
                          "}\nencoder: {batch_size: 4}\nanchors: {quality: " +
                          (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");

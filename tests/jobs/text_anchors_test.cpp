@@ -38,7 +38,7 @@ class Checkpoint {
   }
 
  private:
-  nlohmann::json header_;
+  nlohmann::json header_ = nlohmann::json::object();
   std::string data_;
 };
 
@@ -98,7 +98,7 @@ class TextAnchorsTest : public testing::Test {
 
   static std::string config(const std::string& name, const std::string& anchors,
                             const std::string& encoder = tiny("clip.safetensors") + vocabulary()) {
-    const auto path = (*scratch_ / (name + ".yaml")).string();
+    auto path = (*scratch_ / (name + ".yaml")).string();
     write_text(path, "run: " + run(name).string() +
                          "\ncorpus: {directory: " + (*scratch_ / "pictures").string() + "}\nencoder: {" +
                          encoder + "}\nanchors:\n" + anchors + "\n");

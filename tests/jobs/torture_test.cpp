@@ -50,7 +50,7 @@ class TortureTest : public testing::Test {
 
   /// Written beside the run directory, whose name tells its processes from others.
   static std::string config(const fs::path& run) {
-    const auto path = run.string() + ".yaml";
+    auto path = run.string() + ".yaml";
     write_text(path, "run: " + run.string() + "\ncorpus: {directory: " + (*scratch_ / "pictures").string() +
                          ", shard_size: 50}\nencoder: {batch_size: 8}\nanchors: {quality: " +
                          (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");

@@ -68,8 +68,8 @@ std::map<std::string, std::string> write_all(const fs::path& folder) {
   AnchorSet set;
   set.name = "quality";
   set.dimension = kDimension;
-  set.good.assign(3 * kDimension, 1.0F);
-  set.bad.assign(3 * kDimension, -1.0F);
+  set.good.assign(std::size_t{3} * kDimension, 1.0F);
+  set.bad.assign(std::size_t{3} * kDimension, -1.0F);
   set.encoder = identity();
   set.recipe = "aggregation: multi";
   set.counts = {{"rows", 7}};
