@@ -16,14 +16,13 @@
 namespace quasar::train_mini {
 namespace {
 
-constexpr int kLargestSide = 768;
-/// A quarter of the patches come from a photo at half its size: scrapes hold pictures of every scale.
-constexpr double kHalvedShare = 0.25;
+/// What `mini` itself reduces pictures to.
+constexpr int kLargestSide = 512;
 /// A window is at most this large: that of KADID-10k's pictures.
 constexpr int kWindowWidth = 512;
 constexpr int kWindowHeight = 384;
-/// Photos shorter than twice this are not halved, nor where no crop would fit.
-constexpr int kSmallestHalf = 192;
+/// Photos are not reduced below this, nor where no crop would fit.
+constexpr int kSmallestSide = 256;
 
 image::RgbImage cut(const image::RgbImage& image, int left, int top, int width, int height) {
   image::RgbImage result(width, height);
@@ -38,32 +37,38 @@ image::RgbImage cut(const image::RgbImage& image, int left, int top, int width, 
   return result;
 }
 
-image::RgbImage halved(const image::RgbImage& image) {
+image::RgbImage resized(const image::RgbImage& image, int width, int height) {
   image::Raster raster;
   raster.width = image.width;
   raster.height = image.height;
   raster.channels = 3;
   raster.pixels = image.pixels;
-  return image::to_rgb(image::resize_bicubic(raster, image.width / 2, image.height / 2));
+  return image::to_rgb(image::resize_bicubic(raster, width, height));
 }
 
 int below(base::Random& random, int n) {
   return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
 }
 
-/// A window of at most `width` x `height` somewhere in one of the photos, halved photos of at least
-/// `smallest` px.
+/// A window of at most `width` x `height` somewhere in one of the photos, whose shorter side is reduced at
+/// random to `smallest` px or more: scrapes hold pictures of every scale.
 image::RgbImage random_window(std::span<const image::RgbImage> photos, int width, int height, int smallest,
                               base::Random& random) {
   const auto& photo = photos[random.below(photos.size())];
-  const bool half = random.uniform() < kHalvedShare && std::min(photo.width, photo.height) >= 2 * smallest;
-  const int scale = half ? 2 : 1;
-  const int taken_width = std::min(photo.width, scale * width);
-  const int taken_height = std::min(photo.height, scale * height);
+  const int shorter = std::min(photo.width, photo.height);
+  const int scaled = shorter <= smallest ? shorter : smallest + below(random, shorter - smallest + 1);
+  const double scale = static_cast<double>(shorter) / scaled;
+  const auto taken = [&](int length, int wanted) {
+    return std::min(length, static_cast<int>(std::lround(scale * wanted)));
+  };
+  const int taken_width = taken(photo.width, width);
+  const int taken_height = taken(photo.height, height);
   const int left = below(random, photo.width - taken_width + 1);
   const int top = below(random, photo.height - taken_height + 1);
   const auto window = cut(photo, left, top, taken_width, taken_height);
-  return half ? halved(window) : window;
+  if (scaled == shorter) return window;
+  return resized(window, static_cast<int>(std::lround(taken_width / scale)),
+                 static_cast<int>(std::lround(taken_height / scale)));
 }
 
 /// Where a crop lies and how it is turned: bit 0 mirrors, bit 1 flips, bit 2 swaps the axes.
@@ -163,7 +168,7 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
   std::vector<DamageTable> tables(static_cast<std::size_t>(patches));
   in_parallel(patches, threads, "damage", "photos", [&](int p) {
     base::Random random(base::derive_seed(seed, static_cast<std::uint64_t>(p), 77));
-    const auto patch = random_window(photos, kPatchSide, kPatchSide, kSmallestHalf, random);
+    const auto patch = random_window(photos, kPatchSide, kPatchSide, kPatchSide, random);
     for (const auto& info : image::distortion_table()) {
       for (int level = 1; level <= kLevels; ++level) {
         tables[static_cast<std::size_t>(p)][static_cast<std::size_t>(info.kind)]
@@ -261,7 +266,7 @@ void CropPool::wait_for(int groups) const {
 void CropPool::render(int group) {
   base::Random random(base::derive_seed(config_.seed, static_cast<std::uint64_t>(group)));
   auto& window = windows_[static_cast<std::size_t>(group)];
-  window = random_window(photos_, kWindowWidth, kWindowHeight, std::max(kSmallestHalf, config_.side), random);
+  window = random_window(photos_, kWindowWidth, kWindowHeight, std::max(kSmallestSide, config_.side), random);
   const auto per_group = static_cast<std::size_t>(config_.kinds_per_group);
   for (auto& set : std::span(sets_).subspan(static_cast<std::size_t>(group) * per_group, per_group)) {
     for (int level = 1; level <= kLevels; ++level) {
