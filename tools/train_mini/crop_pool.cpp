@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/random.h"
+#include "encoder/encoder_config.h"
 #include "image/decode.h"
 #include "image/resize.h"
 #include "image/similarity.h"
@@ -16,8 +17,6 @@
 namespace quasar::train_mini {
 namespace {
 
-/// What `mini` itself reduces pictures to.
-constexpr int kLargestSide = 512;
 /// A window is at most this large: that of KADID-10k's pictures.
 constexpr int kWindowWidth = 512;
 constexpr int kWindowHeight = 384;
@@ -146,10 +145,9 @@ std::vector<image::RgbImage> load_photos(std::span<const std::filesystem::path> 
     }
     std::sort(paths.begin() + static_cast<std::ptrdiff_t>(before), paths.end());
   }
-  base::InputSpec spec;
-  spec.resize = base::ResizeRule::kShorterSideAtMost;
-  spec.size = kLargestSide;
-  spec.center_crop = false;
+  // As `mini` is given pictures; too small ones are passed over where crops are drawn.
+  base::InputSpec spec = encoder::effective_input(encoder::EncoderConfig());
+  spec.min_side = 1;
   std::vector<image::RgbImage> photos;
   for (const auto& path : paths) {
     const auto bytes = base::read_file(path);

@@ -58,8 +58,8 @@ double strength(const image::DistortionInfo& info, int level);
 /// the range, less contrast cuts off nothing.
 int direction(const image::DistortionInfo& info, int level);
 
-/// Decodes every picture below the folders (sorted by path), those with a shorter side over 512 px reduced to
-/// that, as `mini` does. Throws Error(kInput) when a folder holds none or a file does not decode.
+/// Decodes every picture below the folders (sorted by path), reduced as `mini` reduces pictures. Throws
+/// Error(kInput) when a folder holds none or a file does not decode.
 std::vector<image::RgbImage> load_photos(std::span<const std::filesystem::path> folders);
 
 /// The middle of a photo, of the size of the windows that the pool is made of.
