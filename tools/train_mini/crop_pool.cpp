@@ -64,7 +64,7 @@ image::RgbImage random_window(std::span<const image::RgbImage> photos, int width
   const int taken_height = taken(photo.height, height);
   const int left = below(random, photo.width - taken_width + 1);
   const int top = below(random, photo.height - taken_height + 1);
-  const auto window = cut(photo, left, top, taken_width, taken_height);
+  auto window = cut(photo, left, top, taken_width, taken_height);
   if (scaled == shorter) return window;
   return resized(window, static_cast<int>(std::lround(taken_width / scale)),
                  static_cast<int>(std::lround(taken_height / scale)));
