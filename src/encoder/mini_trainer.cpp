@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/random.h"
 #include "encoder/choose_device.h"
 #include "encoder/encoder_config.h"
 #include "encoder/mini.h"
@@ -24,6 +25,8 @@ constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 constexpr double kGradientLimit = 1.0;
+/// Sets the seeds of what is left out apart from others that are derived from the same seed.
+constexpr std::uint64_t kDropoutStream = 2;
 
 /// What is known of the order of two crops, the first above the second.
 enum Order : std::uint8_t { kUnknown, kWithinKind, kPristine, kCrossKind, kOrders };
@@ -207,6 +210,24 @@ struct MiniTrainer::Impl {
     return both.select(1, 0) * halves + both.select(1, 1) * (1 - halves);
   }
 
+  /// The weights of this step: those of features and hidden units that are left out are 0, the others larger
+  /// in turn.
+  TensorMap with_dropout() const {
+    TensorMap kept = weights.parts();
+    auto generator = at::detail::createCPUGenerator(
+        base::derive_seed(config.seed, static_cast<std::uint64_t>(steps), kDropoutStream));
+    const auto leave_out = [&](const std::string& name, double share) {
+      if (share <= 0) return;
+      torch::Tensor& weight = kept.at(name);
+      const torch::Tensor mask =
+          at::empty({weight.size(1)}, torch::kFloat32).bernoulli_(1 - share, generator) / (1 - share);
+      weight = weight * on_device(mask);
+    };
+    leave_out("hidden.weight", config.feature_dropout);
+    leave_out("head.weight", config.hidden_dropout);
+    return kept;
+  }
+
   void remember(const torch::Tensor& embeddings, const torch::Tensor& pristine) {
     const torch::NoGradGuard no_grad;
     constexpr double kDecay = 0.95;
@@ -274,7 +295,7 @@ void MiniTrainer::step(const StagedBatch& batch, double rate) {
   const torch::Tensor pristine = impl_->on_device(batch.pristine);
   const torch::Tensor weights = impl_->on_device(batch.weights);
   if (impl_->steps == 0) impl_->even_out(input);
-  const torch::Tensor embeddings = mini_forward(impl_->weights.parts(), input, impl_->convolutions());
+  const torch::Tensor embeddings = mini_forward(impl_->with_dropout(), input, impl_->convolutions());
   const torch::Tensor score = impl_->logits(embeddings, halves, pristine);
   const torch::Tensor difference = score.unsqueeze(1) - score.unsqueeze(0);
   const torch::Tensor ranking = (at::softplus(-difference) * weights[0]).sum();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -106,6 +107,41 @@ TEST(MiniTrainer, StrengthsInTwoDirectionsHaveNoOrder) {
   };
   EXPECT_EQ(loss(-1, 1, 2), loss(-1, 2, 1));
   EXPECT_NE(loss(0, 1, 2), loss(0, 2, 1));
+}
+
+TEST(MiniTrainer, AStepLeavesOutTheSameForAllItsCrops) {
+  MiniTrainingConfig config;
+  config.feature_dropout = 0.5;
+  config.hidden_dropout = 0.5;
+  auto batch = waves_and_noise(0);
+  const auto ranking = [&] {
+    MiniTrainer trainer(config);
+    trainer.step(*trainer.stage(batch.pixels, kSide, batch.crops), 1.0);
+    return trainer.take_losses().ranking;
+  };
+  const double some = ranking();
+  config.seed = 2;
+  EXPECT_NE(ranking(), some);
+  // Of equal crops no score differs, whatever is left out.
+  const auto crop = static_cast<std::ptrdiff_t>(kSide) * kSide * 3;
+  for (auto at = batch.pixels.begin() + crop; at != batch.pixels.end(); at += crop) {
+    std::copy_n(batch.pixels.begin(), crop, at);
+  }
+  EXPECT_NEAR(ranking(), std::log(2.0) * (config.within_kind_weight + config.pristine_weight), 1e-5);
+}
+
+TEST(MiniTrainer, DropoutChangesTheTrainingAndNotTheEmbedding) {
+  const auto batch = waves_and_noise(0);
+  const auto embedding_after = [&](int steps, double share) {
+    MiniTrainingConfig config;
+    config.feature_dropout = share;
+    config.hidden_dropout = share;
+    MiniTrainer trainer(config);
+    run(trainer, 0, steps);
+    return trainer.embed(batch.pixels, kSide, kSide);
+  };
+  EXPECT_EQ(embedding_after(0, 0), embedding_after(0, 0.5));
+  EXPECT_NE(embedding_after(2, 0), embedding_after(2, 0.5));
 }
 
 TEST(MiniTrainer, GoesOnFromItsStateBitForBit) {

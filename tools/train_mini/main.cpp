@@ -182,6 +182,23 @@ int program(int argc, char** argv) {
   app.add_option("--learning-rate", options.training.learning_rate)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--feature-dropout", options.training.feature_dropout,
+                 "Share of the pooled features that a step leaves out")
+      ->check(CLI::Range(0.0, 0.95))
+      ->capture_default_str();
+  app.add_option("--hidden-dropout", options.training.hidden_dropout,
+                 "Share of the hidden units that a step leaves out")
+      ->check(CLI::Range(0.0, 0.95))
+      ->capture_default_str();
+  app.add_option(
+         "--pristine-weight", options.training.pristine_weight,
+         "Weight in the loss of pairs of a pristine crop and a degraded one; pairs of one kind have 1")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--cross-kind-weight", options.training.cross_kind_weight,
+                 "Weight in the loss of pairs of different kinds")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--seed", options.training.seed, "Same seed, machine and threads: same weights")
       ->capture_default_str();
   const std::map<std::string, encoder::DeviceKind> devices = {{"cpu", encoder::DeviceKind::kCpu},
