@@ -19,6 +19,10 @@ growing=("${small[@]}" --first-groups 11)
 check 'windows that join while it trains' 0 '' "$train" "${growing[@]}" --weights e.safetensors --feed-threads 3
 check 'join at the same steps' 0 '' "$train" "${growing[@]}" --weights f.safetensors --threads 1
 check 'bit for bit, whichever thread drew a batch' 0 '' cmp e.safetensors f.safetensors
+check 'other shares of what is left out' 0 '' \
+  "$train" "${small[@]}" --weights g.safetensors --feature-dropout 0 --hidden-dropout 0
+check 'give other weights' 1 'differ' cmp a.safetensors g.safetensors
+check 'a share that leaves nothing' 2 '--hidden-dropout' "$train" "${small[@]}" --weights d.safetensors --hidden-dropout 1
 check 'no photos' 4 'is no folder with .jpg, .png or .webp pictures' "$train" --photos nowhere --weights d.safetensors
 check 'an unknown kind' 2 'a distortion that does not exist' \
   "$train" "${small[@]}" --weights d.safetensors --hold-out motion_blurr
