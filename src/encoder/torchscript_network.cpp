@@ -24,7 +24,7 @@ class ScriptNetwork : public Network {
  public:
   ScriptNetwork(const std::filesystem::path& path, ScriptOutput output, int side)
       : path_(path), output_(std::move(output)) {
-    // The optimising executor replaces kernels after a few calls, so that the first results would differ from
+    // The profiling executor replaces kernels after a few calls, so that the first results would differ from
     // later ones in their last bits.
     torch::jit::getExecutorMode() = false;
     torch::jit::getProfilingMode() = false;
@@ -45,6 +45,9 @@ class ScriptNetwork : public Network {
 
   torch::Tensor forward(const torch::Tensor& pixels) override {
     const c10::InferenceMode inference;
+    // As it was exported: the older executor would compile fused kernels on a GPU, which round otherwise than
+    // the operations they replace and have crashed in the driver (PyTorch issue 60929).
+    const torch::jit::GraphOptimizerEnabledGuard unoptimized(false);
     torch::jit::IValue value;
     try {
       // A copy of the handle: forward() is not const, the module underneath is only read.

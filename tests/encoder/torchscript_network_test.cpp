@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/graph_fuser.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/types.h>
 
 #include <fstream>
@@ -16,6 +18,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kSide = 8;
 
@@ -55,6 +58,18 @@ TEST_F(TorchScript, TakesRowsTokensAndMaps) {
   // Of tokens the first; of a map its mean.
   EXPECT_EQ(run("return x.flatten(2).cumsum(1)")[0][0].item<float>(), 1.0F);
   EXPECT_EQ(run("return x * self.scale").sizes(), (std::vector<std::int64_t>{2, 3}));
+}
+
+TEST_F(TorchScript, RunsTheOperationsAsTheyWereExported) {
+  // What LibTorch does by itself on a GPU: compile a kernel of its own for these two operations.
+  const bool before = torch::jit::canFuseOnCPULegacy();
+  torch::jit::overrideCanFuseOnCPULegacy(true);
+  const auto network = load_torchscript(saved("return (x * self.scale).sigmoid().mean([2, 3])"), {}, kSide);
+  network->forward(torch::ones({2, 3, kSide, kSide}));
+  torch::jit::overrideCanFuseOnCPULegacy(before);
+  const auto executed = torch::jit::lastExecutedOptimizedGraph();
+  ASSERT_NE(executed, nullptr);
+  EXPECT_THAT(executed->toString(), AllOf(HasSubstr("aten::sigmoid"), Not(HasSubstr("FusionGroup"))));
 }
 
 TEST_F(TorchScript, TakesOnePartOfSeveral) {
