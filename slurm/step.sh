@@ -6,6 +6,9 @@
 #                  PMIx, else mpirun
 #   QUASAR_LAUNCH_ARGS   further words for the launcher, such as "--mpi=pmix_v4 --cpu-bind=cores"
 #   QUASAR_MAX_RESTARTS  how often a job may come back (100): an end to jobs that never get anywhere
+#   QUASAR_MAX_RETRIES   how often a step of a job is started again at once after a rank was killed, crashed, ran out
+#                        of memory or fell silent (6). embed needs one or two to find an image that crashes or hangs
+#                        it, five to find one that takes too much memory
 #
 # Slurm warns the batch script by SIGUSR1 before the time limit (--signal=B:USR1@SECONDS), and sends SIGTERM when it
 # preempts. Either is handed on to quasar as one SIGUSR1, the signal that both launchers pass to their ranks (they take
@@ -116,15 +119,11 @@ quasar_requeue() {
   exit 75
 }
 
-# quasar_step SUBCOMMAND ARGUMENTS...: one quasar command over the tasks of the job. Returns when it has succeeded, ends
-# the script otherwise.
-quasar_step() {
-  local launcher=() program='' status=0
-  quasar_launcher
-  quasar_program
-  quasar_say "${launcher[*]:+${launcher[*]} }quasar $* (job ${SLURM_JOB_ID:-none}, start $((${SLURM_RESTART_COUNT:-0} + 1)))"
-  [ -z "$quasar_stop_wanted" ] || quasar_requeue
-  "${launcher[@]}" "$program" "$@" &
+# Runs the words given, and sets `status` to how they ended.
+quasar_run() {
+  status=0
+  quasar_stop_forwarded=
+  "$@" &
   quasar_step_process=$!
   quasar_forward_stop
   # A signal ends `wait` early, with a status that is the signal's.
@@ -138,12 +137,30 @@ quasar_step() {
     [ -n "$quasar_woken" ] || break
   done
   quasar_step_process=
-  [ "$status" -ne 0 ] || return 0
-  # A stop may also kill: quasar, before it watches for signals, or a launcher (mpirun says 1 then). Shards are whole or
-  # not there at all.
-  if [ "$status" -eq 75 ] || { [ -n "$quasar_stop_wanted" ] && { [ "$status" -gt 128 ] || [ "$status" -eq 1 ]; }; }; then
-    quasar_requeue
-  fi
+}
+
+# quasar_step SUBCOMMAND ARGUMENTS...: one quasar command over the tasks of the job. Returns when it has succeeded, ends
+# the script otherwise.
+quasar_step() {
+  local launcher=() program='' status=0 retries=0
+  quasar_launcher
+  quasar_program
+  quasar_say "${launcher[*]:+${launcher[*]} }quasar $* (job ${SLURM_JOB_ID:-none}, start $((${SLURM_RESTART_COUNT:-0} + 1)))"
+  while :; do
+    [ -z "$quasar_stop_wanted" ] || quasar_requeue
+    quasar_run "${launcher[@]}" "$program" "$@"
+    [ "$status" -ne 0 ] || return 0
+    # A stop may also kill: quasar, before it watches for signals, or a launcher (mpirun says 1 then). Shards are whole
+    # or not there at all.
+    if [ "$status" -eq 75 ] || { [ -n "$quasar_stop_wanted" ] && { [ "$status" -gt 128 ] || [ "$status" -eq 1 ]; }; }; then
+      quasar_requeue
+    fi
+    # 10: a rank fell silent; above 128: a signal ended one.
+    [ "$status" -eq 10 ] || [ "$status" -gt 128 ] || break
+    [ "$retries" -lt "${QUASAR_MAX_RETRIES:-6}" ] || break
+    retries=$((retries + 1))
+    quasar_say "quasar $1 ended with status $status: started again ($retries of ${QUASAR_MAX_RETRIES:-6}), it continues"
+  done
   quasar_say "quasar $1 failed with status $status"
   exit "$status"
 }

@@ -30,6 +30,20 @@ std::string to_hex(std::span<const unsigned char> bytes) {
   return hex;
 }
 
+/// Calls take(block) for a file's bytes from `first` on, in order.
+template <typename Take>
+void for_blocks(const std::filesystem::path& path, std::uint64_t first, const Take& take) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || !file.seekg(static_cast<std::streamoff>(first)))
+    fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    take(std::as_bytes(std::span(buffer.data(), static_cast<std::size_t>(file.gcount()))));
+  }
+  if (file.bad()) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
+}
+
 }  // namespace
 
 #ifndef QUASAR_WITHOUT_OPENSSL
@@ -86,24 +100,34 @@ std::string sha256_hex(std::string_view text) {
 }
 
 std::string sha256_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
   Sha256 hash;
-  std::vector<char> buffer(std::size_t{1} << 20U);
-  while (file) {
-    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    hash.update(std::as_bytes(std::span(buffer.data(), static_cast<std::size_t>(file.gcount()))));
-  }
-  if (file.bad()) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
+  for_blocks(path, 0, [&](std::span<const std::byte> block) { hash.update(block); });
   return hash.hex_digest();
 }
 
 #ifndef QUASAR_WITHOUT_XXHASH
-std::string xxh128_hex(std::span<const std::byte> bytes) {
-  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+namespace {
+
+std::string to_hex(const XXH128_hash_t& hash) {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, hash);
   return to_hex(std::span(canonical.digest));
+}
+
+}  // namespace
+
+std::string xxh128_hex(std::span<const std::byte> bytes) {
+  return to_hex(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+std::string xxh128_file(const std::filesystem::path& path, std::uint64_t first) {
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  QUASAR_CHECK(state != nullptr && XXH3_128bits_reset(state.get()) == XXH_OK);
+  for_blocks(path, first, [&](std::span<const std::byte> block) {
+    QUASAR_CHECK(XXH3_128bits_update(state.get(), block.data(), block.size()) == XXH_OK);
+  });
+  return to_hex(XXH3_128bits_digest(state.get()));
 }
 
 std::uint64_t xxh64(std::string_view text, std::uint64_t seed) {

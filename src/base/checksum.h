@@ -39,6 +39,9 @@ std::string sha256_file(const std::filesystem::path& path);
 /// 128-bit xxHash (XXH3) of a buffer as 32 lower-case hexadecimal digits.
 std::string xxh128_hex(std::span<const std::byte> bytes);
 
+/// The same of a file's bytes from `first` on. Throws Error(kInput) naming the file when it cannot be read.
+std::string xxh128_file(const std::filesystem::path& path, std::uint64_t first);
+
 /// 64-bit xxHash (XXH3) of a buffer with a seed: for sampling decisions that must not depend on order.
 std::uint64_t xxh64(std::string_view text, std::uint64_t seed);
 

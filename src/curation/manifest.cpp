@@ -9,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "base/folder_lock.h"
 #include "base/progress.h"
 #include "curation/distributed_sort.h"
 #include "curation/manifest_row.h"
@@ -334,7 +335,11 @@ std::vector<ReportRow> Ranking::gather(const std::vector<ReportRow>& mine) const
 
 CurationResult Ranking::result_of(const std::map<std::string, std::string>& versions) {
   survey_columns();
-  comm_.on_root([&] { remove_outdated(run_, config_); });
+  std::optional<base::FolderLock> lock;
+  comm_.on_root([&] {
+    lock.emplace(run_, "being ranked");
+    remove_outdated(run_, config_);
+  });
   {
     const ScratchFolder scratch(run_, comm_);
     DistributedSort sort(scratch.path(), static_cast<std::uint64_t>(config_.memory), comm_);

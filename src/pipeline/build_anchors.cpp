@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "base/atomic_file.h"
@@ -101,9 +102,11 @@ anchors::AnchorSplit choose_rows(const AnchorSource& source, const corpus::Plan&
       {"good_before_ratio", chosen.good_before},
       {"bad_before_ratio", chosen.bad_before}};
   if (source.recipe.kind == anchors::AnchorKind::kNoReference) {
-    double low = rows.front().label;
-    double high = low;
+    // Some rows of failed images have no label.
+    double low = std::numeric_limits<double>::infinity();
+    double high = -low;
     for (const auto& row : rows) {
+      if (!row.usable) continue;
       low = std::min(low, row.label);
       high = std::max(high, row.label);
     }
@@ -148,6 +151,12 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   runtime.memory_bytes = kmeans_limit(
       config, dimension, recipe.aggregation == anchors::Aggregation::kMean ? 1 : recipe.kmeans.k, comm);
   const auto centroids = anchors::aggregate(held, chosen, source.recipe.aggregate, comm, runtime);
+  const auto pairs = static_cast<std::int64_t>(centroids.good.size() / dimension);
+  if (source.recipe.aggregate.aggregation == anchors::Aggregation::kMulti && comm.is_root() &&
+      pairs < source.recipe.aggregate.kmeans.k) {
+    base::log_warning("anchors \"{}\": {} pairs of the {} asked for, as clusters of one side have no members",
+                      source.name, pairs, source.recipe.aggregate.kmeans.k);
+  }
   set.name = source.name;
   set.good = centroids.good;
   set.bad = centroids.bad;

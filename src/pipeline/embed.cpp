@@ -128,7 +128,7 @@ void remove_old_metrics(const EmbedJob& job) {
 /// damaged one is said to be so.
 bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard) {
   const auto path = shard_path(job.folder, shard.id);
-  if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count) || !store::verify_shard(path)) {
+  if (!store::verify_shard(path) || !store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
     if (std::filesystem::exists(path)) {
       base::log_warning("{} is damaged, or of other images: its {} images are embedded anew", path.string(),
                         shard.count);
@@ -187,12 +187,14 @@ std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentit
   return missing;
 }
 
+/// Of shards that this pass has written or read through.
 std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, const comm::Communicator& comm) {
   std::vector<std::uint64_t> counts(256, 0);
   const auto& shards = job.plan.shards();
   for (const std::size_t i : own_shards(job, comm)) {
     for (const auto status :
-         store::EmbeddingShardReader(shard_path(job.folder, shards[i].id)).read_statuses()) {
+         store::EmbeddingShardReader(shard_path(job.folder, shards[i].id), store::Integrity::kUnchecked)
+             .read_statuses()) {
       ++counts[static_cast<std::size_t>(status)];
     }
   }
@@ -209,8 +211,8 @@ void join_shards(const EmbedJob& job) {
   std::vector<std::filesystem::path> shards;
   for (const auto& shard : job.plan.shards()) {
     shards.push_back(shard_path(job.folder, shard.id));
-    if (!job.part.holds(shard.id) &&
-        !store::is_whole_shard(shards.back(), shard.sha256, shard.id, shard.count)) {
+    if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), shard.sha256, shard.id,
+                                                            shard.count, store::Integrity::kUnchecked)) {
       base::log_info("part {} of {} is done; others are not, embeddings.h5 is left to them", job.part.index,
                      job.part.count);
       return;

@@ -6,9 +6,11 @@
 #include <chrono>
 #include <iterator>
 #include <set>
+#include <span>
 
 #include "base/errors.h"
 #include "base/progress.h"
+#include "base/trial.h"
 #include "corpus/plan.h"
 #include "pipeline/embed.h"
 #include "store/embedding_shard.h"
@@ -20,7 +22,7 @@ constexpr std::size_t kExamples = 3;
 constexpr std::size_t kShardsNamed = 10;
 
 void read_shard(const std::filesystem::path& path, RunStatus& status) {
-  const store::EmbeddingShardReader reader(path);
+  const store::EmbeddingShardReader reader(path, store::Integrity::kUnchecked);
   const auto statuses = reader.read_statuses();
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     ++status.by_status[statuses[i]];
@@ -32,6 +34,34 @@ void read_shard(const std::filesystem::path& path, RunStatus& status) {
   }
   status.rows_finished += statuses.size();
   ++status.shards_finished;
+}
+
+/// Reads the shard if it is whole. A look at a run must not read all its embeddings, so nothing is checked
+/// before.
+bool read_if_whole(const std::filesystem::path& run, const corpus::Shard& shard, RunStatus& status) {
+  const auto path = shard_path(run, shard.id);
+  if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count, store::Integrity::kUnchecked))
+    return false;
+  read_shard(path, status);
+  return true;
+}
+
+/// Ids of the shards whose damage crashes HDF5: all are tried at once, one by one only if that fails.
+std::set<int> crashing_shards(const std::filesystem::path& run, const std::vector<corpus::Shard>& shards) {
+  const auto survives = [&](std::span<const corpus::Shard> some) {
+    return base::survives(
+        [&] {
+          RunStatus ignored;
+          for (const auto& shard : some) read_if_whole(run, shard, ignored);
+        },
+        0);
+  };
+  std::set<int> crashing;
+  if (survives(shards)) return crashing;
+  for (const auto& shard : shards) {
+    if (!survives({&shard, 1})) crashing.insert(shard.id);
+  }
+  return crashing;
 }
 
 std::string numbers(const std::vector<int>& shards) {
@@ -141,15 +171,14 @@ RunStatus read_run_status(const std::filesystem::path& run) {
     if (!journal.alive) continue;
     for (const auto& entry : journal.in_flight) running.insert(entry.shard);
   }
+  const auto crashing = crashing_shards(run, plan.shards());
   for (const auto& shard : plan.shards()) {
-    const auto path = shard_path(run, shard.id);
-    if (store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
-      read_shard(path, status);
-    } else if (running.contains(shard.id)) {
+    if (!crashing.contains(shard.id) && read_if_whole(run, shard, status)) continue;
+    if (running.contains(shard.id)) {
       status.shards_running.push_back(shard.id);
     } else {
       status.shards_missing.push_back(shard.id);
-      if (std::filesystem::exists(path)) status.shards_damaged.push_back(shard.id);
+      if (std::filesystem::exists(shard_path(run, shard.id))) status.shards_damaged.push_back(shard.id);
     }
   }
   return status;

@@ -16,6 +16,7 @@
 #include "pipeline/steps.h"
 #include "store/embedding_shard.h"
 #include "store/half.h"
+#include "store/score_shard.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -122,6 +123,22 @@ class ShardVerifier {
   store::EmbeddingShardReader stored_;
 };
 
+/// Reads a shard's scores through, if it has any.
+void check_scores(const RunConfig& config, int shard, const store::EmbeddingShardReader& embeddings,
+                  VerifyResult& result) {
+  const auto path = score_path(config.run, shard);
+  if (!std::filesystem::exists(path)) return;
+  try {
+    const auto scores = store::read_score_shard(path);
+    if (scores.embeddings_xxh128 != embeddings.header().content_xxh128 ||
+        scores.scores.size() != embeddings.size() * scores.names.size()) {
+      result.faults.push_back(path.string() + " is not of the embeddings that are stored now");
+    }
+  } catch (const base::Error& error) {
+    result.faults.emplace_back(error.what());
+  }
+}
+
 /// Reads this rank's shards through; how many rows of each are ok, and 1 for each shard that is sound.
 void check_shards(const RunConfig& config, const corpus::Plan& plan, const store::EncoderIdentity& identity,
                   const comm::Communicator& comm, std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
@@ -135,8 +152,12 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const store
       continue;
     }
     ++result.shards;
+    if (!store::verify_shard(path)) {
+      result.faults.push_back(path.string() + " is damaged: it does not have the checksums stored with it");
+      continue;
+    }
     if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
-      result.faults.push_back(path.string() + " is damaged, or not the shard of this plan");
+      result.faults.push_back(path.string() + " is not the shard of this plan");
       continue;
     }
     const store::EmbeddingShardReader reader(path);
@@ -145,11 +166,7 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const store
                  fmt::format("{} was embedded by another encoder ({}) than the configured one ({})",
                              path.string(), reader.header().encoder.describe(), identity.describe()));
     }
-    if (!store::verify_shard(path)) {
-      result.faults.push_back(path.string() +
-                              " is damaged: its content does not have the checksum stored with it");
-      continue;
-    }
+    check_scores(config, shard.id, reader, result);
     const auto statuses = reader.read_statuses();
     ok_rows[i] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
   }

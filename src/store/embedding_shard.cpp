@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "store/half.h"
 #include "store/provenance.h"
+#include "store/seal.h"
 
 namespace quasar::store {
 namespace {
@@ -141,7 +142,7 @@ struct EmbeddingShardReader::Impl {
   ShardHeader header;
   std::size_t size = 0;
 
-  explicit Impl(const std::filesystem::path& p) : path(p), file(h5::File::open(p)) {
+  Impl(const std::filesystem::path& p, Integrity integrity) : path(p), file(h5::File::open(p, integrity)) {
     check_provenance(file, path, kKind);
     header.encoder = read_encoder(file);
     header.plan_fingerprint = file.text_attribute("plan_fingerprint");
@@ -179,9 +180,9 @@ struct EmbeddingShardReader::Impl {
   }
 };
 
-EmbeddingShardReader::EmbeddingShardReader(const std::filesystem::path& path) {
+EmbeddingShardReader::EmbeddingShardReader(const std::filesystem::path& path, Integrity integrity) {
   const auto guard = h5::lock();
-  impl_ = std::make_unique<Impl>(path);
+  impl_ = std::make_unique<Impl>(path, integrity);
 }
 
 EmbeddingShardReader::~EmbeddingShardReader() {
@@ -251,10 +252,10 @@ std::vector<double> EmbeddingShardReader::read_labels() const {
 }
 
 bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
-                    std::size_t rows) {
+                    std::size_t rows, Integrity integrity) {
   if (!std::filesystem::exists(path)) return false;
   try {
-    const EmbeddingShardReader reader(path);
+    const EmbeddingShardReader reader(path, integrity);
     return reader.header().items_sha256 == items_sha256 && reader.header().shard == shard &&
            reader.size() == rows;
   } catch (const base::Error&) {
@@ -265,6 +266,7 @@ bool is_whole_shard(const std::filesystem::path& path, const std::string& items_
 bool verify_shard(const std::filesystem::path& path) {
   try {
     const auto guard = h5::lock();
+    if (check_seal(path, true) == SealState::kBroken) return false;
     const EmbeddingShardReader reader(path);
     std::vector<float> embeddings(reader.size() * static_cast<std::size_t>(reader.header().dimension));
     reader.read_embeddings(0, reader.size(), embeddings);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/integrity.h"
 
 namespace quasar::store {
 
@@ -66,7 +67,7 @@ std::string write_embedding_shard(const std::filesystem::path& path, const Shard
 /// Reads a shard. Thread-safe. Everything throws Error(kInput), naming the file, for damaged content.
 class EmbeddingShardReader {
  public:
-  explicit EmbeddingShardReader(const std::filesystem::path& path);
+  explicit EmbeddingShardReader(const std::filesystem::path& path, Integrity integrity = Integrity::kChecked);
   ~EmbeddingShardReader();
   EmbeddingShardReader(const EmbeddingShardReader&) = delete;
   EmbeddingShardReader& operator=(const EmbeddingShardReader&) = delete;
@@ -85,12 +86,12 @@ class EmbeddingShardReader {
 };
 
 /// Whether `path` is the whole file of this shard, made from these items, with so many rows: also when the
-/// plan has got more shards since. A missing, cut or damaged file is not; content is not read through (see
-/// verify_shard).
+/// plan has got more shards since. A missing, cut or damaged file is not.
 bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
-                    std::size_t rows);
+                    std::size_t rows, Integrity integrity = Integrity::kChecked);
 
-/// Reads everything and compares with the checksum stored with it. False for any damage.
+/// Reads everything anew and compares with the checksums of the file and of its content. False for any
+/// damage.
 bool verify_shard(const std::filesystem::path& path);
 
 }  // namespace quasar::store

@@ -1,9 +1,12 @@
 #include "store/h5.h"
 
 #include <array>
+#include <string_view>
 
 #include "base/errors.h"
 #include "base/status.h"
+#include "base/trial.h"
+#include "store/seal.h"
 
 namespace quasar::store::h5 {
 namespace {
@@ -19,11 +22,23 @@ herr_t keep_innermost(unsigned depth, const H5E_error2_t* entry, void* text) {
   return 0;
 }
 
+/// "file write failed: No space left on device" of HDF5's line, which goes on with the time, descriptors and
+/// pointers.
+std::string without_details(const std::string& text) {
+  constexpr std::string_view kDetails = ": time = ";
+  constexpr std::string_view kMessage = "error message = '";
+  const auto details = text.find(kDetails);
+  const auto message = text.find(kMessage);
+  if (details == std::string::npos || message == std::string::npos) return text;
+  const auto begin = message + kMessage.size();
+  return text.substr(0, details) + ": " + text.substr(begin, text.find('\'', begin) - begin);
+}
+
 /// HDF5's own reason for the last failure; its printing of it is turned off.
 std::string reason() {
   std::string text;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &text);
-  return text.empty() ? "HDF5 gives no reason" : text;
+  return text.empty() ? "HDF5 gives no reason" : without_details(text);
 }
 
 void silence_library() {
@@ -37,6 +52,48 @@ Handle access_properties() {
   H5Pset_libver_bounds(properties.get(), H5F_LIBVER_V18, H5F_LIBVER_V110);
   H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
   return properties;
+}
+
+/// Reads what there is to read of a file, as this module would.
+void read_through(const std::filesystem::path& path) {
+  constexpr std::uint64_t kRowsPerBlock = 4096;
+  constexpr std::uint64_t kMaxRows = std::uint64_t{1} << 24U;
+  const auto file = File::open(path, Integrity::kUnchecked);
+  const auto tolerant = [](const auto& read) {
+    try {
+      read();
+    } catch (const base::Error&) {  // NOLINT(bugprone-empty-catch): said by who needs the value.
+    }
+  };
+  for (const auto& name : file.attribute_names()) {
+    tolerant([&] { file.text_attribute(name); });
+    tolerant([&] { file.integer_attribute(name); });
+    tolerant([&] { file.real_attribute(name); });
+  }
+  for (const auto& name : file.dataset_names()) {
+    const auto [rows, columns] = file.shape(name);
+    for (std::uint64_t first = 0; first < std::min(rows, kMaxRows); first += kRowsPerBlock) {
+      const std::uint64_t count = std::min(kRowsPerBlock, rows - first);
+      tolerant([&] { file.read_texts(name, first, count); });
+      std::vector<double> values(count * std::max<std::uint64_t>(columns, 1));
+      tolerant([&] { file.read(name, H5T_NATIVE_DOUBLE, first, count, values.data()); });
+    }
+  }
+}
+
+/// Throws for a file that is not as it was sealed, and for one without a seal that crashes HDF5.
+void check(const std::filesystem::path& path) {
+  constexpr unsigned kSeconds = 120;
+  const auto state = check_seal(path);
+  if (state == SealState::kBroken) {
+    base::fail(base::ExitCode::kInput, path.string() +
+                                           " is damaged: its bytes do not give the checksum that was written "
+                                           "with them; have it written again, or copied anew");
+  }
+  if (state == SealState::kAbsent && !base::survives([&] { read_through(path); }, kSeconds)) {
+    base::fail(base::ExitCode::kInput,
+               path.string() + " is damaged or no HDF5 file: reading it crashes HDF5");
+  }
 }
 
 Handle creation_properties(hid_t kind) {
@@ -56,19 +113,18 @@ File File::create(const std::filesystem::path& path) {
   const Handle access = access_properties();
   // The root group too would keep the time of its making, and equal content differ by it.
   const Handle creation = creation_properties(H5P_FILE_CREATE);
+  H5Pset_userblock(creation.get(), kSealBytes);
   Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.get(), access.get()), H5Fclose);
   if (!file.valid()) base::fail(base::ExitCode::kOutput, "cannot create " + path.string() + ": " + reason());
   return {std::move(file), path, true};
 }
 
-File File::open(const std::filesystem::path& path) {
+File File::open(const std::filesystem::path& path, Integrity integrity) {
   silence_library();
+  if (integrity == Integrity::kChecked) check(path);
   const Handle access = access_properties();
   Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
   if (!file.valid()) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored))
-      base::fail(base::ExitCode::kInput, "there is no file " + path.string());
     base::fail(base::ExitCode::kInput, path.string() + " is no HDF5 file, or not a whole one: " + reason());
   }
   return {std::move(file), path, false};

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "store/integrity.h"
+
 namespace quasar::store::h5 {
 
 /// The module's one lock around HDF5.
@@ -50,8 +52,11 @@ class Handle {
 /// A file being written (missing before) or read. Throws Error(kOutput) or Error(kInput) naming the path.
 class File {
  public:
+  /// With room for a seal (seal.h) before it.
   static File create(const std::filesystem::path& path);
-  static File open(const std::filesystem::path& path);
+  /// HDF5 gets the file after its seal was found whole; one without a seal, which need not be ours, after
+  /// another process has read it without a crash. kUnchecked: at once.
+  static File open(const std::filesystem::path& path, Integrity integrity = Integrity::kChecked);
 
   void write_attribute(const std::string& name, const std::string& value);
   void write_attribute(const std::string& name, std::int64_t value);

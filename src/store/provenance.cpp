@@ -3,6 +3,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/version.h"
+#include "store/seal.h"
 
 namespace quasar::store {
 
@@ -44,6 +45,7 @@ void write_whole(const std::filesystem::path& path, const std::function<void(h5:
     auto file = h5::File::create(temporary);
     fill(file);
     file.close();
+    seal_file(temporary);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);

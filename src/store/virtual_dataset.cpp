@@ -50,7 +50,7 @@ void write_virtual_dataset(const std::filesystem::path& path,
   std::vector<Part> parts;
   ShardHeader header;
   for (const auto& shard : shards) {
-    const EmbeddingShardReader reader(shard);
+    const EmbeddingShardReader reader(shard, Integrity::kUnchecked);
     if (!parts.empty() &&
         (reader.header().dimension != header.dimension || reader.header().half != header.half)) {
       base::fail(

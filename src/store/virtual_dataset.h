@@ -7,8 +7,9 @@
 namespace quasar::store {
 
 /// Writes a file whose datasets embedding, id, status, label, hash and source are virtual ones over those of
-/// the shards, in order; paths inside it are relative, so that the run directory can be moved. Throws
-/// Error(kInput) when the shards differ in dimension or type, Error(kOutput).
+/// the shards, in order; paths inside it are relative, so that the run directory can be moved. Of the shards
+/// it reads the headers alone, Integrity::kUnchecked. Throws Error(kInput) when they differ in dimension or
+/// type, Error(kOutput).
 void write_virtual_dataset(const std::filesystem::path& path,
                            const std::vector<std::filesystem::path>& shards);
 

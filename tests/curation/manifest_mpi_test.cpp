@@ -9,10 +9,12 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <sstream>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "base/folder_lock.h"
 #include "base/random.h"
 #include "curation/shared_folder.h"
 #include "store/embedding_shard.h"
@@ -334,6 +336,29 @@ TEST(Manifest, FailsOnEveryRankWhenAShardIsMissingOrContradictsItself) {
   EXPECT_THAT(error_of(folder.path() / "other", contradictory, kColumns, base::ExitCode::kMismatch),
               HasSubstr("too_small"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "manifest.csv"));
+}
+
+TEST(Manifest, AnotherJobsRankingOfTheRunIsNotDisturbed) {
+  const SharedFolder folder;
+  const auto input = write_run(folder.path(), make_rows(50, 1));
+  const auto world = comm::Communicator::world();
+  const auto out = folder.path() / "out";
+  std::optional<base::FolderLock> other;
+  world.on_root([&] {
+    base::make_directories(out);
+    other.emplace(out, "being ranked");
+    base::write_file_atomically(out / "manifest.csv", "of the other job");
+  });
+  try {
+    rank_into(out, input, {}, world);
+    ADD_FAILURE() << "ranked beside another job";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("out is being ranked by another job"));
+  }
+  EXPECT_EQ(base::read_file(out / "manifest.csv"), "of the other job");
+  world.barrier();
+  other.reset();
+  EXPECT_NE(rank_into(out, input, {}, world)[0], "of the other job");
 }
 
 TEST(Manifest, OneRanksWishToStopEndsTheRankingOnAllAndLeavesTheManifestsAsTheyWere) {

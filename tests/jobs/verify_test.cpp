@@ -66,6 +66,34 @@ TEST_F(VerifyTest, AShardWithAChangedByteIsNamed) {
   EXPECT_THAT(outcome.output, testing::Not(HasSubstr("shard-000000.h5")));
 }
 
+TEST_F(VerifyTest, AChangedScoreIsNamedAndScoredAgain) {
+  embed();
+  const std::vector<std::string> more = {
+      "--set", config_store_, "--set",
+      "anchors.quality=" + (source_dir() / "anchors" / "mini-quality.h5").string()};
+  const auto step = [&](const std::string& name) {
+    std::vector<std::string> arguments = {name, config_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_quasar(arguments, 2);
+  };
+  ASSERT_EQ(step("score").status, 0);
+  ASSERT_EQ(step("rank").status, 0);
+  const auto manifest = content(run() / "manifest.csv");
+  const auto scores = run() / "scores" / "shard-000001.h5";
+  const auto sound = content(scores);
+  auto bytes = sound;
+  bytes[bytes.size() - 2] = static_cast<char>(bytes[bytes.size() - 2] ^ 0x40);
+  write_text(scores, bytes);
+  const auto outcome = verify(2, {"--sample", "0"});
+  EXPECT_EQ(outcome.status, 9) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("scores/shard-000001.h5 is damaged"));
+  ASSERT_EQ(step("score").status, 0);
+  EXPECT_TRUE(content(scores) == sound);
+  ASSERT_EQ(step("rank").status, 0);
+  EXPECT_TRUE(content(run() / "manifest.csv") == manifest);
+  EXPECT_EQ(verify(2, {"--sample", "0"}).status, 0);
+}
+
 TEST_F(VerifyTest, AChangedImageIsNamedByRow) {
   embed();
   const auto name = std::string("scene-0006-pristine.png");

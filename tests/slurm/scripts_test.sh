@@ -50,7 +50,8 @@ refuses 2 c.yaml d.yaml
 refuses 4 none.yaml
 refuses 4 c.yaml --quasar /none
 
-# A scheduler and a quasar of our own: `steps` says what quasar does, `queue` what Slurm says of the job.
+# A scheduler and a quasar of our own: `steps` says what quasar does (`once N`: ends with N the first time), `queue`
+# what Slurm says of the job.
 mkdir bin
 printf '#!/bin/sh\ncat queue\n' >bin/squeue
 # Slurm ends the processes of a job that it requeues, this one among them.
@@ -66,6 +67,7 @@ trap 'echo term >>stops; exit 143' TERM
 echo "$@" >>calls
 case $(cat steps) in
   wait) touch waiting; for _ in $(seq 600); do sleep 0.05; done ;;
+  once*) [ "$(wc -l <calls)" -gt 1 ] || exit "$(cut -d' ' -f2 steps)" ;;
   deaf) trap 'echo stop >>stops' USR1; touch waiting; for _ in $(seq 600); do sleep 0.05; done ;;
   *) exit "$(cat steps)" ;;
 esac
@@ -106,6 +108,14 @@ step 'a failure is handed on' 4 '' rank.sbatch c.yaml
 [ "$(wc -l <calls)" -eq 1 ] || failed "a step after one that failed"
 echo 139 >steps
 step 'a crash is no interruption' 139 '' embed.sbatch c.yaml
+[ "$(wc -l <calls)" -eq 7 ] || failed "a step that crashes is started $(wc -l <calls) times"
+QUASAR_MAX_RETRIES=0 step 'a crash is handed on' 139 '' embed.sbatch c.yaml
+[ "$(wc -l <calls)" -eq 1 ] || failed "started again, though that was not wanted"
+for status in 10 137; do
+  echo "once $status" >steps
+  step "a lost rank ($status) costs a start" 0 '' rank.sbatch c.yaml
+  [ "$(cat calls)" = $'score c.yaml\nscore c.yaml\nrank c.yaml' ] || failed "after a lost rank: $(cat calls)"
+done
 echo 75 >steps
 step 'interrupted' 75 'requeue 12' embed.sbatch c.yaml
 SLURM_RESTART_COUNT=100 step 'came back too often' 75 '' embed.sbatch c.yaml

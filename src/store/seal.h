@@ -1,0 +1,27 @@
+// Owns the seal of the module's files: the first bytes of an HDF5 file (its user block) belong to whoever
+// writes it, and ours hold the checksum of all that follows. HDF5 itself checks neither texts nor attributes,
+// and some damaged ones crash it: a file is handed to it after its seal was found whole.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+namespace quasar::store {
+
+/// Size of the user block, the smallest that HDF5 allows.
+inline constexpr std::uint64_t kSealBytes = 512;
+
+enum class SealState {
+  kWhole,
+  kBroken,  ///< The bytes are not those that were sealed.
+  kAbsent,  ///< No seal of ours: a file of another program, or of a version that sealed none.
+};
+
+/// Seals a closed file whose first kSealBytes are free. Throws Error(kOutput).
+void seal_file(const std::filesystem::path& path);
+
+/// Reads the whole file, unless it was found whole before and has not changed since (`anew`: in any case).
+/// Throws Error(kInput) for a file that is missing or cannot be read. Thread-safe.
+SealState check_seal(const std::filesystem::path& path, bool anew = false);
+
+}  // namespace quasar::store
