@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <utility>
 
@@ -23,7 +22,6 @@
 namespace quasar::pipeline {
 namespace {
 
-constexpr auto kWatchPeriod = std::chrono::milliseconds(200);
 constexpr auto kMetricsPeriod = std::chrono::seconds(5);
 
 /// What a rank's watchdog does: hung decoders, metrics, and the watch over other ranks.
@@ -36,16 +34,14 @@ class PassWatch {
         path_(metrics_path(job, comm.rank())),
         journal_(journal),
         metrics_(metrics),
-        stall_seconds_(job.threads.stall_timeout_s),
         start_(std::chrono::steady_clock::now()),
         written_(start_),
-        stalls_(board, job.folder / "state", stall_seconds_, comm.rank()) {}
+        peers_(board, job.folder / "state", job.threads.stall_timeout_s, comm.rank()) {}
 
   void look() {
     if (stop_requested()) journal_.mark_stopping();
     end_if_hung(journal_, hung_after_);
-    if (is_due()) stalls_.look();
-    ++looks_;
+    peers_.look();
     if (std::chrono::steady_clock::now() - written_ >= kMetricsPeriod) write_metrics(false);
   }
 
@@ -62,23 +58,10 @@ class PassWatch {
     }
   }
 
-  /// From another thread than look(), as often: ends the job when look() has not come back for too long. The
-  /// board lies in rank 0's memory, which may need rank 0's help to be read; where that process hangs, so
-  /// does look().
-  void look_after() {
-    const auto looks = looks_.load();
-    unanswered_ = looks == looks_seen_ ? unanswered_ + 1 : 0;
-    looks_seen_ = looks;
-    const double seconds = std::chrono::duration<double>(kWatchPeriod * unanswered_).count();
-    if (seconds <= stall_seconds_) return;
-    end_job(static_cast<int>(base::ExitCode::kStalled),
-            fmt::format(
-                "rank 0, or the way to it, has not answered rank {} for {:.1f} s (embed.stall_timeout is "
-                "{:g} s). The job ends; finished shards are kept and the same command continues from them",
-                rank_, seconds, stall_seconds_));
-  }
+  /// From another thread than look(), as often.
+  void look_after() { peers_.look_after(); }
 
-  std::string slowest() { return stalls_.slowest(); }
+  std::string slowest() { return peers_.slowest(); }
 
   static std::filesystem::path metrics_path(const EmbedJob& job, int rank) {
     return job.folder / "metrics" / (metrics_prefix(job) + std::to_string(rank) + ".prom");
@@ -89,30 +72,14 @@ class PassWatch {
   }
 
  private:
-  /// Rank 0 looks always; the others less often, as all of them ask one process.
-  bool is_due() {
-    const auto now = std::chrono::steady_clock::now();
-    constexpr double kLooksPerLimit = 20;
-    if (rank_ != 0 && std::chrono::duration<double>(now - asked_).count() < stall_seconds_ / kLooksPerLimit)
-      return false;
-    asked_ = now;
-    return true;
-  }
-
   const double hung_after_;
   const int rank_;
   const std::filesystem::path path_;
   Journal& journal_;
   const RankMetrics& metrics_;
-  const double stall_seconds_;
   const std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point written_;
-  std::chrono::steady_clock::time_point asked_;
-  StallWatch stalls_;
-  std::atomic<std::uint64_t> looks_{0};
-  // Of look_after's thread. Its own turns are counted, not time, which goes on while the process is halted.
-  std::uint64_t looks_seen_ = 0;
-  std::int64_t unanswered_ = 0;
+  PeerWatch peers_;
   bool warned_ = false;
 };
 

@@ -37,7 +37,7 @@ std::string last_items(const std::filesystem::path& state_folder, int rank) {
                        oldest->phase == Phase::kReading ? "reading" : "decoding", oldest->id,
                        oldest->seconds);
   }
-  return "it is at no image: encoding, or writing a shard";
+  return "it is at no image: encoding, or reading or writing a shard";
 }
 
 }  // namespace
@@ -163,6 +163,39 @@ void StallWatch::look() {
 std::string StallWatch::slowest() {
   const std::scoped_lock lock(mutex_);
   return slowest_;
+}
+
+PeerWatch::PeerWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds, int rank)
+    : rank_(rank),
+      stall_seconds_(stall_seconds),
+      stalls_(board, std::move(state_folder), stall_seconds, rank) {}
+
+bool PeerWatch::is_due() {
+  // Rank 0 looks always; the others less often, as all of them ask one process.
+  constexpr double kLooksPerLimit = 20;
+  const auto now = std::chrono::steady_clock::now();
+  if (rank_ != 0 && std::chrono::duration<double>(now - asked_).count() < stall_seconds_ / kLooksPerLimit)
+    return false;
+  asked_ = now;
+  return true;
+}
+
+void PeerWatch::look() {
+  if (is_due()) stalls_.look();
+  ++looks_;
+}
+
+void PeerWatch::look_after() {
+  const auto looks = looks_.load();
+  unanswered_ = looks == looks_seen_ ? unanswered_ + 1 : 0;
+  looks_seen_ = looks;
+  const double seconds = std::chrono::duration<double>(kWatchPeriod * unanswered_).count();
+  if (seconds <= stall_seconds_) return;
+  end_job(
+      static_cast<int>(base::ExitCode::kStalled),
+      fmt::format("rank 0, or the way to it, has not answered rank {} for {:.1f} s (embed.stall_timeout is "
+                  "{:g} s). The job ends; finished shards are kept and the same command continues from them",
+                  rank_, seconds, stall_seconds_));
 }
 
 }  // namespace quasar::pipeline

@@ -2,6 +2,7 @@
 // of life, the wish to stop. And the watch over it: a rank that falls silent is named and the job ended.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -87,6 +88,35 @@ class StallWatch {
   std::vector<Seen> seen_;
   std::mutex mutex_;
   std::string slowest_;
+};
+
+/// Time between two looks of the threads that watch.
+inline constexpr auto kWatchPeriod = std::chrono::milliseconds(200);
+
+/// A rank's watch over the others as two threads keep it, each calling its part every kWatchPeriod.
+class PeerWatch {
+ public:
+  /// As StallWatch.
+  PeerWatch(JobBoard& board, std::filesystem::path state_folder, double stall_seconds, int rank);
+
+  /// Ends the job with exit status kStalled when a rank has stood still for too long.
+  void look();
+  /// From the other thread: ends the job when look() has not come back for too long. The board lies in rank
+  /// 0's memory, which may need rank 0's help to be read; where that process hangs, so does look().
+  void look_after();
+  std::string slowest() { return stalls_.slowest(); }
+
+ private:
+  bool is_due();
+
+  const int rank_;
+  const double stall_seconds_;
+  std::chrono::steady_clock::time_point asked_;
+  StallWatch stalls_;
+  std::atomic<std::uint64_t> looks_{0};
+  // Of look_after's thread. Its own turns are counted, not time, which goes on while the process is halted.
+  std::uint64_t looks_seen_ = 0;
+  std::int64_t unanswered_ = 0;
 };
 
 }  // namespace quasar::pipeline

@@ -10,6 +10,7 @@
 #include "pipeline/job_board.h"
 #include "pipeline/steps.h"
 #include "pipeline/stop_signal.h"
+#include "pipeline/watchdog.h"
 #include "scoring/score.h"
 #include "store/score_shard.h"
 
@@ -110,6 +111,9 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
   comm.together([&] {
     // An error on this rank must not keep the others waiting in the board's collective end.
     JobBoard board(comm);
+    PeerWatch watch(board, config.run / "state", config.embed.stall_timeout_s, comm.rank());
+    std::optional<Watchdog> watchdog(std::in_place, kWatchPeriod, [&] { watch.look(); });
+    std::optional<Watchdog> second(std::in_place, kWatchPeriod, [&] { watch.look_after(); });
     std::optional<base::Progress> progress;
     if (comm.is_root()) progress.emplace("score", "shards", shards.size());
     const auto report = [&](std::int64_t newly_done) {
@@ -131,7 +135,11 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
       error = std::current_exception();
       board.take_all(static_cast<std::int64_t>(shards.size()));
     }
+    board.post_finished();
+    // The ranks watch each other until the last one is here.
     comm.barrier();
+    second.reset();
+    watchdog.reset();
     if (progress) {
       progress->update(static_cast<std::uint64_t>(board.rows_done()));
       progress->finish();

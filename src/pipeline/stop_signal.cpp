@@ -35,7 +35,10 @@ void request_stop() {
 
 void stop_for_test(std::string_view step, int rank) {
   const char* const setting = std::getenv("QUASAR_TEST_STOP");
-  if (setting != nullptr && setting == std::string(step) + ":" + std::to_string(rank)) std::raise(SIGUSR1);
+  if (setting == nullptr) return;
+  const std::string here = std::string(step) + ":" + std::to_string(rank);
+  if (setting == here) std::raise(SIGUSR1);
+  if (setting == here + ":halt") std::raise(SIGSTOP);
 }
 
 std::string stopped_message() {

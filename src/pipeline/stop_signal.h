@@ -18,7 +18,7 @@ bool stop_requested();
 void request_stop();
 
 /// For tests only: where the environment variable QUASAR_TEST_STOP is "STEP:RANK", sends this process
-/// SIGUSR1, as a batch system does.
+/// SIGUSR1, as a batch system does; where it is "STEP:RANK:halt", SIGSTOP, as if its machine stood still.
 void stop_for_test(std::string_view step, int rank);
 
 /// What the program says when it ends so.

@@ -132,6 +132,17 @@ TEST_F(AccountingTest, TheFirstRankIsWatchedByTheOthers) {
   ::kill(first, SIGKILL);
 }
 
+TEST_F(AccountingTest, ScoringIsWatchedToo) {
+  ASSERT_EQ(run_quasar({"embed", config()}, 2).status, 0);
+  for (const std::string rank : {"0", "1"}) {
+    const auto outcome = run_quasar({"score", config(), "--set", "embed.stall_timeout=3"}, 3,
+                                    {"QUASAR_TEST_STOP=score:" + rank + ":halt"});
+    EXPECT_EQ(outcome.status, 10) << outcome.output;
+    EXPECT_THAT(outcome.output, AnyOf(HasSubstr("rank " + rank + " has"), HasSubstr("rank 0, or the way")));
+  }
+  EXPECT_EQ(run_quasar({"score", config()}, 2).status, 0);
+}
+
 TEST_F(AccountingTest, RetryRedoesTheFailedRowsAndNoOthers) {
   ASSERT_EQ(run_quasar({"run", config()}, 2).status, 0);
   ASSERT_EQ(statuses()["text.png"], "unknown_format");

@@ -1,5 +1,6 @@
 // Trains the built-in encoder `mini` from a folder of good photos. See anchors/mini.md for what came out.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
