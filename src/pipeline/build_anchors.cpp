@@ -128,6 +128,25 @@ void log_iteration(const std::string& side, int iteration, const cluster::Iterat
                  side, iteration, statistics.objective, statistics.imbalance, statistics.empty);
 }
 
+/// The set in `file`, if it was built of this data by this recipe. Collective.
+std::optional<store::AnchorSet> built_before(const std::filesystem::path& file, const std::string& recipe,
+                                             const store::EncoderIdentity& encoder,
+                                             const comm::Communicator& comm) {
+  std::optional<store::AnchorSet> set;
+  comm.together([&] {
+    if (!std::filesystem::exists(file)) return;
+    try {
+      auto found = store::read_anchor_file(file);
+      if (found.recipe == recipe && found.encoder == encoder) set = std::move(found);
+    } catch (const base::Error& error) {
+      if (comm.is_root()) base::log_warning("{}: it is built anew", error.what());
+    }
+  });
+  if (comm.all_reduce(std::int64_t{set ? 1 : 0}, comm::Reduction::kMin) == 0) return {};
+  if (comm.is_root()) base::log_info("anchors {}: built before, in {}", set->name, file.string());
+  return set;
+}
+
 }  // namespace
 
 store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& source, encoder::Encoder& encoder,
@@ -137,6 +156,10 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   const auto statistics = embed({plan, folder, encoder, config.decode, config.embed,
                                  config.encoder.batch_size, false, "anchors " + source.name},
                                 comm);
+  const auto identity = encoder_identity(encoder, config.decode);
+  const auto file = config.run / "anchors" / (source.name + ".h5");
+  const auto built_by = source.recipe_text + "\n# data " + plan.fingerprint();
+  if (auto built = built_before(file, built_by, identity, comm)) return *std::move(built);
   store::AnchorSet set;
   anchors::AnchorSplit chosen;
   const auto dimension = static_cast<std::size_t>(encoder.dimension());
@@ -144,8 +167,7 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   EmbeddingRows held(folder, shards_of_rank(plan, comm.rank(), comm.size()), dimension);
   anchors::AggregateRuntime runtime;
   runtime.report = log_iteration;
-  runtime.checkpoint_prefix =
-      checkpoint_prefix(folder, source, plan, encoder_identity(encoder, config.decode));
+  runtime.checkpoint_prefix = checkpoint_prefix(folder, source, plan, identity);
   runtime.stop_requested = stop_requested;
   const auto& recipe = source.recipe.aggregate;
   runtime.memory_bytes = kmeans_limit(
@@ -161,21 +183,20 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   set.good = centroids.good;
   set.bad = centroids.bad;
   set.dimension = dimension;
-  set.encoder = encoder_identity(encoder, config.decode);
-  set.recipe = source.recipe_text;
+  set.encoder = identity;
+  set.recipe = built_by;
   set.counts["good"] = centroids.good_rows;
   set.counts["bad"] = centroids.bad_rows;
   set.counts["rows_not_finite"] = centroids.rows_not_finite;
   comm.on_root([&] {
-    store::write_anchor_file(config.run / "anchors" / (source.name + ".h5"), set);
+    store::write_anchor_file(file, set);
     anchors::remove_checkpoints(runtime.checkpoint_prefix);
   });
   if (comm.is_root()) {
     base::log_info("anchors {}: {} good and {} bad images of {}, {} pairs, in {}", source.name,
                    base::with_thousands(static_cast<std::uint64_t>(centroids.good_rows)),
                    base::with_thousands(static_cast<std::uint64_t>(centroids.bad_rows)),
-                   base::with_thousands(statistics.rows), centroids.pairs(),
-                   (config.run / "anchors" / (source.name + ".h5")).string());
+                   base::with_thousands(statistics.rows), centroids.pairs(), file.string());
   }
   return set;
 }

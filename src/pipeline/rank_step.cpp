@@ -18,7 +18,7 @@ struct ConfiguredSet {
 
 /// Refuses a stored set that was built by another recipe than `source` states.
 void check_recipe(const AnchorSource& source, const std::filesystem::path& file, const std::string& recipe) {
-  // Sets from prompts add where their texts were embedded.
+  // What was put in adds itself: the fingerprint of the data, or where prompts were embedded.
   if (recipe == source.recipe_text || recipe.starts_with(source.recipe_text + "\n# ")) return;
   base::fail(
       base::ExitCode::kMismatch,

@@ -104,6 +104,30 @@ TEST_F(RanksTest, EveryResultIsByteIdenticalOnOneToFourRanks) {
   }
 }
 
+TEST_F(RanksTest, SetsAreBuiltAgainOnlyOfOtherDataOrByAnotherRecipe) {
+  const auto path = config("twice");
+  ASSERT_EQ(run_quasar({"run", path}, 2).status, 0);
+  const auto before = results("twice");
+  const auto again = run_quasar({"score", path}, 3);
+  ASSERT_EQ(again.status, 0) << again.output;
+  for (const std::string set : {"clustered", "several", "rated"})
+    EXPECT_THAT(again.output, HasSubstr("anchors " + set + ": built before"));
+  EXPECT_THAT(again.output, testing::Not(HasSubstr("iteration")));
+  EXPECT_TRUE(results("twice") == before);
+  const auto recipe = run_quasar({"score", path, "--set", "anchors.several.recipe.k=2"}, 2);
+  ASSERT_EQ(recipe.status, 0) << recipe.output;
+  EXPECT_THAT(recipe.output, testing::AllOf(HasSubstr("anchors clustered: built before"),
+                                            testing::Not(HasSubstr("anchors several: built before"))));
+  for (const auto& entry : fs::directory_iterator(scratch_ / "good")) {
+    fs::remove(entry.path());
+    break;
+  }
+  const auto data = run_quasar({"score", path}, 2);
+  ASSERT_EQ(data.status, 0) << data.output;
+  EXPECT_THAT(data.output, testing::AllOf(HasSubstr("anchors rated: built before"),
+                                          testing::Not(HasSubstr("anchors clustered: built before"))));
+}
+
 TEST_F(RanksTest, RanksThatWouldHaveNoShardAreNamedWithASizeThatHelps) {
   const auto ranks = [](const std::vector<std::string>& words) { return run_quasar(words, 2); };
   const auto idle = ranks({"run", config("idle"), "--set", "corpus.shard_size=100"});
