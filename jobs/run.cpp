@@ -23,7 +23,9 @@ void register_run(CLI::App& app, Work& chosen) {
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
       const auto retry = parse_retry(options->retry);
-      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto config =
+          pipeline::load_run_config(options->config, options->overrides, corpus::SourcePresence::kRequired,
+                                    pipeline::AnchorNeed::kSome);
       const auto plan = pipeline::open_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::check_anchor_files(config, *encoder, comm);

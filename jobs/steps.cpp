@@ -10,14 +10,15 @@ namespace {
 
 using Step = void (*)(const pipeline::RunConfig&, const comm::Communicator&);
 
-void add(CLI::App& app, Work& chosen, const char* name, const char* description,
-         corpus::SourcePresence presence, Step step) {
+/// A step that works with anchors and with what is stored, and needs no image of the corpus.
+void add(CLI::App& app, Work& chosen, const char* name, const char* description, Step step) {
   auto options = std::make_shared<ConfigOptions>();
   auto* command = app.add_subcommand(name, description);
   add_config_options(*command, *options);
-  command->callback([options, presence, step, &chosen] {
-    chosen = [options, presence, step](const comm::Communicator& comm) {
-      const auto config = pipeline::load_run_config(options->config, options->overrides, presence);
+  command->callback([options, step, &chosen] {
+    chosen = [options, step](const comm::Communicator& comm) {
+      const auto config = pipeline::load_run_config(
+          options->config, options->overrides, corpus::SourcePresence::kAny, pipeline::AnchorNeed::kSome);
       step(config, comm);
       pipeline::report_peak_memory(config, comm);
     };
@@ -68,15 +69,14 @@ void register_embed(CLI::App& app, Work& chosen) {
 }  // namespace
 
 void register_steps(CLI::App& app, Work& chosen) {
-  using corpus::SourcePresence;
   register_embed(app, chosen);
-  add(app, chosen, "anchors", "Build the configured anchor sets from their anchor data", SourcePresence::kAny,
+  add(app, chosen, "anchors", "Build the configured anchor sets from their anchor data",
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto encoder = pipeline::open_encoder(config, comm);
         pipeline::anchor_step(config, encoder.get(), comm);
       });
   add(app, chosen, "score", "Score the stored embeddings against the anchors; touches no image of the corpus",
-      SourcePresence::kAny, [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
+      [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto plan = pipeline::open_stored_run(config, comm);
         // Anchor files and embeddings carry the encoder's fingerprint; its weights may be gone.
         const auto encoder =
@@ -84,7 +84,7 @@ void register_steps(CLI::App& app, Work& chosen) {
         pipeline::score_step(config, plan, pipeline::anchor_step(config, encoder.get(), comm), comm);
       });
   add(app, chosen, "rank", "Rank the stored scores and write manifests, report and summary",
-      SourcePresence::kAny, [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
+      [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto plan = pipeline::open_stored_run(config, comm);
         pipeline::rank_step(config, plan, comm);
       });

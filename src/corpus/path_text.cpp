@@ -3,28 +3,16 @@
 #include <array>
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace quasar::corpus {
 namespace {
 
 constexpr std::string_view kEscaped = "percent:";
 
-/// Length of the well-formed UTF-8 sequence at the front; 0 when there is none.
+/// Length of the UTF-8 sequence at the front; 0 when there is none, or a NUL, which no text of HDF5 can hold.
 std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return lead == 0 ? 0 : 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                             : (lead & 0xF0U) == 0xE0       ? 3
-                             : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xED && byte(1) >= 0xA0;
-  const bool beyond = lead == 0xF4 && byte(1) >= 0x90;
-  return overlong || surrogate || beyond ? 0 : length;
+  return text.front() == '\0' ? 0 : base::utf8_sequence_length(text);
 }
 
 void append_escaped(char c, std::string& text) {

@@ -1,7 +1,10 @@
 #include "curation/curation_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
+
+#include "curation/column_name.h"
 
 namespace quasar::curation {
 namespace {
@@ -26,6 +29,8 @@ void read_weights(const base::ConfigNode& node, CurationConfig& config) {
     sum += weight;
   }
   if (!config.weights.empty() && !(sum > 0)) node.fail("all weights are 0; at least one must be positive");
+  if (!std::isfinite(sum))
+    node.fail("the sum of the weights is beyond every number; only their ratios count, so give smaller ones");
 }
 
 void read_keep(const base::ConfigNode& node, CurationConfig& config) {
@@ -71,6 +76,21 @@ CurationConfig curation_config_from_yaml(const base::ConfigNode& node) {
   config.memory = node.get_in<std::int64_t>("memory", config.memory, kLeastMemory, kMostRows);
   node.finish();
   return config;
+}
+
+void check_columns(const base::ConfigNode& node, const CurationConfig& config,
+                   const std::vector<std::string>& sets) {
+  const auto check = [&](const base::ConfigNode& place, const std::string& name) {
+    if (name == kCombinedColumn || std::find(sets.begin(), sets.end(), name) != sets.end()) return;
+    place.fail(unknown_column(name, sets));
+  };
+  if (config.rank_by != kCombinedColumn) check(node.child("rank_by"), config.rank_by);
+  for (const auto& [name, floor] : config.minimum) check(node.child("minimum").child(name), name);
+  for (const auto& [name, weight] : config.weights) {
+    const auto place = node.child("weights").child(name);
+    if (name == kCombinedColumn) place.fail("the combined score cannot have a weight itself");
+    check(place, name);
+  }
 }
 
 }  // namespace quasar::curation

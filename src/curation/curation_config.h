@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/config_node.h"
 
@@ -48,5 +49,10 @@ inline constexpr std::int64_t kLeastMemory = std::int64_t{16} << 20U;
 
 /// Reads the `curation` section; null gives the defaults. Throws Error(kConfig) with file, line and key.
 CurationConfig curation_config_from_yaml(const base::ConfigNode& node);
+
+/// Throws Error(kConfig), with file, line, key and the nearest name, when the section `node` that `config`
+/// was read from names a column that is neither one of the anchor sets nor the combined score.
+void check_columns(const base::ConfigNode& node, const CurationConfig& config,
+                   const std::vector<std::string>& sets);
 
 }  // namespace quasar::curation

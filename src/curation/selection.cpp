@@ -1,38 +1,20 @@
 #include "curation/selection.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
 #include "base/errors.h"
+#include "curation/column_name.h"
 
 namespace quasar::curation {
 namespace {
-
-constexpr std::array<std::string_view, 17> kOwnColumns = {
-    "rank",  "id",     "source", "member", "offset", "bytes", "hash",  kCombinedColumn, "percentile",
-    "width", "height", "status", "keep",   "reason", "label", "group", "fields"};
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 void check_names(const std::vector<std::string>& columns) {
   if (columns.empty()) base::fail(base::ExitCode::kConfig, "there is no anchor set, so nothing to rank by");
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const std::string& name = columns[i];
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-    if (std::any_of(name.begin(), name.end(), is_control)) {
-      base::fail(base::ExitCode::kConfig,
-                 "the name of an anchor set contains a line break or another control character");
-    }
-    if (name.empty() || std::find(kOwnColumns.begin(), kOwnColumns.end(), name) != kOwnColumns.end()) {
-      base::fail(base::ExitCode::kConfig, "an anchor set cannot be named '" + name +
-                                              "': the manifest has a column of that name already");
-    }
+    if (const auto fault = fault_of_name(name); !fault.empty()) base::fail(base::ExitCode::kConfig, fault);
     if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), name) !=
         columns.begin() + static_cast<std::ptrdiff_t>(i)) {
       base::fail(base::ExitCode::kConfig, "two anchor sets are named '" + name + "'");
@@ -70,8 +52,8 @@ std::size_t ScoreRule::find(const std::string& name, const char* key) const {
   const auto end = names_.begin() + static_cast<std::ptrdiff_t>(columns_);
   const auto found = std::find(names_.begin(), end, name);
   if (found == end && name != kCombinedColumn) {
-    base::fail(base::ExitCode::kConfig, std::string("curation.") + key + ": there is no anchor set '" + name +
-                                            "'; there are " + listed(names_) + ", and " + kCombinedColumn);
+    const std::vector<std::string> sets(names_.begin(), end);
+    base::fail(base::ExitCode::kConfig, std::string("curation.") + key + ": " + unknown_column(name, sets));
   }
   return static_cast<std::size_t>(found - names_.begin());
 }

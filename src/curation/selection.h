@@ -17,8 +17,8 @@ namespace quasar::curation {
 /// Reads scores as the configuration asks. Columns are numbered 0..n-1 as given; n is the combined score.
 class ScoreRule {
  public:
-  /// Throws Error(kConfig) when there is no column, two have one name, a name is one of the manifest's own
-  /// columns, or the configuration names a column that is not there.
+  /// Throws Error(kConfig) when there is no column, two have one name, a name cannot be one (column_name.h),
+  /// or the configuration names a column that is not there.
   ScoreRule(std::vector<std::string> columns, const CurationConfig& config);
 
   /// The names given, and the combined score's when it is a column of its own (more than one anchor set).

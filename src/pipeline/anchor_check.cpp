@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "anchors/aggregate.h"
 #include "base/errors.h"
 #include "pipeline/embed.h"
 
@@ -18,15 +19,31 @@ void check_anchor_encoder(const store::AnchorSet& set, const std::string& which,
                          remedy));
 }
 
+void check_anchor_directions(const store::AnchorSet& set, const std::string& which) {
+  const auto check = [&](const char* side, const std::vector<float>& centroids) {
+    try {
+      anchors::normalised(centroids, set.dimension);
+    } catch (const base::Error& error) {
+      base::fail(error.code(),
+                 fmt::format("the {} side of the anchor set {}: {}; build it anew from pictures "
+                             "that have embeddings, or configure another",
+                             side, which, error.what()));
+    }
+  };
+  check("good", set.good);
+  check("bad", set.bad);
+}
+
 void check_anchor_files(const RunConfig& config, const encoder::Encoder& encoder,
                         const comm::Communicator& comm) {
   comm.on_root([&] {
     const auto ours = encoder_identity(encoder, config.decode);
     for (const auto& source : config.anchors) {
       if (source.file.empty()) continue;
-      check_anchor_encoder(store::read_anchor_file(source.file),
-                           fmt::format("\"{}\" in {}", source.name, source.file.string()), ours,
-                           encoder.dimension(), "the configuration's",
+      const auto set = store::read_anchor_file(source.file);
+      const auto which = fmt::format("\"{}\" in {}", source.name, source.file.string());
+      check_anchor_directions(set, which);
+      check_anchor_encoder(set, which, ours, encoder.dimension(), "the configuration's",
                            "Rebuild the anchors with this encoder, or configure the anchors'.");
     }
   });

@@ -17,7 +17,12 @@ void check_anchor_encoder(const store::AnchorSet& set, const std::string& which,
                           const store::EncoderIdentity& encoder, int dimension, const std::string& whose,
                           const std::string& remedy);
 
-/// Reads every anchor file that the configuration names. Throws Error(kInput) for one that is none,
+/// Throws Error(kInput), naming the anchors (`which`: their name and place) and the side, when a centroid is
+/// zero, which nothing can be compared with.
+void check_anchor_directions(const store::AnchorSet& set, const std::string& which);
+
+/// Reads every anchor file that the configuration names. Throws Error(kInput) for one that is none or holds a
+/// centroid of zero,
 /// Error(kMismatch) for one of another encoder. Collective.
 void check_anchor_files(const RunConfig& config, const encoder::Encoder& encoder,
                         const comm::Communicator& comm);

@@ -4,6 +4,7 @@
 
 #include "base/input_spec.h"
 #include "base/shipped_file.h"
+#include "curation/column_name.h"
 #include "encoder/encoder_yaml.h"
 #include "encoder/prompts.h"
 #include "image/distortions.h"
@@ -64,8 +65,6 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
   AnchorSource source;
   source.name = name;
   source.recipe_text = node.dump();
-  if (name == "combined" || name == "rank" || name == "id")
-    node.fail("this name is a column of the manifest already");
   if (node.is_scalar()) {
     source.file = base::resolve_input_file(node.as<std::filesystem::path>());
     return source;
@@ -138,7 +137,7 @@ std::map<std::string, std::string> identity_of(const RunConfig& config) {
 }  // namespace
 
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
-                          corpus::SourcePresence corpus) {
+                          corpus::SourcePresence corpus, AnchorNeed need) {
   const auto root = base::ConfigNode::parse_file(path, overrides);
   RunConfig config;
   config.run = root.require<std::filesystem::path>("run");
@@ -149,7 +148,13 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   const auto embed = root.child("embed");
   config.embed = embed_config_from_yaml(embed);
   config.half = embed.get_enum<bool>("store", false, {{"float32", false}, {"float16", true}});
-  for (const auto& [name, node] : root.child("anchors").entries()) {
+  const auto anchor_sets = root.child("anchors");
+  if (need == AnchorNeed::kSome && anchor_sets.entries().empty())
+    anchor_sets.fail("no anchor set is configured; name at least one, as configs/folder.yaml does");
+  for (const auto& [name, node] : anchor_sets.entries()) {
+    // The name stands in no key of the message, which could be unprintable.
+    if (const auto fault = curation::fault_of_name(name); !fault.empty())
+      base::fail(base::ExitCode::kConfig, node.where() + ": anchors: " + fault);
     config.anchors.push_back(anchor_source_from_yaml(name, node));
   }
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
@@ -165,12 +170,9 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
     }
   }
   for (const auto& anchor : config.anchors) check_text_anchors(root, config.encoder, anchor);
-  for (const auto& [name, weight] : config.curation.weights) {
-    const bool known = std::any_of(config.anchors.begin(), config.anchors.end(),
-                                   [&name = name](const auto& anchor) { return anchor.name == name; });
-    if (!known)
-      root.child("curation").child("weights").child(name).fail("there is no anchor set of this name");
-  }
+  std::vector<std::string> sets;
+  for (const auto& anchor : config.anchors) sets.push_back(anchor.name);
+  curation::check_columns(root.child("curation"), config.curation, sets);
   config.identity = identity_of(config);
   config.effective = root.dump();
   return config;

@@ -56,9 +56,16 @@ struct RunConfig {
   std::string effective;  ///< The whole configuration, overrides applied, as YAML.
 };
 
+/// Whether the work needs an anchor set.
+enum class AnchorNeed {
+  kNone,  ///< Embedding alone; there may be sets.
+  kSome,  ///< At least one has to be configured.
+};
+
 /// Reads and validates everything before any work; `corpus` says whether the corpus and the encoder's files
 /// have to be there. Throws Error(kConfig) or Error(kInput).
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
-                          corpus::SourcePresence corpus = corpus::SourcePresence::kRequired);
+                          corpus::SourcePresence corpus = corpus::SourcePresence::kRequired,
+                          AnchorNeed need = AnchorNeed::kNone);
 
 }  // namespace quasar::pipeline

@@ -12,6 +12,7 @@
 #include "cluster/library_version.h"
 #include "encoder/encoder_config.h"
 #include "image/vips_environment.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/build_anchors.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/text_anchors.h"
@@ -162,10 +163,6 @@ bool builds_anchors(const RunConfig& config) {
 
 std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder* encoder,
                                           const comm::Communicator& comm) {
-  if (config.anchors.empty()) {
-    base::fail(base::ExitCode::kConfig,
-               "no anchors are configured: name at least one set in the section \"anchors\"");
-  }
   QUASAR_CHECK(encoder != nullptr || !builds_anchors(config));
   std::vector<store::AnchorSet> sets;
   for (const auto& source : config.anchors) {
@@ -177,6 +174,8 @@ std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Enco
       comm.together([&] { sets.push_back(store::read_anchor_file(source.file)); });
       sets.back().name = source.name;
     }
+    const auto place = source.file.empty() ? config.run / "anchors" / (source.name + ".h5") : source.file;
+    check_anchor_directions(sets.back(), fmt::format("\"{}\" in {}", source.name, place.string()));
   }
   return sets;
 }

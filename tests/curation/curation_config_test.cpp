@@ -69,5 +69,40 @@ TEST(CurationConfig, RefusesWhatCannotBe) {
   EXPECT_THAT(error_of("curation: {wieghts: {a: 1}}"), HasSubstr("weights"));
 }
 
+TEST(CurationConfig, RefusesWeightsWhoseSumIsBeyondEveryNumber) {
+  EXPECT_THAT(error_of("curation: {weights: {a: 1e308, b: 1e308}}"),
+              testing::AllOf(HasSubstr("test.yaml:1:"), HasSubstr("curation.weights"), HasSubstr("sum")));
+  EXPECT_EQ(error_of("curation: {weights: {a: 1e308, b: 1e307}}"), "no error");
+}
+
+std::string column_error_of(const std::string& text) {
+  const auto root = base::ConfigNode::parse_text(text, "test.yaml");
+  const auto node = root.child("curation");
+  try {
+    check_columns(node, curation_config_from_yaml(node), {"quality", "beauty"});
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kConfig);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(CurationConfig, NamesOnlyColumnsThatAreThere) {
+  EXPECT_EQ(column_error_of("curation: {}"), "no error");
+  EXPECT_EQ(column_error_of("curation:\n  rank_by: beauty\n  minimum: {combined: 0.1, quality: 0.2}\n"
+                            "  weights: {beauty: 2}\n"),
+            "no error");
+  EXPECT_THAT(
+      column_error_of("curation:\n  rank_by: qualty\n"),
+      testing::AllOf(HasSubstr("test.yaml:2:3: curation.rank_by: "), HasSubstr("did you mean 'quality'?")));
+  EXPECT_THAT(column_error_of("curation:\n  minimum: {beauti: 0.2}\n"),
+              testing::AllOf(HasSubstr("test.yaml:2:13: curation.minimum.beauti: "), HasSubstr("'beauty'?")));
+  EXPECT_THAT(
+      column_error_of("curation:\n  weights: {qualitee: 1}\n"),
+      testing::AllOf(HasSubstr("test.yaml:2:13: curation.weights.qualitee: "), HasSubstr("'quality'?")));
+  EXPECT_THAT(column_error_of("curation:\n  weights: {combined: 1}\n"),
+              HasSubstr("cannot have a weight itself"));
+}
+
 }  // namespace
 }  // namespace quasar::curation

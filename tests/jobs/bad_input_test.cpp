@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "program.h"
+#include "store/anchor_file.h"
 #include "support/test_data.h"
 
 namespace {
@@ -101,6 +104,30 @@ TEST_P(BadInputTest, AnchorsOfAnotherEncoder) {
          {"another encoder", "quality", "96"});
   EXPECT_FALSE(fs::exists(scratch_ / "run" / "embeddings"))
       << "this should be known before anything is embedded";
+}
+
+TEST_P(BadInputTest, AnchorsWithoutADirectionAreNamedBeforeTheFirstImage) {
+  auto set = quasar::store::read_anchor_file(source_dir() / "anchors" / "mini-quality.h5");
+  std::fill(set.bad.begin(), set.bad.end(), 0.0F);
+  quasar::store::write_anchor_file(scratch_ / "zero.h5", set);
+  const auto file = (scratch_ / "zero.h5").string();
+  expect({"run", config(good("")), "--set", "anchors.quality=" + file}, 4, {"bad side", "\"quality\"", file});
+  EXPECT_FALSE(fs::exists(scratch_ / "run" / "embeddings"));
+}
+
+TEST_P(BadInputTest, NamesThatTheConfigurationGetsWrongAreKnownBeforeTheFirstImage) {
+  const auto path = config(good("curation:\n  rank_by: qualty\n"));
+  expect({"run", path}, 3, {"config.yaml:5:3: curation.rank_by", "did you mean 'quality'?"});
+  for (const std::string command : {"run", "anchors", "score", "rank"}) {
+    expect({command, path, "--set", "anchors={}", "--set", "curation={}"}, 3, {"anchors", "no anchor set"});
+  }
+  const std::string pictures = (scratch_ / "pictures").string();
+  expect({"run", config(good()), "--set",
+          "anchors={../../evil: {corpus: {directory: " + pictures +
+              "}, distortions: {kinds: [jpeg], levels: [4]}, recipe: {kind: full_reference}}}"},
+         3, {"'../../evil'", "'/'"});
+  EXPECT_FALSE(fs::exists(scratch_ / "run"));
+  EXPECT_FALSE(fs::exists(scratch_.path().parent_path() / "evil"));
 }
 
 TEST_P(BadInputTest, RunDirectoryOfAnotherPlan) {

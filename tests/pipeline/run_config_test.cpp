@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "preset_text.h"
 #include "support/test_data.h"
@@ -58,6 +59,48 @@ TEST_F(PresetTest, SourcesMayBeGoneOnlyWhereThatIsSaid) {
     EXPECT_THAT(error.what(), testing::HasSubstr("preset.yaml:2:"));
     EXPECT_THAT(error.what(), testing::HasSubstr("corpus.directory"));
   }
+}
+
+/// What a configuration with these overrides is refused with.
+std::string refusal(const std::vector<std::string>& overrides, AnchorNeed need = AnchorNeed::kSome) {
+  std::ofstream("preset.yaml")
+      << "run: r\ncorpus: {directory: gone}\nanchors: {quality: anchors/mini-quality.h5}\n";
+  try {
+    load_run_config("preset.yaml", overrides, corpus::SourcePresence::kAny, need);
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kConfig) << error.what();
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_F(PresetTest, AnchorSetsHaveNamesThatCanBeColumnsAndFiles) {
+  for (const char* name : {"status", "a/b", ".", "\"\"", "\"x\\ny\"", "../../evil", "combined"}) {
+    const std::string text = std::string("anchors={") + name + ": anchors/mini-quality.h5}";
+    EXPECT_THAT(refusal({text}),
+                testing::AllOf(testing::HasSubstr("--set "), testing::HasSubstr(": anchors: ")))
+        << text;
+  }
+  EXPECT_EQ(refusal({"anchors={\u54c1\u8d28: anchors/mini-quality.h5}"}), "no error");
+  std::ofstream("named.yaml")
+      << "run: r\ncorpus: {directory: gone}\nanchors:\n  a/b: anchors/mini-quality.h5\n";
+  try {
+    load_run_config("named.yaml", {}, corpus::SourcePresence::kAny);
+    FAIL() << "a name with a slash was taken";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("named.yaml:4:3: anchors: an anchor set cannot be named 'a/b'"));
+  }
+}
+
+TEST_F(PresetTest, AnchorsAreAskedForOnlyWhereTheyAreNeeded) {
+  EXPECT_THAT(refusal({"anchors={}"}), testing::HasSubstr("no anchor set is configured"));
+  EXPECT_EQ(refusal({"anchors={}"}, AnchorNeed::kNone), "no error");
+}
+
+TEST_F(PresetTest, CurationNamesOnlyConfiguredAnchorSets) {
+  EXPECT_THAT(refusal({"curation.rank_by=qualty"}), testing::HasSubstr("did you mean 'quality'?"));
+  EXPECT_THAT(refusal({"curation.minimum={qualty: 0.2}"}), testing::HasSubstr("curation.minimum.qualty"));
 }
 
 }  // namespace
