@@ -64,7 +64,9 @@ std::optional<CsvRecord> CsvReader::read_record() {
         const char c = text_[position_];
         if (c == separator_ || c == '\n' || c == '\r') break;
         if (c == '\0') fail(line_, "a NUL byte; this is no text table");
-        if (c == '"')
+        // Tab-separated files are written without quoting, so that a quote in a text is an inch sign or the
+        // like; in a CSV it is a field that was not quoted as it should be.
+        if (c == '"' && separator_ != '\t')
           fail(line_, "a quote inside a field that does not begin with one; double it and quote the field");
       }
       record.fields.emplace_back(text_.substr(begin, position_ - begin));

@@ -1,5 +1,6 @@
 // Owns reading of comma- and tab-separated tables as data engineers ship them: RFC 4180 quoting, LF or CRLF,
-// an optional byte order mark, and errors that name the line.
+// an optional byte order mark, and errors that name the line. With tabs, a quote that does not begin its
+// field is a character like others.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +30,8 @@ class CsvReader {
   std::size_t column(std::string_view name) const;
 
   /// The next record; empty at the end. Blank lines are passed over. Throws Error(kInput) "NAME:LINE: ..."
-  /// for an unclosed quote, text after a closing quote, a quote inside an unquoted field, a NUL byte, or a
-  /// record with another number of fields than the header.
+  /// for an unclosed quote, text after a closing quote, a quote inside an unquoted field (with another
+  /// separator than the tab), a NUL byte, or a record with another number of fields than the header.
   std::optional<CsvRecord> next();
 
  private:

@@ -54,6 +54,15 @@ TEST(CsvReader, KeepsEmptyFields) {
   EXPECT_THAT(reader.next()->fields, ElementsAre("", "", ""));
 }
 
+TEST(CsvReader, WithTabsAQuoteInsideAFieldIsData) {
+  CsvReader reader("path\tcaption\na.jpg\tit's 5\" wide\n\"b\t\"\"c\"\"\"\tplain\nd\t\"\n\"\n", "t.tsv",
+                   '\t');
+  EXPECT_THAT(reader.next()->fields, ElementsAre("a.jpg", "it's 5\" wide"));
+  EXPECT_THAT(reader.next()->fields, ElementsAre("b\t\"c\"", "plain"));
+  EXPECT_THAT(reader.next()->fields, ElementsAre("d", "\n"));
+  EXPECT_FALSE(reader.next().has_value());
+}
+
 TEST(CsvReader, ErrorsNameTheLine) {
   EXPECT_THAT(error_of("a,b\n1,2\n3\n"), HasSubstr("t.csv:3: 1 fields"));
   EXPECT_THAT(error_of("a,b\n1,\"2\n3\n"), HasSubstr("t.csv:2: a quoted field that is never closed"));
