@@ -146,11 +146,21 @@ YAML::Node load_yaml(const std::string& text, const std::string& name) {
     if (open > 4 * kMaxDepth)
       fail(ExitCode::kConfig, name + ": brackets nested too deep to be a configuration");
   }
+  std::vector<YAML::Node> documents;
   try {
-    return YAML::Load(text);
+    documents = YAML::LoadAll(text);
   } catch (const YAML::Exception& error) {
     fail_at(name, error.mark.line + 1, error.mark.column + 1, "not valid YAML: " + error.msg);
   }
+  for (std::size_t i = 1; i < documents.size(); ++i) {
+    // An empty one, after a "---" at the end, leaves nothing out.
+    if (documents[i].IsNull()) continue;
+    fail_at(
+        name, documents[i].Mark().line + 1, documents[i].Mark().column + 1,
+        "a second document begins here, after a line \"---\"; a configuration is one document: remove that "
+        "line, or what follows it");
+  }
+  return documents.empty() ? YAML::Node() : documents.front();
 }
 
 template <typename Tree>

@@ -28,10 +28,10 @@ namespace quasar::base {
 /// ("decode.max_pixels"). A cheap handle: copies refer to the same node and share the record of keys read.
 class ConfigNode {
  public:
-  /// Parses a file. `overrides` are "a.b=c" assignments (--set), whose values are parsed as YAML; a key that
-  /// does not exist yet is created. Throws Error(kConfig) with place and reason for syntax errors, duplicate
-  /// keys, aliases that expand without bound, nesting over 64 levels or a file over 16 MiB; Error(kInput)
-  /// when missing.
+  /// Parses a file, found as resolve_input_file() finds it. `overrides` are "a.b=c" assignments (--set),
+  /// whose values are parsed as YAML; a key that does not exist yet is created. Throws Error(kConfig) with
+  /// place and reason for syntax errors, duplicate keys, several documents, aliases that expand without
+  /// bound, nesting over 64 levels or a file over 16 MiB; Error(kInput) when missing.
   static ConfigNode parse_file(const std::filesystem::path& path,
                                const std::vector<std::string>& overrides = {});
   /// The same from text; `name` stands for the file in messages.

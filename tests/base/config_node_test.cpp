@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/test_data.h"
+
 namespace quasar::base {
 namespace {
 
@@ -102,6 +104,17 @@ TEST(ConfigNode, HostileTextIsRefused) {
   }
   EXPECT_THAT(error_of([&] { ConfigNode::parse_text(bomb, "c.yaml"); }), HasSubstr("million"));
   error_of([] { ConfigNode::parse_file("/nonexistent/c.yaml"); }, ExitCode::kInput);
+}
+
+TEST(ConfigNode, ASecondDocumentIsRefusedInsteadOfLeftOut) {
+  EXPECT_THAT(error_of([] { ConfigNode::parse_text("a: 1\n---\nb: 2\n", "c.yaml"); }),
+              AllOf(HasSubstr("c.yaml:3:1"), HasSubstr("second document")));
+  EXPECT_THAT(error_of([] { ConfigNode::parse_text("---\n---\nb: 2\n", "c.yaml"); }),
+              HasSubstr("c.yaml:3:1"));
+  EXPECT_THAT(error_of([] { ConfigNode::parse_text("a: 1\n", "c.yaml", {"a=2\n---\n3"}); }),
+              HasSubstr("second document"));
+  for (const char* text : {"---\na: 1\n", "a: 1\n---\n", "%YAML 1.2\n---\na: 1\n...\n", "# words\n---\na: 1"})
+    EXPECT_EQ(ConfigNode::parse_text(text, "c.yaml").require<int>("a"), 1) << text;
 }
 
 }  // namespace

@@ -171,4 +171,9 @@ TEST_P(BadInputTest, InspectOfAFileThatIsNotOurs) {
   expect({"inspect", (scratch_ / "x.h5").string()}, 4, {"x.h5"});
 }
 
+TEST_P(BadInputTest, TwoDocumentsInOneConfiguration) {
+  expect({"run", config(good() + "---\ncuration: {keep: {top_k: 1}}\n")}, 3,
+         {"config.yaml:5:1", "second document"});
+}
+
 }  // namespace
