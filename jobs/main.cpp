@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -130,12 +132,19 @@ int program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return program(argc, argv);
-  } catch (const std::exception& error) {
+  const auto report = [](const std::exception& error, ExitCode code) {
     std::fputs("quasar: ", stderr);
     std::fputs(error.what(), stderr);
     std::fputs("\n", stderr);
+    return static_cast<int>(code);
+  };
+  try {
+    return program(argc, argv);
+  } catch (const quasar::base::Error& error) {
+    return report(error, error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(error, ExitCode::kInput);
+  } catch (const std::exception& error) {
+    return report(error, ExitCode::kInternal);
   }
-  return static_cast<int>(ExitCode::kInternal);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 
 #include "comm/mpi_handle.h"
@@ -186,6 +187,10 @@ void Communicator::together(const std::function<void()>& work) const {
     work();
   } catch (const base::Error& error) {
     code = error.code();
+    message = error.what();
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A file or folder that may not be looked at, or is gone meanwhile, is no fault of the program.
+    code = base::ExitCode::kInput;
     message = error.what();
   } catch (const std::exception& error) {
     code = base::ExitCode::kInternal;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/file_status.h"
 #include "corpus/path_text.h"
 
 namespace quasar::corpus {
@@ -22,8 +23,7 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
 std::filesystem::path source_path(const base::ConfigNode& node, bool folder, SourcePresence presence) {
   auto path = absolute_path(node.as<std::filesystem::path>());
   if (presence == SourcePresence::kAny) return path;
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
+  const auto status = base::file_status(path, node.where() + ": " + node.key());
   if (!std::filesystem::exists(status)) {
     node.fail("there is no " + std::string(folder ? "folder " : "file ") + path.string());
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/file_status.h"
 #include "base/shipped_file.h"
 
 namespace quasar::encoder {
@@ -99,6 +100,13 @@ void read_device(const base::ConfigNode& node, EncoderConfig& config) {
   }
 }
 
+std::filesystem::path input_file(const base::ConfigNode& node, bool needed) {
+  auto file = base::resolve_input_file(node.as<std::filesystem::path>());
+  if (needed && !std::filesystem::is_regular_file(base::file_status(file, node.where() + ": " + node.key())))
+    node.fail("there is no file " + file.string());
+  return file;
+}
+
 }  // namespace
 
 EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_needed) {
@@ -114,19 +122,12 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
               (near ? "; did you mean \"" + *near + "\"?" : "") + " There are: " + list);
   }
   if (node.has("weights")) {
-    config.weights = base::resolve_input_file(node.child("weights").as<std::filesystem::path>());
-    if (files_needed && !std::filesystem::is_regular_file(config.weights)) {
-      node.child("weights").fail("there is no file " + config.weights.string());
-    }
+    config.weights = input_file(node.child("weights"), files_needed);
   } else if (config.architecture != "mini") {
     node.fail("\"weights\" is missing: the weights file of " + config.architecture +
               (config.architecture == "torchscript" ? "" : " (tools/fetch-weights says where to get it)"));
   }
-  if (node.has("vocabulary")) {
-    config.vocabulary = base::resolve_input_file(node.child("vocabulary").as<std::filesystem::path>());
-    if (files_needed && !std::filesystem::is_regular_file(config.vocabulary))
-      node.child("vocabulary").fail("there is no file " + config.vocabulary.string());
-  }
+  if (node.has("vocabulary")) config.vocabulary = input_file(node.child("vocabulary"), files_needed);
   if (node.has("heads")) config.heads = heads_from_yaml(node.child("heads"), config.architecture);
   read_device(node, config);
   config.precision = node.get_enum("precision", config.precision,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file_status.h"
 #include "base/input_spec.h"
 #include "base/shipped_file.h"
 #include "curation/column_name.h"
@@ -164,10 +165,10 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   }
   root.finish();
   for (const auto& anchor : config.anchors) {
-    if (!anchor.file.empty() && !std::filesystem::is_regular_file(anchor.file)) {
-      base::fail(base::ExitCode::kInput, path.string() + ": anchors." + anchor.name +
-                                             ": there is no anchor file " + anchor.file.string());
-    }
+    if (anchor.file.empty()) continue;
+    const std::string where = path.string() + ": anchors." + anchor.name;
+    if (!std::filesystem::is_regular_file(base::file_status(anchor.file, where)))
+      base::fail(base::ExitCode::kInput, where + ": there is no anchor file " + anchor.file.string());
   }
   for (const auto& anchor : config.anchors) check_text_anchors(root, config.encoder, anchor);
   std::vector<std::string> sets;

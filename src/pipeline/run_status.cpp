@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/errors.h"
+#include "base/file_status.h"
 #include "base/progress.h"
 #include "base/trial.h"
 #include "corpus/plan.h"
@@ -153,7 +154,7 @@ class Report {
 }  // namespace
 
 RunStatus read_run_status(const std::filesystem::path& run) {
-  if (!std::filesystem::exists(run / "plan.json")) {
+  if (!std::filesystem::exists(base::file_status(run / "plan.json"))) {
     base::fail(base::ExitCode::kInput, run.string() +
                                            " is no run directory: it holds no plan.json, which the "
                                            "start of \"quasar run\" or \"quasar plan --freeze\" writes");
