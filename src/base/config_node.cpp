@@ -10,6 +10,8 @@
 #include <set>
 
 #include "base/atomic_file.h"
+#include "base/file_status.h"
+#include "base/shipped_file.h"
 
 namespace quasar::base {
 
@@ -211,11 +213,18 @@ ConfigNode::ConfigNode(std::shared_ptr<Document> document, std::shared_ptr<Tree>
 
 ConfigNode ConfigNode::parse_file(const std::filesystem::path& path,
                                   const std::vector<std::string>& overrides) {
-  if (!std::filesystem::is_regular_file(path)) {
+  const auto file = resolve_input_file(path);
+  const auto status = file_status(file);
+  if (!std::filesystem::exists(status)) {
     base::fail(ExitCode::kInput,
-               "there is no configuration file " + path.string() + "; presets to copy from are in configs/");
+               "there is no configuration file " + path.string() +
+                   "; presets to copy from are in the folder configs/ that comes with Quasar");
   }
-  return parse_text(read_file(path, kMaxConfigBytes), path.string(), overrides);
+  if (std::filesystem::is_directory(status))
+    base::fail(ExitCode::kInput, file.string() + " is a directory; a configuration is a YAML file");
+  if (!std::filesystem::is_regular_file(status))
+    base::fail(ExitCode::kInput, file.string() + " is no regular file; a configuration is a YAML file");
+  return parse_text(read_file(file, kMaxConfigBytes), file.string(), overrides);
 }
 
 ConfigNode ConfigNode::parse_text(const std::string& text, const std::string& name,

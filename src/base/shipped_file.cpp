@@ -1,10 +1,12 @@
 #include "base/shipped_file.h"
 
 #include <cstdlib>
+#include <string>
 #include <system_error>
 #include <vector>
 
 #include "base/errors.h"
+#include "base/file_status.h"
 
 namespace quasar::base {
 namespace {
@@ -12,13 +14,22 @@ namespace {
 /// Empty when no folder has the file.
 std::filesystem::path look_for(const std::filesystem::path& relative) {
   std::vector<std::filesystem::path> places;
-  if (const char* folder = std::getenv("QUASAR_DATA_DIR"); folder != nullptr) places.emplace_back(folder);
+  const char* const folder = std::getenv("QUASAR_DATA_DIR");
+  if (folder != nullptr && *folder != '\0') {
+    // Other anchors than those that were asked for would otherwise be taken without a word.
+    if (!std::filesystem::is_directory(file_status(folder, "QUASAR_DATA_DIR")))
+      fail(ExitCode::kInput,
+           std::string("QUASAR_DATA_DIR: there is no folder ") + folder +
+               "; set it to the folder that holds what ships with Quasar (share/quasar of an "
+               "installation), or unset it");
+    places.emplace_back(folder);
+  }
   std::error_code ignored;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
   if (!program.empty()) {
     places.push_back(program.parent_path().parent_path() / "share" / "quasar");
-    for (auto folder = program.parent_path(); folder != folder.root_path(); folder = folder.parent_path())
-      places.push_back(folder);
+    for (auto above = program.parent_path(); above != above.root_path(); above = above.parent_path())
+      places.push_back(above);
   }
   places.push_back(std::filesystem::current_path(ignored));
   for (const auto& place : places) {

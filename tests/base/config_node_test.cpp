@@ -117,5 +117,13 @@ TEST(ConfigNode, ASecondDocumentIsRefusedInsteadOfLeftOut) {
     EXPECT_EQ(ConfigNode::parse_text(text, "c.yaml").require<int>("a"), 1) << text;
 }
 
+TEST(ConfigNode, AFileThatCannotBeOneSaysWhatItIs) {
+  const test::ScratchFolder scratch;
+  EXPECT_THAT(error_of([&] { ConfigNode::parse_file(scratch.path()); }, ExitCode::kInput),
+              HasSubstr("is a directory"));
+  EXPECT_THAT(error_of([&] { ConfigNode::parse_file(std::string(300, 'n')); }, ExitCode::kInput),
+              HasSubstr("File name too long"));
+}
+
 }  // namespace
 }  // namespace quasar::base

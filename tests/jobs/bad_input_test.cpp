@@ -176,4 +176,18 @@ TEST_P(BadInputTest, TwoDocumentsInOneConfiguration) {
          {"config.yaml:5:1", "second document"});
 }
 
+TEST_P(BadInputTest, APathThatCannotBeLookedAtIsAnInputErrorWithItsReason) {
+  const std::string name(300, 'n');
+  const std::string reason = "File name too long";
+  expect({"run", name + ".yaml"}, 4, {reason});
+  expect({"status", name}, 4, {reason});
+  for (const std::string key : {"corpus.directory", "encoder.weights", "anchors.quality", "run"}) {
+    expect({"run", config(good()), "--set", key + "=" + name}, 4, {reason});
+  }
+}
+
+TEST_P(BadInputTest, AConfigurationThatIsADirectory) {
+  expect({"run", scratch_.path().string()}, 4, {scratch_.path().string() + " is a directory"});
+}
+
 }  // namespace

@@ -18,6 +18,10 @@ check 'a run from another folder' 0 'the ranked manifest is out/manifest.csv' \
   "$quasar" run "$shared/configs/folder.yaml" --set run=out --set corpus.directory=pictures
 check 'two ranks' 0 'the ranked manifest is out2/manifest.csv' "$mpiexec" -n 2 --oversubscribe --bind-to none \
   "$quasar" run "$shared/configs/folder.yaml" --set run=out2 --set corpus.directory=pictures
+check 'a configuration by its name in the installation' 0 'the ranked manifest is out5/manifest.csv' \
+  "$quasar" run configs/folder.yaml --set run=out5 --set corpus.directory=pictures
+check 'a folder of data that is not there' 4 'QUASAR_DATA_DIR: there is no folder gone' \
+  env QUASAR_DATA_DIR=gone "$quasar" run configs/folder.yaml --set run=out6 --set corpus.directory=pictures
 [ "$(wc -l <out/manifest.csv)" = 9 ] || { echo 'FAILED: 8 pictures and not 9 lines'; failures=$((failures + 1)); }
 cmp out/manifest.csv out2/manifest.csv || failures=$((failures + 1))
 check 'the plan names the installed anchors' 0 "$shared/anchors/mini-quality.h5" \
