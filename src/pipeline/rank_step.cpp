@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
 #include "pipeline/steps.h"
@@ -15,6 +16,12 @@ struct ConfiguredSet {
   std::filesystem::path file;
   std::string fingerprint;
 };
+
+/// Refuses to rank without a file that scoring leaves behind.
+void check_scored(const std::filesystem::path& file) {
+  if (std::filesystem::exists(base::file_status(file))) return;
+  base::fail(base::ExitCode::kInput, file.string() + " is missing: run \"quasar score\" first");
+}
 
 /// Refuses a stored set that was built by another recipe than `source` states.
 void check_recipe(const AnchorSource& source, const std::filesystem::path& file, const std::string& recipe) {
@@ -32,6 +39,7 @@ std::vector<ConfiguredSet> configured_sets(const RunConfig& config) {
   for (const auto& source : config.anchors) {
     const bool built = source.file.empty();
     const auto file = built ? config.run / "anchors" / (source.name + ".h5") : source.file;
+    if (built) check_scored(file);
     const auto set = store::read_anchor_file(file);
     if (built) check_recipe(source, file, set.recipe);
     sets.push_back({source.name, file, store::anchor_fingerprint(set)});
@@ -49,6 +57,7 @@ void check_scores(const RunConfig& config, const corpus::Plan& plan, const comm:
        i += static_cast<std::size_t>(comm.size())) {
     if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
     const auto path = score_path(config.run, shards[i].id);
+    check_scored(path);
     const auto found = store::read_score_anchors(path);
     for (const auto& set : sets) {
       const auto scored = found.find(set.name);

@@ -190,4 +190,10 @@ TEST_P(BadInputTest, AConfigurationThatIsADirectory) {
   expect({"run", scratch_.path().string()}, 4, {scratch_.path().string() + " is a directory"});
 }
 
+TEST_P(BadInputTest, RankingBeforeScoringSaysWhatComesFirst) {
+  const auto path = config(good());
+  ASSERT_EQ(run_quasar({"embed", path}).status, 0);
+  expect({"rank", path}, 4, {"shard-000000.h5 is missing: run \"quasar score\" first"});
+}
+
 }  // namespace

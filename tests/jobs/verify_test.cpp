@@ -133,4 +133,13 @@ TEST_F(VerifyTest, RefusesWhatCannotBeCompared) {
   EXPECT_THAT(outcome.output, HasSubstr("encoder.batch_size"));
 }
 
+TEST_F(VerifyTest, OptionsThatAreNoSuchNumbersAreUsageErrors) {
+  for (const char* option :
+       {"--sample=-1", "--sample=1.5", "--seed=-1", "--tolerance=nan", "--tolerance=-1", "--tolerance=inf"}) {
+    const auto outcome = run_quasar({"verify", config_, option});
+    EXPECT_EQ(outcome.status, 2) << option << ": " << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("of 0 or more"));
+  }
+}
+
 }  // namespace
