@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -315,8 +316,12 @@ bool ConfigNode::as<bool>() const {
 
 template <>
 std::int64_t ConfigNode::as<std::int64_t>() const {
-  const std::string wrong =
-      "expected a whole number" + (is_scalar() ? ", not \"" + tree_->scalar + "\"" : std::string());
+  // A number and a word is meant as a size ("100MB", "1.5GiB").
+  const bool sized = is_scalar() && tree_->scalar.find_first_of("0123456789") == 0 &&
+                     std::isalpha(static_cast<unsigned char>(tree_->scalar.back())) != 0;
+  const std::string wrong = std::string("expected a whole number") +
+                            (sized ? ", alone or with KiB, MiB or GiB (\"100MiB\")" : "") +
+                            (is_scalar() ? ", not \"" + tree_->scalar + "\"" : "");
   if (!is_scalar() || tree_->quoted) fail(wrong);
   std::string_view text = tree_->scalar;
   std::int64_t factor = 1;

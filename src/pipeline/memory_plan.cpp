@@ -18,6 +18,8 @@
 namespace quasar::pipeline {
 namespace {
 
+constexpr const char* kRankStage = "rank";
+
 /// A row's texts and numbers (id, source, hash, fields) beside its embedding; measured on web scrapes.
 constexpr std::uint64_t kRecordBytes = 1024;
 /// A large photo being decoded by one thread: 24 megapixels as libvips streams them, and its file.
@@ -56,6 +58,38 @@ StageMemory embed_memory(const RunConfig& config, const MemoryDemand& demand) {
   return memory;
 }
 
+/// The least limit that every stage keeps within.
+std::uint64_t least_limit(const RunConfig& config, const MemoryPlan& plan) {
+  std::uint64_t least = 0;
+  for (const auto& stage : plan.stages) {
+    std::uint64_t bytes = stage.bytes;
+    // Ranking takes half of the limit, up to its default, and so gets more with a higher one: process + limit
+    // / 2 <= limit.
+    if (stage.stage == kRankStage && config.halved_for_ranking) {
+      bytes = std::clamp(plan.process, static_cast<std::uint64_t>(curation::kLeastMemory),
+                         static_cast<std::uint64_t>(curation::CurationConfig{}.memory));
+    }
+    least = std::max(least, plan.process + bytes);
+  }
+  return least;
+}
+
+/// As the key is written, rounded up; with something to spare, as a process is not of the same size at every
+/// start.
+std::string limit_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+  return fmt::format("{}MiB", (bytes + bytes / 64 + kMiB - 1) / kMiB);
+}
+
+/// What makes the stage "embed" smaller and can still be changed.
+std::string keys_to_lower(const MemoryDemand& demand) {
+  std::string keys = "embed.decode_threads, embed.encode_threads";
+  if (!demand.batch_size_frozen) keys = "encoder.batch_size, " + keys;
+  if (!demand.shards_frozen) keys += ", corpus.shard_size";
+  const auto last = keys.rfind(", ");
+  return keys.replace(last, 2, " or ");
+}
+
 }  // namespace
 
 std::uint64_t MemoryPlan::peak() const {
@@ -80,7 +114,7 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand) {
                                        "the limit allows",
                                        k)});
   }
-  plan.stages.push_back({"rank", static_cast<std::uint64_t>(config.curation.memory), "curation.memory"});
+  plan.stages.push_back({kRankStage, static_cast<std::uint64_t>(config.curation.memory), "curation.memory"});
   if (plan.limit == 0) return plan;
   for (const auto& stage : plan.stages) {
     const std::uint64_t needed = plan.process + stage.bytes;
@@ -90,10 +124,8 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand) {
         fmt::format("memory: {} is not enough for the stage \"{}\", which needs about {} beside the {} "
                     "of the process and its encoder ({}); set memory to at least {}{}",
                     base::human_bytes(plan.limit), stage.stage, base::human_bytes(stage.bytes),
-                    base::human_bytes(plan.process), stage.note, base::human_bytes(needed),
-                    stage.stage == "embed" ? ", or lower encoder.batch_size, embed.decode_threads, "
-                                             "embed.encode_threads or corpus.shard_size"
-                                           : ""));
+                    base::human_bytes(plan.process), stage.note, limit_text(least_limit(config, plan)),
+                    stage.stage == "embed" ? ", or lower " + keys_to_lower(demand) : ""));
   }
   return plan;
 }
@@ -124,6 +156,11 @@ std::vector<std::string> describe(const MemoryPlan& plan) {
     lines.push_back(fmt::format("{} {} ({})", stage.stage, base::human_bytes(stage.bytes), stage.note));
   }
   return lines;
+}
+
+void report_memory(const MemoryPlan& memory, const comm::Communicator& comm) {
+  if (!comm.is_root()) return;
+  for (const auto& line : describe(memory)) base::log_info("memory: {}", line);
 }
 
 std::uint64_t kmeans_limit(const RunConfig& config, std::size_t dimension, int k,

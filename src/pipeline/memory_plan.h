@@ -37,10 +37,12 @@ struct MemoryDemand {
   std::uint64_t largest_shard = 0;  ///< Rows.
   int threads = 1;                  ///< Cores of this rank.
   std::uint64_t process = 0;        ///< Resident now, the encoder loaded.
+  bool shards_frozen = false;       ///< corpus.shard_size changes nothing any more.
+  bool batch_size_frozen = false;   ///< The run directory is tied to encoder.batch_size.
 };
 
 /// Predicts every stage. Throws Error(kConfig), naming the stage and the least limit that would do, when one
-/// cannot keep within config.memory.
+/// cannot keep within config.memory; also what else can be lowered, of that which can still be changed.
 MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand);
 
 /// What is known once the encoder is loaded, with the largest process of all ranks and the plan's largest
@@ -48,6 +50,8 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand);
 MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communicator& comm);
 /// Rows of the largest shard.
 std::uint64_t largest_shard(const corpus::Plan& plan);
+/// Logs the prediction, on root.
+void report_memory(const MemoryPlan& memory, const comm::Communicator& comm);
 /// "embed 1.2 GiB (a shard's rows ...)", one line for each stage, with the process before them.
 std::vector<std::string> describe(const MemoryPlan& plan);
 

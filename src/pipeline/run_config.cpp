@@ -161,6 +161,7 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
   config.memory = root.get_in<std::int64_t>("memory", 0, kLeastRankMemory, INT64_MAX / 2);
   if (config.memory > 0 && !root.child("curation").has("memory")) {
+    config.halved_for_ranking = true;
     config.curation.memory = std::clamp(config.memory / 2, curation::kLeastMemory, config.curation.memory);
   }
   root.finish();

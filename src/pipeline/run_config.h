@@ -51,6 +51,7 @@ struct RunConfig {
   /// Key `memory`: limit for each rank's resident memory in bytes; 0: none. Unless curation.memory is given,
   /// ranking takes half of it.
   std::int64_t memory = 0;
+  bool halved_for_ranking = false;  ///< curation.memory was taken from `memory`.
   /// Value of every key that changes embeddings, by key: what a run directory is tied to.
   std::map<std::string, std::string> identity;
   std::string effective;  ///< The whole configuration, overrides applied, as YAML.

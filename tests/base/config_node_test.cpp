@@ -117,6 +117,13 @@ TEST(ConfigNode, ASecondDocumentIsRefusedInsteadOfLeftOut) {
     EXPECT_EQ(ConfigNode::parse_text(text, "c.yaml").require<int>("a"), 1) << text;
 }
 
+TEST(ConfigNode, AWrongUnitOfASizeIsAnsweredWithTheRightOnes) {
+  const auto root = ConfigNode::parse_text("a: 100MB\nb: 1.5GiB\nc: many\n", "c.yaml");
+  for (const char* key : {"a", "b"})
+    EXPECT_THAT(error_of([&] { root.get<std::int64_t>(key, 0); }), HasSubstr("KiB, MiB or GiB"));
+  EXPECT_THAT(error_of([&] { root.get<std::int64_t>("c", 0); }), testing::Not(HasSubstr("MiB")));
+}
+
 TEST(ConfigNode, AFileThatCannotBeOneSaysWhatItIs) {
   const test::ScratchFolder scratch;
   EXPECT_THAT(error_of([&] { ConfigNode::parse_file(scratch.path()); }, ExitCode::kInput),

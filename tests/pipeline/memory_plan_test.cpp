@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
+#include "base/config_node.h"
 #include "base/errors.h"
 
 namespace quasar::pipeline {
@@ -69,6 +73,61 @@ TEST(MemoryPlan, ALimitThatCannotBeKeptNamesTheLeastThatCan) {
     EXPECT_EQ(error.code(), base::ExitCode::kConfig);
     EXPECT_THAT(error.what(), testing::HasSubstr("set memory to at least"));
   }
+}
+
+/// What a limit is refused with; empty when it is kept.
+std::string refusal(RunConfig config, std::int64_t limit, const MemoryDemand& demand) {
+  config.memory = limit;
+  if (config.halved_for_ranking)
+    config.curation.memory = std::clamp(limit / 2, curation::kLeastMemory, curation::CurationConfig{}.memory);
+  try {
+    plan_memory(config, demand);
+  } catch (const base::Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(MemoryPlan, TheLeastThatIsNamedParsesAndIsEnoughForEveryStage) {
+  MemoryDemand demand;
+  demand.input = cropped(224);
+  demand.dimension = 64;
+  for (const bool halved : {false, true}) {
+    for (const std::uint64_t process : {100 * kMiB, 700 * kMiB + 12345, 3000 * kMiB}) {
+      RunConfig config;
+      config.encoder.batch_size = 2;
+      config.halved_for_ranking = halved;
+      config.curation.memory = halved ? config.curation.memory : 64 << 20;
+      demand.process = process;
+      const auto text = refusal(config, 80 << 20, demand);
+      const std::string words = "set memory to at least ";
+      const auto place = text.find(words);
+      ASSERT_NE(place, std::string::npos) << text;
+      const auto size = text.substr(place + words.size(), text.find(',', place) - place - words.size());
+      const auto limit =
+          base::ConfigNode::parse_text("memory: " + size, "c.yaml").require<std::int64_t>("memory");
+      // The process may be a little larger at the next start.
+      demand.process += process / 100;
+      EXPECT_EQ(refusal(config, limit, demand), "") << text;
+      EXPECT_LT(static_cast<std::uint64_t>(limit), 2 * (process + 1500 * kMiB)) << text;
+    }
+  }
+}
+
+TEST(MemoryPlan, TheAdviceLeavesOutWhatTheRunDirectoryHasSettled) {
+  MemoryDemand demand;
+  demand.input = cropped(224);
+  demand.dimension = 64;
+  demand.process = 100 * kMiB;
+  const RunConfig config;
+  EXPECT_THAT(
+      refusal(config, 80 << 20, demand),
+      testing::EndsWith(", or lower encoder.batch_size, embed.decode_threads, embed.encode_threads or "
+                        "corpus.shard_size"));
+  demand.shards_frozen = true;
+  demand.batch_size_frozen = true;
+  EXPECT_THAT(refusal(config, 80 << 20, demand),
+              testing::EndsWith(", or lower embed.decode_threads or embed.encode_threads"));
 }
 
 }  // namespace
