@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "job.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/steps.h"
 
@@ -23,40 +24,52 @@ void print(const corpus::Plan& plan, const pipeline::RunConfig& config) {
   }
 }
 
+void print_anchors(const pipeline::RunConfig& config) {
+  for (const auto& anchor : config.anchors) {
+    fmt::print("anchors        {}: {}\n", anchor.name,
+               anchor.from_prompts() ? "from prompts"
+               : anchor.file.empty() ? "built from anchor data"
+                                     : anchor.file.string());
+  }
+  if (config.anchors.empty()) fmt::print("anchors        none: enough for \"quasar embed\" alone\n");
+}
+
 }  // namespace
 
 void register_plan(CLI::App& app, Work& chosen) {
   auto options = std::make_shared<PlanOptions>();
-  auto* command = app.add_subcommand("plan", "Say what a run would do, without doing it");
+  auto* command =
+      app.add_subcommand("plan", "Check all that a run would, and say what it would do, without doing it");
   add_config_options(*command, *options);
   command->add_flag("--freeze", options->freeze,
                     "Write the plan into the run directory, for jobs that follow; opens no encoder");
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
       const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto draft = pipeline::draft_run(config, comm);
       if (options->freeze) {
-        const auto plan = pipeline::open_run(config, comm);
+        const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kLater, comm);
         if (comm.is_root()) print(plan, config);
         return;
       }
       const auto encoder = pipeline::open_encoder(config, comm);
-      auto demand = pipeline::memory_demand(*encoder, comm);
-      if (!comm.is_root()) return;
-      const auto plan = corpus::Plan::make(config.corpus);
-      const auto row_bytes = static_cast<std::uint64_t>(encoder->dimension()) * (config.half ? 2 : 4);
-      print(plan, config);
-      fmt::print("encoder        {}, {} dimensions, on {}\nranks          {}\nembeddings     {}\n",
-                 encoder->fingerprint().architecture, encoder->dimension(), encoder->device(), comm.size(),
-                 base::human_bytes(plan.item_count() * row_bytes));
-      demand.largest_shard = pipeline::largest_shard(plan);
-      for (const auto& line : pipeline::describe(pipeline::plan_memory(config, demand)))
-        fmt::print("memory         {}\n", line);
-      for (const auto& anchor : config.anchors) {
-        fmt::print("anchors        {}: {}\n", anchor.name,
-                   anchor.from_prompts() ? "from prompts"
-                   : anchor.file.empty() ? "built from anchor data"
-                                         : anchor.file.string());
-      }
+      pipeline::check_anchor_files(config, *encoder, comm);
+      const auto memory = pipeline::check_memory(config, draft, *encoder, comm);
+      comm.on_root([&] {
+        const auto& plan = *draft.plan;
+        const auto row_bytes = static_cast<std::uint64_t>(encoder->dimension()) * (config.half ? 2 : 4);
+        const auto done = pipeline::done_already(config, draft, *encoder);
+        print(plan, config);
+        if (draft.frozen) {
+          fmt::print("done already   {} of {} shards, {} of {} images\n", done.shards, plan.shards().size(),
+                     base::with_thousands(done.rows), base::with_thousands(plan.item_count()));
+        }
+        fmt::print("encoder        {}, {} dimensions, on {}\nranks          {}\nembeddings     {}\n",
+                   encoder->fingerprint().architecture, encoder->dimension(), encoder->device(), comm.size(),
+                   base::human_bytes(plan.item_count() * row_bytes));
+        for (const auto& line : pipeline::describe(memory)) fmt::print("memory         {}\n", line);
+        print_anchors(config);
+      });
     };
   });
 }

@@ -26,9 +26,11 @@ void register_run(CLI::App& app, Work& chosen) {
       const auto config =
           pipeline::load_run_config(options->config, options->overrides, corpus::SourcePresence::kRequired,
                                     pipeline::AnchorNeed::kSome);
-      const auto plan = pipeline::open_run(config, comm);
+      const auto draft = pipeline::draft_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::check_anchor_files(config, *encoder, comm);
+      pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
+      const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
       pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
       const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
       pipeline::score_step(config, plan, sets, comm);

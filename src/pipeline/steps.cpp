@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
 #include "base/version.h"
@@ -14,7 +15,7 @@
 #include "image/vips_environment.h"
 #include "pipeline/anchor_check.h"
 #include "pipeline/build_anchors.h"
-#include "pipeline/memory_plan.h"
+#include "pipeline/file_lock.h"
 #include "pipeline/text_anchors.h"
 #include "store/inspect.h"
 
@@ -22,15 +23,19 @@ namespace quasar::pipeline {
 namespace {
 
 constexpr const char* kIdentityFile = "identity.json";
+constexpr const char* kPlanFile = "plan.json";
+
+/// Held while a new run directory is begun, so that of several jobs one is first.
+constexpr const char* kStartLock = "start.lock";
+
+bool is_there(const std::filesystem::path& path) {
+  return std::filesystem::exists(base::file_status(path));
+}
 
 /// Refuses a configuration that would give other embeddings than those the run directory holds.
 void check_identity(const RunConfig& config) {
   const auto path = config.run / kIdentityFile;
-  nlohmann::json wanted = config.identity;
-  if (!std::filesystem::exists(path)) {
-    base::write_file_atomically(path, wanted.dump(1) + "\n");
-    return;
-  }
+  const nlohmann::json wanted = config.identity;
   const auto found = nlohmann::json::parse(base::read_file(path), nullptr, false);
   if (!found.is_object())
     base::fail(base::ExitCode::kInput, path.string() + " is damaged: it is no JSON object");
@@ -47,6 +52,15 @@ void check_identity(const RunConfig& config) {
             "the run directory {} was begun with other settings; use another run directory, or set back:{}",
             config.run.string(), differences));
   }
+}
+
+corpus::Plan new_plan(const RunConfig& config) {
+  auto plan = corpus::Plan::make(config.corpus);
+  if (plan.item_count() > 0) return plan;
+  std::string left_out;
+  for (const auto& [reason, count] : plan.left_out())
+    left_out += fmt::format("; left out: {} {}", count, reason);
+  base::fail(base::ExitCode::kInput, "the corpus holds no image" + left_out);
 }
 
 /// The frozen plan, on every rank.
@@ -81,23 +95,49 @@ void warn_of_idle_ranks(const corpus::Plan& plan, const comm::Communicator& comm
 
 }  // namespace
 
-corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm) {
+RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm) {
+  RunDraft draft;
+  std::int64_t frozen = 0;
+  std::int64_t begun = 0;
+  std::int64_t largest = 0;
   comm.on_root([&] {
-    base::make_directories(config.run);
-    check_identity(config);
-    if (!std::filesystem::exists(config.run / "plan.json")) {
-      const auto plan = corpus::Plan::make(config.corpus);
-      if (plan.item_count() == 0) {
-        std::string left_out;
-        for (const auto& [reason, count] : plan.left_out())
-          left_out += fmt::format("; left out: {} {}", count, reason);
-        base::fail(base::ExitCode::kInput, "the corpus holds no image" + left_out);
-      }
-      plan.save(config.run);
-    } else {
+    begun = is_there(config.run / kIdentityFile) ? 1 : 0;
+    if (begun != 0) check_identity(config);
+    frozen = is_there(config.run / kPlanFile) ? 1 : 0;
+    if (frozen != 0) {
       const auto plan = corpus::Plan::load(config.run);
-      const auto extended = plan.extend(config.corpus);
-      if (extended.fingerprint() != plan.fingerprint()) extended.save(config.run);
+      draft.based_on = plan.fingerprint();
+      draft.plan = plan.extend(config.corpus);
+    } else {
+      draft.plan = new_plan(config);
+    }
+    largest = static_cast<std::int64_t>(largest_shard(*draft.plan));
+  });
+  draft.frozen = comm.all_reduce(frozen, comm::Reduction::kMax) != 0;
+  draft.begun = comm.all_reduce(begun, comm::Reduction::kMax) != 0;
+  draft.largest_shard = static_cast<std::uint64_t>(comm.all_reduce(largest, comm::Reduction::kMax));
+  return draft;
+}
+
+corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart start,
+                        const comm::Communicator& comm) {
+  comm.on_root([&] {
+    const auto state = config.run / "state";
+    base::make_directories(state);
+    // Other jobs may have begun the directory since the draft was made.
+    const FileLock lock(state / kStartLock);
+    if (is_there(config.run / kIdentityFile)) check_identity(config);
+    auto plan = *draft.plan;
+    if (is_there(config.run / kPlanFile)) {
+      const auto found = corpus::Plan::load(config.run);
+      if (found.fingerprint() != draft.based_on && found.fingerprint() != plan.fingerprint())
+        plan = found.extend(config.corpus);
+      if (plan.fingerprint() != found.fingerprint()) plan.save(config.run);
+    } else {
+      plan.save(config.run);
+    }
+    if (start == RunStart::kEmbedding && !is_there(config.run / kIdentityFile)) {
+      base::write_file_atomically(config.run / kIdentityFile, nlohmann::json(config.identity).dump(1) + "\n");
     }
     base::write_file_atomically(config.run / "config.yaml", config.effective);
   });
@@ -106,10 +146,40 @@ corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm) {
   return plan;
 }
 
+DoneAlready done_already(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder) {
+  const auto ours = encoder_identity(encoder, config.decode);
+  DoneAlready done;
+  for (const auto& shard : draft.plan->shards()) {
+    const auto path = shard_path(config.run, shard.id);
+    if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) continue;
+    const auto found = store::EmbeddingShardReader(path).header().encoder;
+    if (!(found == ours)) {
+      base::fail(
+          base::ExitCode::kMismatch,
+          fmt::format("{} was embedded by another encoder ({}) than the configured one ({}); use another "
+                      "run directory, or the encoder of this one",
+                      path.string(), found.describe(), ours.describe()));
+    }
+    ++done.shards;
+    done.rows += shard.count;
+  }
+  return done;
+}
+
+MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder,
+                        const comm::Communicator& comm) {
+  auto demand = memory_demand(encoder, comm);
+  demand.largest_shard = draft.largest_shard;
+  demand.shards_frozen = draft.frozen;
+  demand.batch_size_frozen = draft.begun;
+  MemoryPlan memory;
+  comm.together([&] { memory = plan_memory(config, demand); });
+  return memory;
+}
+
 corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm) {
   comm.on_root([&] {
-    if (!std::filesystem::exists(config.run / "plan.json") ||
-        !std::filesystem::exists(config.run / kIdentityFile)) {
+    if (!is_there(config.run / kPlanFile) || !is_there(config.run / kIdentityFile)) {
       base::fail(base::ExitCode::kInput,
                  config.run.string() + " is no run directory: run \"quasar run\" first");
     }
@@ -138,13 +208,6 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
                            const comm::Communicator& comm, Part part, std::optional<RetryFailed> retry) {
   warn_of_idle_ranks(plan, comm, part);
-  auto demand = memory_demand(encoder, comm);
-  demand.largest_shard = largest_shard(plan);
-  comm.together([&] {
-    const auto memory = plan_memory(config, demand);
-    if (!comm.is_root()) return;
-    for (const auto& line : describe(memory)) base::log_info("memory: {}", line);
-  });
   EmbedJob job{plan,        config.run, encoder, config.decode, config.embed, config.encoder.batch_size,
                config.half, "embed",    part,    retry};
   auto statistics = embed(job, comm);

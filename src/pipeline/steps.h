@@ -2,8 +2,10 @@
 // anchors, score, rank. All are collective over the job's ranks.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,16 +14,52 @@
 #include "curation/manifest.h"
 #include "encoder/encoder.h"
 #include "pipeline/embed.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/run_config.h"
 #include "store/anchor_file.h"
 
 namespace quasar::pipeline {
 
-/// Opens the run directory: freezes the plan if there is none, loads it otherwise, saves the effective
-/// configuration. Several jobs may open a new run directory at once: each lists the same corpus and puts the
-/// same whole files in place. Throws Error(kMismatch) naming the keys in which the run differs from the
-/// configuration.
-corpus::Plan open_run(const RunConfig& config, const comm::Communicator& comm);
+/// A run as it would go on, of which nothing is written yet: what is refused on the way to freeze_run()
+/// leaves a new run directory as it was.
+struct RunDraft {
+  std::optional<corpus::Plan> plan;  ///< On root: the frozen one with new sources appended, or a new one.
+  std::string based_on;              ///< On root: fingerprint of the frozen plan; empty without one.
+  std::uint64_t largest_shard = 0;   ///< Rows.
+  bool frozen = false;               ///< The run directory has a plan, whose shards stay as they are.
+  bool begun = false;                ///< The run directory is tied to the settings that make embeddings.
+};
+
+/// Compares the configuration with the run directory, if there is one, and lists the corpus, or what is new
+/// of it. Collective. Throws Error(kMismatch) naming the keys in which the run differs from the
+/// configuration, Error(kInput) for a corpus without images.
+RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm);
+
+/// Predicts what the stages need. Collective. Throws Error(kConfig) as plan_memory() does.
+MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder,
+                        const comm::Communicator& comm);
+
+/// What earlier starts of a run have finished.
+struct DoneAlready {
+  int shards = 0;
+  std::uint64_t rows = 0;
+};
+
+/// Looks at the headers of the draft's shards in the run directory, on root. Throws Error(kMismatch) for one
+/// of another encoder.
+DoneAlready done_already(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder);
+
+/// What follows a frozen plan.
+enum class RunStart {
+  kEmbedding,  ///< Everything is checked: the run directory is tied to the settings.
+  kLater,      ///< Other jobs, which check the rest.
+};
+
+/// Begins or continues the run directory: freezes the plan and saves the effective configuration. Several
+/// jobs may begin a new one at once: the first decides, and the others compare with it. Collective. Throws
+/// Error(kMismatch) as draft_run() does.
+corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart start,
+                        const comm::Communicator& comm);
 
 /// The run directory as it is, unchanged. Collective. Throws Error(kInput) when there is none,
 /// Error(kMismatch) naming the keys in which the run differs from the configuration.

@@ -171,11 +171,6 @@ TEST_P(BadInputTest, InspectOfAFileThatIsNotOurs) {
   expect({"inspect", (scratch_ / "x.h5").string()}, 4, {"x.h5"});
 }
 
-TEST_P(BadInputTest, TwoDocumentsInOneConfiguration) {
-  expect({"run", config(good() + "---\ncuration: {keep: {top_k: 1}}\n")}, 3,
-         {"config.yaml:5:1", "second document"});
-}
-
 TEST_P(BadInputTest, APathThatCannotBeLookedAtIsAnInputErrorWithItsReason) {
   const std::string name(300, 'n');
   const std::string reason = "File name too long";
@@ -190,10 +185,42 @@ TEST_P(BadInputTest, AConfigurationThatIsADirectory) {
   expect({"run", scratch_.path().string()}, 4, {scratch_.path().string() + " is a directory"});
 }
 
+TEST_P(BadInputTest, TwoDocumentsInOneConfiguration) {
+  expect({"run", config(good() + "---\ncuration: {keep: {top_k: 1}}\n")}, 3,
+         {"config.yaml:5:1", "second document"});
+}
+
 TEST_P(BadInputTest, RankingBeforeScoringSaysWhatComesFirst) {
   const auto path = config(good());
   ASSERT_EQ(run_quasar({"embed", path}).status, 0);
   expect({"rank", path}, 4, {"shard-000000.h5 is missing: run \"quasar score\" first"});
+}
+
+TEST_P(BadInputTest, AFailedStartSettlesNothing) {
+  write_text(scratch_ / "weights.pt", "these are no weights at all, whatever their name says");
+  const auto path = config(good());
+  expect({"run", path, "--set", "encoder.weights=" + (scratch_ / "weights.pt").string(), "--set",
+          "encoder.batch_size=7"},
+         4, {"weights.pt"});
+  EXPECT_FALSE(fs::exists(scratch_ / "run"));
+  expect({"run", path}, 0, {"the ranked manifest is"});
+}
+
+TEST_P(BadInputTest, PlanRefusesWhatARunWouldAndWritesNothing) {
+  const auto path = config(good());
+  const auto run = scratch_ / "run";
+  expect({"plan", path, "--set", "anchors.quality=" + path}, 4, {path});
+  fs::create_directories(scratch_ / "nothing");
+  expect({"plan", path, "--set", "corpus.directory=" + (scratch_ / "nothing").string()}, 4, {"no image"});
+  EXPECT_FALSE(fs::exists(run));
+  ASSERT_EQ(run_quasar({"embed", path}).status, 0);
+  const auto before = fs::last_write_time(run / "config.yaml");
+  expect({"plan", path}, 0, {"done already   1 of 1 shards, 3 of 3 images"});
+  expect({"plan", path, "--set", "decode.mode=fast"}, 6, {"decode.mode"});
+  expect({"plan", path, "--set", "anchors={}"}, 0, {"anchors        none"});
+  EXPECT_EQ(fs::last_write_time(run / "config.yaml"), before);
+  fs::remove(*fs::directory_iterator(scratch_ / "pictures"));
+  expect({"plan", path}, 6, {"pictures"});
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "program.h"
 #include "support/test_data.h"
 
@@ -56,6 +58,20 @@ TEST_F(MemoryTest, TooLittleIsRefusedBeforeTheFirstImageAndTheLeastIsNamed) {
   const auto nonsense = run_quasar({"plan", config("none", "memory: 1MiB\n")});
   EXPECT_EQ(nonsense.status, 3) << nonsense.output;
   EXPECT_THAT(nonsense.output, HasSubstr("memory"));
+}
+
+TEST_F(MemoryTest, WhatTheRefusalAdvisesIsAcceptedAfterwards) {
+  const auto refused = run_quasar({"run", config("advised", "memory: 80MiB\n")});
+  EXPECT_EQ(refused.status, 3) << refused.output;
+  std::smatch advice;
+  ASSERT_TRUE(std::regex_search(refused.output, advice, std::regex("set memory to at least ([0-9A-Za-z]+),")))
+      << refused.output;
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "advised")) << "a refused run has settled something";
+  // The keys it names to be lowered can still be, too.
+  const auto accepted = run_quasar({"run", config("advised", "memory: " + advice[1].str() + "\n"), "--set",
+                                    "encoder.batch_size=1", "--set", "corpus.shard_size=2"});
+  EXPECT_EQ(accepted.status, 0) << accepted.output;
+  EXPECT_THAT(accepted.output, HasSubstr("8 images in 4 shards"));
 }
 
 }  // namespace

@@ -102,4 +102,19 @@ TEST_F(PartTest, AFrozenPlanIsThePlanOfTheJobsThatFollow) {
   EXPECT_EQ(content(run("frozen") / "plan.json"), plan);
 }
 
+TEST_F(PartTest, OfJobsThatBeginOneDirectoryWithOtherSettingsOneIsRefused) {
+  const auto path = config("torn");
+  ASSERT_EQ(run_quasar({"plan", path, "--freeze"}).status, 0);
+  EXPECT_FALSE(fs::exists(run("torn") / "identity.json")) << "no encoder was opened yet";
+  std::vector<std::unique_ptr<Program>> jobs;
+  for (const char* mode : {"exact", "fast"}) {
+    jobs.push_back(std::make_unique<Program>(
+        std::vector<std::string>{"embed", path, "--part", "0/2", "--set", std::string("decode.mode=") + mode},
+        0));
+  }
+  std::vector<int> statuses;
+  for (const auto& job : jobs) statuses.push_back(job->wait().status);
+  EXPECT_THAT(statuses, testing::UnorderedElementsAre(0, 6));
+}
+
 }  // namespace
