@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <string>
 
 #include "comm/work_counter.h"
 
@@ -51,6 +53,17 @@ TEST(Communicator, AnErrorOfOneRankIsThrownOnAll) {
     EXPECT_STREQ(error.what(), "missing thing");
   }
   world.together([] {});
+}
+
+TEST(Communicator, AFileThatCannotBeLookedAtIsAnInputErrorOnEveryRank) {
+  const auto world = Communicator::world();
+  try {
+    world.on_root([] { EXPECT_FALSE(std::filesystem::exists(std::string(300, 'n'))); });
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kInput);
+    EXPECT_NE(std::string(error.what()).find("File name too long"), std::string::npos) << error.what();
+  }
 }
 
 TEST(WorkCounter, HandsOutEveryNumberOnce) {
