@@ -9,7 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
-#include "base/folder_lock.h"
+#include "base/file_lock.h"
 #include "base/progress.h"
 #include "curation/distributed_sort.h"
 #include "curation/manifest_row.h"
@@ -335,9 +335,12 @@ std::vector<ReportRow> Ranking::gather(const std::vector<ReportRow>& mine) const
 
 CurationResult Ranking::result_of(const std::map<std::string, std::string>& versions) {
   survey_columns();
-  std::optional<base::FolderLock> lock;
+  std::optional<base::FileLock> lock;
   comm_.on_root([&] {
-    lock.emplace(run_, "being ranked");
+    base::make_directories(run_ / "state");
+    lock.emplace(
+        run_ / "state" / "rank.lock",
+        run_.string() + " is being ranked by another job; wait for its end and start this one again");
     remove_outdated(run_, config_);
   });
   {

@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "base/atomic_file.h"
+#include "base/file_lock.h"
 #include "base/logging.h"
-#include "pipeline/file_lock.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -64,7 +64,7 @@ std::string verdict_of(const CrashCount& count) {
 
 CrashCounts update_crash_counts(const std::filesystem::path& state_folder,
                                 const std::function<void(CrashCounts&)>& change) {
-  const FileLock lock(state_folder / kLockFile);
+  const base::FileLock lock(state_folder / kLockFile);
   auto counts = read_counts(state_folder / kFile);
   change(counts);
   base::write_file_atomically(state_folder / kFile, to_text(counts));

@@ -6,9 +6,9 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "base/file_lock.h"
 #include "base/logging.h"
 #include "pipeline/crash_counts.h"
-#include "pipeline/file_lock.h"
 #include "pipeline/journal.h"
 #include "pipeline/probe.h"
 
@@ -167,7 +167,7 @@ Quarantine read_quarantine(const std::filesystem::path& state_folder) {
 
 Quarantine update_quarantine(const std::filesystem::path& state_folder,
                              const std::function<void(Quarantine&)>& change) {
-  const FileLock lock(state_folder / kLockFile);
+  const base::FileLock lock(state_folder / kLockFile);
   Quarantine quarantine = read_quarantine(state_folder);
   change(quarantine);
   base::write_file_atomically(state_folder / kFile, to_text(quarantine));

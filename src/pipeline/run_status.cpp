@@ -47,24 +47,6 @@ bool read_if_whole(const std::filesystem::path& run, const corpus::Shard& shard,
   return true;
 }
 
-/// Ids of the shards whose damage crashes HDF5: all are tried at once, one by one only if that fails.
-std::set<int> crashing_shards(const std::filesystem::path& run, const std::vector<corpus::Shard>& shards) {
-  const auto survives = [&](std::span<const corpus::Shard> some) {
-    return base::survives(
-        [&] {
-          RunStatus ignored;
-          for (const auto& shard : some) read_if_whole(run, shard, ignored);
-        },
-        0);
-  };
-  std::set<int> crashing;
-  if (survives(shards)) return crashing;
-  for (const auto& shard : shards) {
-    if (!survives({&shard, 1})) crashing.insert(shard.id);
-  }
-  return crashing;
-}
-
 std::string numbers(const std::vector<int>& shards) {
   std::string text;
   for (std::size_t i = 0; i < std::min(shards.size(), kShardsNamed); ++i)
@@ -152,6 +134,23 @@ class Report {
 };
 
 }  // namespace
+
+std::set<int> crashing_shards(const std::filesystem::path& run, const std::vector<corpus::Shard>& shards) {
+  const auto survives = [&](std::span<const corpus::Shard> some) {
+    return base::survives(
+        [&] {
+          RunStatus ignored;
+          for (const auto& shard : some) read_if_whole(run, shard, ignored);
+        },
+        0);
+  };
+  std::set<int> crashing;
+  if (survives(shards)) return crashing;
+  for (const auto& shard : shards) {
+    if (!survives({&shard, 1})) crashing.insert(shard.id);
+  }
+  return crashing;
+}
 
 RunStatus read_run_status(const std::filesystem::path& run) {
   if (!std::filesystem::exists(base::file_status(run / "plan.json"))) {

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "corpus/plan.h"
 #include "pipeline/journal.h"
 #include "pipeline/quarantine.h"
 #include "pipeline/rank_metrics.h"
@@ -36,6 +38,10 @@ struct RunStatus {
   Quarantine quarantine;
   bool ranked = false;  ///< The manifest is there.
 };
+
+/// Ids of those of the shards, in `run`, whose damage crashes HDF5 when they are read unchecked
+/// (store::Integrity): all are tried in another process at once, one by one only if that fails.
+std::set<int> crashing_shards(const std::filesystem::path& run, const std::vector<corpus::Shard>& shards);
 
 /// Reads RUN. Throws Error(kInput) when there is no plan.
 RunStatus read_run_status(const std::filesystem::path& run);

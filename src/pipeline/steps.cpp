@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/file_lock.h"
 #include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
@@ -15,7 +16,7 @@
 #include "image/vips_environment.h"
 #include "pipeline/anchor_check.h"
 #include "pipeline/build_anchors.h"
-#include "pipeline/file_lock.h"
+#include "pipeline/run_status.h"
 #include "pipeline/text_anchors.h"
 #include "store/inspect.h"
 
@@ -125,7 +126,7 @@ corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart
     const auto state = config.run / "state";
     base::make_directories(state);
     // Other jobs may have begun the directory since the draft was made.
-    const FileLock lock(state / kStartLock);
+    const base::FileLock lock(state / kStartLock);
     if (is_there(config.run / kIdentityFile)) check_identity(config);
     auto plan = *draft.plan;
     if (is_there(config.run / kPlanFile)) {
@@ -148,11 +149,14 @@ corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart
 
 DoneAlready done_already(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder) {
   const auto ours = encoder_identity(encoder, config.decode);
+  const auto crashing = crashing_shards(config.run, draft.plan->shards());
   DoneAlready done;
   for (const auto& shard : draft.plan->shards()) {
     const auto path = shard_path(config.run, shard.id);
-    if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) continue;
-    const auto found = store::EmbeddingShardReader(path).header().encoder;
+    if (crashing.contains(shard.id) ||
+        !store::is_whole_shard(path, shard.sha256, shard.id, shard.count, store::Integrity::kUnchecked))
+      continue;
+    const auto found = store::EmbeddingShardReader(path, store::Integrity::kUnchecked).header().encoder;
     if (!(found == ours)) {
       base::fail(
           base::ExitCode::kMismatch,

@@ -14,7 +14,7 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
-#include "base/folder_lock.h"
+#include "base/file_lock.h"
 #include "base/random.h"
 #include "curation/shared_folder.h"
 #include "store/embedding_shard.h"
@@ -343,10 +343,10 @@ TEST(Manifest, AnotherJobsRankingOfTheRunIsNotDisturbed) {
   const auto input = write_run(folder.path(), make_rows(50, 1));
   const auto world = comm::Communicator::world();
   const auto out = folder.path() / "out";
-  std::optional<base::FolderLock> other;
+  std::optional<base::FileLock> other;
   world.on_root([&] {
-    base::make_directories(out);
-    other.emplace(out, "being ranked");
+    base::make_directories(out / "state");
+    other.emplace(out / "state" / "rank.lock");
     base::write_file_atomically(out / "manifest.csv", "of the other job");
   });
   try {
