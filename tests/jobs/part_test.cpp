@@ -113,6 +113,7 @@ TEST_F(PartTest, OfJobsThatBeginOneDirectoryWithOtherSettingsOneIsRefused) {
         0));
   }
   std::vector<int> statuses;
+  statuses.reserve(jobs.size());
   for (const auto& job : jobs) statuses.push_back(job->wait().status);
   EXPECT_THAT(statuses, testing::UnorderedElementsAre(0, 6));
 }
