@@ -2,6 +2,7 @@
 
 #include "base/errors.h"
 #include "store/provenance.h"
+#include "store/seal.h"
 
 namespace quasar::store {
 namespace {
@@ -82,6 +83,8 @@ bool score_shard_matches(const std::filesystem::path& path, const std::string& e
   if (!std::filesystem::exists(path)) return false;
   try {
     const auto guard = h5::lock();
+    // Without a seal nothing says whether the scores are those that were written; they are soon made again.
+    if (check_seal(path) != SealState::kWhole) return false;
     const auto header = read_header(h5::File::open(path), path);
     return header.embeddings_xxh128 == embeddings_xxh128 && header.shard == shard && header.names == names &&
            header.anchor_fingerprints == anchor_fingerprints;

@@ -25,7 +25,7 @@ ScoreShard read_score_shard(const std::filesystem::path& path);
 /// Fingerprints of the anchor sets that the scores in `path` were made by, by name. Throws as above.
 std::map<std::string, std::string> read_score_anchors(const std::filesystem::path& path);
 
-/// Whether `path` holds whole scores of this shard, as it is embedded now, by these anchors.
+/// Whether `path` holds whole scores, sealed, of this shard as it is embedded now, by these anchors.
 bool score_shard_matches(const std::filesystem::path& path, const std::string& embeddings_xxh128, int shard,
                          const std::vector<std::string>& names,
                          const std::vector<std::string>& anchor_fingerprints);

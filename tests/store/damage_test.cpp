@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -127,7 +128,21 @@ TEST_F(Damage, AShardIsWholeByItsOwnBytesOnly) {
   std::ofstream(whole("changed"), std::ios::binary) << bytes;
   EXPECT_FALSE(verify_shard(whole("changed")));
   EXPECT_FALSE(is_whole_shard(whole("changed"), "items", 0, 3));
-  EXPECT_FALSE(score_shard_matches(whole("changed"), "content", 0, {"quality"}, {"fingerprint"}));
+}
+
+TEST_F(Damage, ScoresAreTakenAgainOnlyAsTheyWereSealed) {
+  const auto matches = [&](const std::string& name) {
+    return score_shard_matches(whole(name), "content", 0, {"quality"}, {"fingerprint"});
+  };
+  EXPECT_TRUE(matches("scores"));
+  auto bytes = bytes_of("scores");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(whole("changed"), std::ios::binary) << bytes;
+  EXPECT_FALSE(matches("changed"));
+  bytes = bytes_of("scores");
+  std::fill_n(bytes.begin(), kSealBytes, ' ');
+  std::ofstream(whole("unsealed"), std::ios::binary) << bytes;
+  EXPECT_FALSE(matches("unsealed"));
 }
 
 TEST_F(Damage, WhatCannotBeOpenedIsNamedWithTheReason) {
