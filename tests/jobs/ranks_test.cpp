@@ -128,6 +128,33 @@ TEST_F(RanksTest, SetsAreBuiltAgainOnlyOfOtherDataOrByAnotherRecipe) {
                                           testing::Not(HasSubstr("anchors clustered: built before"))));
 }
 
+TEST_F(RanksTest, FailedRowsOfAnchorDataHaveNoPartInItsLabels) {
+  const auto rated = scratch_ / "rated" / "rated.csv";
+  const auto table = content(rated);
+  const auto header = table.find('\n') + 1;
+  write_text(rated, table.substr(0, header) + "missing.png,\n" + table.substr(header) + "gone.png,99\n");
+  ASSERT_EQ(run_quasar({"anchors", config("labels")}, 2).status, 0);
+  const auto told = run_quasar({"inspect", (run("labels") / "anchors" / "rated.h5").string()});
+  ASSERT_EQ(told.status, 0) << told.output;
+  EXPECT_THAT(told.output, testing::ContainsRegex("statistic_label_min +0.5\n"));
+  EXPECT_THAT(told.output, testing::ContainsRegex("statistic_label_max +9.5\n"));
+  EXPECT_THAT(told.output, testing::ContainsRegex("count_rows_failed +2\n"));
+}
+
+TEST_F(RanksTest, PairsThatMultiCannotMakeAreSaidToBeMissing) {
+  // One picture, many times: a second cluster has no member.
+  std::string table = "path,mos\n";
+  const auto first = *fs::directory_iterator(scratch_ / "good");
+  for (int i = 0; i < 8; ++i)
+    table += first.path().string() + "," + std::to_string(i) + ",row" + std::to_string(i) + "\n";
+  table.replace(0, 8, "path,mos,id");
+  write_text(scratch_ / "rated" / "rated.csv", table);
+  const auto outcome =
+      run_quasar({"anchors", config("equal"), "--set", "anchors.rated.corpus.id_column=id"}, 2);
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("anchors \"rated\": 1 pairs of the 2 asked for"));
+}
+
 TEST_F(RanksTest, RanksThatWouldHaveNoShardAreNamedWithASizeThatHelps) {
   const auto ranks = [](const std::vector<std::string>& words) { return run_quasar(words, 2); };
   const auto idle = ranks({"run", config("idle"), "--set", "corpus.shard_size=100"});
