@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "base/progress.h"
 #include "job.h"
@@ -58,11 +59,12 @@ void register_plan(CLI::App& app, Work& chosen) {
       comm.on_root([&] {
         const auto& plan = *draft.plan;
         const auto row_bytes = static_cast<std::uint64_t>(encoder->dimension()) * (config.half ? 2 : 4);
-        const auto done = pipeline::done_already(config, draft, *encoder);
+        std::optional<pipeline::DoneAlready> done;
+        if (draft.frozen) done = pipeline::done_already(config, draft, *encoder);
         print(plan, config);
-        if (draft.frozen) {
-          fmt::print("done already   {} of {} shards, {} of {} images\n", done.shards, plan.shards().size(),
-                     base::with_thousands(done.rows), base::with_thousands(plan.item_count()));
+        if (done) {
+          fmt::print("done already   {} of {} shards, {} of {} images\n", done->shards, plan.shards().size(),
+                     base::with_thousands(done->rows), base::with_thousands(plan.item_count()));
         }
         fmt::print("encoder        {}, {} dimensions, on {}\nranks          {}\nembeddings     {}\n",
                    encoder->fingerprint().architecture, encoder->dimension(), encoder->device(), comm.size(),

@@ -102,13 +102,7 @@ bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, co
     }
     return false;
   }
-  const auto found = store::EmbeddingShardReader(path).header().encoder;
-  if (!(found == identity)) {
-    base::fail(base::ExitCode::kMismatch, path.string() + " was embedded by another encoder (" +
-                                              found.describe() + ") than the configured one (" +
-                                              identity.describe() +
-                                              "); use another run directory, or the encoder of this one");
-  }
+  check_shard_encoder(path, store::EmbeddingShardReader(path).header().encoder, identity);
   if (job.retry) {
     const auto statuses = store::EmbeddingShardReader(path).read_statuses();
     return std::none_of(statuses.begin(), statuses.end(),
@@ -259,6 +253,15 @@ store::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const i
   const auto& fingerprint = encoder.fingerprint();
   return {fingerprint.architecture, fingerprint.weights_sha256,
           fingerprint.preprocessing + ", " + image::describe(decode), fingerprint.dtype};
+}
+
+void check_shard_encoder(const std::filesystem::path& shard, const store::EncoderIdentity& found,
+                         const store::EncoderIdentity& configured) {
+  if (found == configured) return;
+  base::fail(base::ExitCode::kMismatch,
+             fmt::format("{} was embedded by another encoder ({}) than the configured one ({}); use another "
+                         "run directory, or the encoder of this one",
+                         shard.string(), found.describe(), configured.describe()));
 }
 
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {

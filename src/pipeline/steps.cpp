@@ -156,14 +156,8 @@ DoneAlready done_already(const RunConfig& config, const RunDraft& draft, const e
     if (crashing.contains(shard.id) ||
         !store::is_whole_shard(path, shard.sha256, shard.id, shard.count, store::Integrity::kUnchecked))
       continue;
-    const auto found = store::EmbeddingShardReader(path, store::Integrity::kUnchecked).header().encoder;
-    if (!(found == ours)) {
-      base::fail(
-          base::ExitCode::kMismatch,
-          fmt::format("{} was embedded by another encoder ({}) than the configured one ({}); use another "
-                      "run directory, or the encoder of this one",
-                      path.string(), found.describe(), ours.describe()));
-    }
+    check_shard_encoder(
+        path, store::EmbeddingShardReader(path, store::Integrity::kUnchecked).header().encoder, ours);
     ++done.shards;
     done.rows += shard.count;
   }

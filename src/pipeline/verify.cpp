@@ -161,11 +161,7 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const store
       continue;
     }
     const store::EmbeddingShardReader reader(path);
-    if (!(reader.header().encoder == identity)) {
-      base::fail(base::ExitCode::kMismatch,
-                 fmt::format("{} was embedded by another encoder ({}) than the configured one ({})",
-                             path.string(), reader.header().encoder.describe(), identity.describe()));
-    }
+    check_shard_encoder(path, reader.header().encoder, identity);
     check_scores(config, shard.id, reader, result);
     const auto statuses = reader.read_statuses();
     ok_rows[i] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
