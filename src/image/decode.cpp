@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <string_view>
 #include <utility>
 
@@ -101,14 +98,6 @@ const Mark* find_mark(std::span<const Mark> marks, std::span<const std::byte> by
   return found == marks.end() ? nullptr : &*found;
 }
 
-/// Whether other decodes run beside an attempt. libvips has one buffer of messages for the whole process, so
-/// only an attempt on its own knows why it failed.
-enum class Company { kOthers, kAlone };
-
-/// Holds off new decodes while one waits to be alone: a shared mutex by itself may let readers pass for ever.
-std::mutex gate;
-std::shared_mutex decoding;
-
 /// What libvips said since the buffer was last cleared, each line once.
 std::string take_vips_error() {
   std::string_view rest = vips_error_buffer();
@@ -142,8 +131,7 @@ void fail(Prepared& result, RowStatus status, std::string error) {
 }
 
 /// What libvips says becomes of the bytes: `status`, unless it says more.
-void fail_by_vips(Prepared& result, RowStatus status, Company company) {
-  if (company == Company::kOthers) return fail(result, status, {});
+void fail_by_vips(Prepared& result, RowStatus status) {
   const auto reason = take_vips_error();
   if (reason.find("out of memory") != std::string::npos) {
     status = RowStatus::kOutOfMemory;
@@ -228,18 +216,6 @@ std::string shrink_options(const std::string& format, int shrink) {
   return {};
 }
 
-/// Stops an evaluation when its time is over.
-struct Deadline {
-  std::chrono::steady_clock::time_point end;
-  bool passed = false;
-
-  static void check(VipsImage* image, VipsProgress*, Deadline* deadline) {
-    if (std::chrono::steady_clock::now() < deadline->end) return;
-    deadline->passed = true;
-    vips_image_set_kill(image, TRUE);
-  }
-};
-
 /// Replaces the image by what `operation` makes of it.
 template <typename Operation>
 bool replace(VipsPointer& image, const Operation& operation) {
@@ -271,8 +247,20 @@ bool to_8_bit(VipsPointer& image) {
   return bands >= 1 && bands <= 4;
 }
 
+/// Evaluates straight into the raster, so that the pixels are there once.
+bool write_to(VipsImage* image, Raster& raster) {
+  raster.width = vips_image_get_width(image);
+  raster.height = vips_image_get_height(image);
+  raster.channels = vips_image_get_bands(image);
+  raster.pixels.resize(VIPS_IMAGE_SIZEOF_IMAGE(image));
+  const VipsPointer target(vips_image_new_from_memory(raster.pixels.data(), raster.pixels.size(),
+                                                      raster.width, raster.height, raster.channels,
+                                                      VIPS_FORMAT_UCHAR));
+  return target && vips_image_write(image, target.get()) == 0;
+}
+
 /// Turns and mirrors decoded pixels as an EXIF orientation (2 to 8) says. Apart from decoding, as it needs
-/// rows in any order, and decoding gives them in theirs, under its deadline.
+/// rows in any order, and decoding gives them in theirs.
 bool turn(Raster& raster, int orientation) {
   VipsPointer image(vips_image_new_from_memory(raster.pixels.data(), raster.pixels.size(), raster.width,
                                                raster.height, raster.channels, VIPS_FORMAT_UCHAR));
@@ -280,20 +268,44 @@ bool turn(Raster& raster, int orientation) {
   vips_image_set_int(image.get(), VIPS_META_ORIENTATION, orientation);
   if (!replace(image, [](VipsImage* in, VipsImage** out) { return vips_autorot(in, out, nullptr); }))
     return false;
-  std::size_t size = 0;
-  const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(image.get(), &size), g_free);
-  if (!pixels) return false;
-  const auto* begin = static_cast<const std::uint8_t*>(pixels.get());
-  std::vector<std::uint8_t> turned(begin, begin + size);
-  raster.pixels.swap(turned);
-  raster.width = vips_image_get_width(image.get());
-  raster.height = vips_image_get_height(image.get());
+  Raster turned;
+  turned.palette = raster.palette;
+  if (!write_to(image.get(), turned)) return false;
+  image.reset();
+  raster = std::move(turned);
   return true;
 }
 
-/// As load; the reason of a failure is left empty where only libvips knows it and the attempt is not alone.
-Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
-               Company company, Prepared& result) {
+bool has_field(VipsImage* image, const char* name) {
+  return vips_image_get_typeof(image, name) != 0;
+}
+
+bool is_set(VipsImage* image, const char* name) {
+  int value = 0;
+  return has_field(image, name) && vips_image_get_int(image, name, &value) == 0 && value != 0;
+}
+
+/// What the opened image tells; `file` is the header at full size.
+Header describe_header(VipsImage* image, const Prepared& file, std::size_t file_bytes,
+                       const DecodeConfig& config) {
+  Header header;
+  header.format = file.format;
+  header.width = file.width;
+  header.height = file.height;
+  header.decoded_width = vips_image_get_width(image);
+  header.decoded_height = vips_image_get_page_height(image);
+  header.channels = vips_image_get_bands(image);
+  header.sample_bytes = static_cast<int>(VIPS_IMAGE_SIZEOF_ELEMENT(image));
+  header.whole_passes = is_set(image, "interlaced") || is_set(image, "jpeg-multiscan");
+  header.turned = config.honour_orientation && vips_image_get_orientation(image) > 1;
+  header.file_bytes = file_bytes;
+  return header;
+}
+
+/// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
+/// decode.mode fast, fewer pixels than the file has where that suffices for the spec.
+Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
+            const Admission& admit, Prepared& result) {
   if (bytes.empty()) {
     fail(result, RowStatus::kEmpty, "zero bytes");
     return {};
@@ -304,10 +316,12 @@ Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, con
              std::to_string(config.max_file_bytes));
     return {};
   }
+  // What was left by an attempt that did not ask.
+  vips_error_clear();
   if (find_loader(bytes, result).empty()) return {};
   VipsPointer image = open(bytes, "");
   if (!image) {
-    fail_by_vips(result, RowStatus::kBadHeader, company);
+    fail_by_vips(result, RowStatus::kBadHeader);
     return {};
   }
   if (!within_limits(image.get(), config, spec != nullptr ? spec->min_side : 1, result)) return {};
@@ -315,36 +329,28 @@ Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, con
     const auto options = shrink_options(result.format, decode_shrink(result.width, result.height, *spec));
     if (!options.empty()) image = open(bytes, options);
     if (!image) {
-      fail_by_vips(result, RowStatus::kDecodeFailed, company);
+      fail_by_vips(result, RowStatus::kDecodeFailed);
       return {};
     }
   }
+  if (admit && !admit(describe_header(image.get(), result, bytes.size(), config))) {
+    fail(result, RowStatus::kOutOfMemory, "the memory that it needs is refused");
+    return {};
+  }
 
-  const bool palette = vips_image_get_typeof(image.get(), "palette-bit-depth") != 0;
-  Deadline deadline{std::chrono::steady_clock::now() +
-                    std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                        std::chrono::duration<double>(config.timeout_s))};
+  Raster raster;
+  raster.palette = has_field(image.get(), "palette-bit-depth");
   const int orientation = config.honour_orientation ? vips_image_get_orientation(image.get()) : 1;
   if (!to_8_bit(image)) {
-    fail_by_vips(result, RowStatus::kUnsupportedPixels, company);
+    fail_by_vips(result, RowStatus::kUnsupportedPixels);
     if (!result.error.empty()) result.error = "no conversion to 8-bit sRGB: " + result.error;
     return {};
   }
-  vips_image_set_progress(image.get(), TRUE);
-  g_signal_connect(image.get(), "eval", G_CALLBACK(Deadline::check), &deadline);
-  std::size_t size = 0;
-  const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(image.get(), &size), g_free);
-  if (!pixels) {
-    if (deadline.passed) {
-      fail(result, RowStatus::kTimedOut, "decoding took longer than decode.timeout_s");
-    } else {
-      fail_by_vips(result, RowStatus::kDecodeFailed, company);
-    }
+  if (!write_to(image.get(), raster)) {
+    fail_by_vips(result, RowStatus::kDecodeFailed);
     return {};
   }
-  const auto* begin = static_cast<const std::uint8_t*>(pixels.get());
-  Raster raster{vips_image_get_width(image.get()), vips_image_get_height(image.get()),
-                vips_image_get_bands(image.get()), palette, std::vector<std::uint8_t>(begin, begin + size)};
+  image.reset();
   if (orientation > 1 && !turn(raster, orientation)) {
     fail(result, RowStatus::kOutOfMemory, "there is no memory to turn it in");
     return {};
@@ -352,45 +358,29 @@ Raster attempt(std::span<const std::byte> bytes, const DecodeConfig& config, con
   return raster;
 }
 
-/// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
-/// decode.mode fast, fewer pixels than the file has where that suffices for the spec.
-Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
-            Prepared& result) {
-  {
-    std::unique_lock entering(gate);
-    const std::shared_lock beside_others(decoding);
-    entering.unlock();
-    Raster raster = attempt(bytes, config, spec, Company::kOthers, result);
-    if (result.status == RowStatus::kOk || !result.error.empty()) return raster;
-  }
-  const std::scoped_lock entering(gate);
-  const std::unique_lock alone(decoding);
-  vips_error_clear();
-  result = {};
-  return attempt(bytes, config, spec, Company::kAlone, result);
-}
-
 }  // namespace
 
-Prepared decode(std::span<const std::byte> bytes, const DecodeConfig& config) {
+Prepared decode(std::span<const std::byte> bytes, const DecodeConfig& config, const Admission& admit) {
   Prepared result;
-  const Raster raster = load(bytes, config, nullptr, result);
-  if (result.status == RowStatus::kOk) result.image = to_rgb(raster);
+  Raster raster = load(bytes, config, nullptr, admit, result);
+  if (result.status == RowStatus::kOk) result.image = to_rgb(std::move(raster));
   return result;
 }
 
-Prepared prepare(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec& spec) {
+Prepared prepare(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec& spec,
+                 const Admission& admit) {
   Prepared result;
-  const Raster raster = load(bytes, config, &spec, result);
+  Raster raster = load(bytes, config, &spec, admit, result);
   if (result.status != RowStatus::kOk) return result;
   if (config.mode == DecodeMode::kExact) {
-    result.image = fit(raster, spec);
+    result.image = fit(std::move(raster), spec);
     return result;
   }
   // Pictures turned by their orientation have the header's sides the other way round.
   const bool turned = (raster.width > raster.height) != (result.width > result.height);
-  result.image = turned ? fit(raster, result.height, result.width, spec)
-                        : fit(raster, result.width, result.height, spec);
+  const int width = turned ? result.height : result.width;
+  const int height = turned ? result.width : result.height;
+  result.image = fit(std::move(raster), width, height, spec);
   return result;
 }
 

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/input_spec.h"
 #include "base/status.h"
@@ -28,10 +30,35 @@ struct Prepared {
   RgbImage image;      ///< Empty unless ok.
 };
 
-/// Decodes at full size. Thread-safe; throws nothing for bad data.
-Prepared decode(std::span<const std::byte> bytes, const DecodeConfig& config);
+/// What is known of a picture before its pixels are decoded.
+struct Header {
+  std::string_view format;  ///< As Prepared::format.
+  int width = 0;            ///< The file's.
+  int height = 0;
+  int decoded_width = 0;  ///< As it will be decoded: smaller than the file's with decode.mode fast.
+  int decoded_height = 0;
+  int channels = 0;           ///< Of the file, alpha included.
+  int sample_bytes = 1;       ///< Of one sample of one channel, as the loader gives it.
+  bool whole_passes = false;  ///< Progressive JPEG or interlaced PNG: no row is there before the last pass.
+  bool turned = false;        ///< Will be turned by its orientation.
+  std::size_t file_bytes = 0;
+};
+
+/// Asked once, when the header is within the limits, before pixels are decoded; false refuses the picture,
+/// which is then kOutOfMemory.
+using Admission = std::function<bool(const Header&)>;
+
+// Several threads may decode at once. libvips has one buffer of messages for the whole process, though: where
+// pictures fail at the same time, their messages may be mixed, and with them the choice between
+// kDecodeFailed, kUnsupportedPixels and kOutOfMemory. Where that matters, decode in processes
+// (decode/worker_pool.h). There is no limit of time here.
+
+/// Decodes at full size. Throws nothing for bad data, and std::bad_alloc without memory for the pixels.
+Prepared decode(std::span<const std::byte> bytes, const DecodeConfig& config, const Admission& admit = {});
 
 /// Decodes and brings the picture to an encoder's input, resampling in the file's own mode as Pillow does.
-Prepared prepare(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec& spec);
+/// Throws as decode does.
+Prepared prepare(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec& spec,
+                 const Admission& admit = {});
 
 }  // namespace quasar::image

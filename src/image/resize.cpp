@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/errors.h"
 
@@ -20,23 +21,35 @@ double cubic(double x) {
   return 0.0;
 }
 
-/// For each output sample: the first input sample and the integer weights.
+/// Samples [begin, end) along one axis.
+struct Range {
+  int begin = 0;
+  int end = 0;
+
+  int size() const { return end - begin; }
+};
+
+/// For each wanted output sample: the first input sample and the integer weights.
 struct Weights {
   std::vector<int> first;
   std::vector<int> count;
   std::vector<int> values;  ///< [output, width]
   int width = 0;
+
+  /// The input samples that have a weight.
+  Range used() const { return {first.front(), first.back() + count.back()}; }
 };
 
-Weights make_weights(int input, int output) {
+/// The weights of the `wanted` ones among `output` samples.
+Weights make_weights(int input, int output, Range wanted) {
   const double scale = static_cast<double>(input) / output;
   const double filter_scale = std::max(scale, 1.0);
   const double support = kSupport * filter_scale;
   Weights weights;
   weights.width = static_cast<int>(std::ceil(support)) * 2 + 1;
-  weights.values.assign(static_cast<std::size_t>(output) * static_cast<std::size_t>(weights.width), 0);
+  weights.values.assign(static_cast<std::size_t>(wanted.size()) * static_cast<std::size_t>(weights.width), 0);
   std::vector<double> row(static_cast<std::size_t>(weights.width));
-  for (int i = 0; i < output; ++i) {
+  for (int i = wanted.begin; i < wanted.end; ++i) {
     const double center = (i + 0.5) * scale;
     const int first = std::max(0, static_cast<int>(center - support + 0.5));
     const int count = std::min(input, static_cast<int>(center + support + 0.5)) - first;
@@ -48,7 +61,7 @@ Weights make_weights(int input, int output) {
     for (int x = 0; x < count; ++x) {
       double weight = row[static_cast<std::size_t>(x)];
       if (sum != 0.0) weight /= sum;
-      weights.values[static_cast<std::size_t>(i) * static_cast<std::size_t>(weights.width) +
+      weights.values[static_cast<std::size_t>(i - wanted.begin) * static_cast<std::size_t>(weights.width) +
                      static_cast<std::size_t>(x)] =
           static_cast<int>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kPrecisionBits));
     }
@@ -62,32 +75,45 @@ std::uint8_t clip(int sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255));
 }
 
-/// Resamples along one axis: `lines` lines of samples `step` apart, line starts given by their stride.
-Raster resample(const Raster& in, int output, bool horizontal) {
-  Raster out = {horizontal ? output : in.width, horizontal ? in.height : output, in.channels, in.palette, {}};
-  out.pixels.resize(static_cast<std::size_t>(out.width) * static_cast<std::size_t>(out.height) *
-                    static_cast<std::size_t>(out.channels));
-  const Weights weights = make_weights(horizontal ? in.width : in.height, output);
+/// Resamples the rows of `in` along them: the result has weights.first.size() columns and rows.size() rows.
+Raster resample_rows(const Raster& in, const Weights& weights, Range rows) {
+  Raster out = {static_cast<int>(weights.first.size()), rows.size(), in.channels, in.palette, {}};
   const auto channels = static_cast<std::size_t>(in.channels);
   const std::size_t in_line = static_cast<std::size_t>(in.width) * channels;
-  const std::size_t out_line = static_cast<std::size_t>(out.width) * channels;
-  for (int y = 0; y < out.height; ++y) {
-    for (int x = 0; x < out.width; ++x) {
-      const auto i = static_cast<std::size_t>(horizontal ? x : y);
+  out.pixels.resize(weights.first.size() * channels * static_cast<std::size_t>(rows.size()));
+  std::uint8_t* target = out.pixels.data();
+  for (int y = rows.begin; y < rows.end; ++y) {
+    const std::uint8_t* line = in.pixels.data() + static_cast<std::size_t>(y) * in_line;
+    for (std::size_t i = 0; i < weights.first.size(); ++i) {
       const int* weight = weights.values.data() + i * static_cast<std::size_t>(weights.width);
-      const auto first = static_cast<std::size_t>(weights.first[i]);
-      const std::uint8_t* source =
-          horizontal ? in.pixels.data() + static_cast<std::size_t>(y) * in_line + first * channels
-                     : in.pixels.data() + first * in_line + static_cast<std::size_t>(x) * channels;
-      const std::size_t step = horizontal ? channels : in_line;
-      std::uint8_t* target =
-          out.pixels.data() + static_cast<std::size_t>(y) * out_line + static_cast<std::size_t>(x) * channels;
+      const std::uint8_t* source = line + static_cast<std::size_t>(weights.first[i]) * channels;
       for (std::size_t c = 0; c < channels; ++c) {
         int sum = 1 << (kPrecisionBits - 1);
         const std::uint8_t* sample = source + c;
-        for (int k = 0; k < weights.count[i]; ++k, sample += step) sum += *sample * weight[k];
-        target[c] = clip(sum);
+        for (int k = 0; k < weights.count[i]; ++k, sample += channels) sum += *sample * weight[k];
+        *target++ = clip(sum);
       }
+    }
+  }
+  return out;
+}
+
+/// Resamples the columns of `in`, whose first row is the picture's row `first_row`: the result has
+/// weights.first.size() rows.
+Raster resample_columns(const Raster& in, const Weights& weights, int first_row) {
+  Raster out = {in.width, static_cast<int>(weights.first.size()), in.channels, in.palette, {}};
+  const std::size_t line = static_cast<std::size_t>(in.width) * static_cast<std::size_t>(in.channels);
+  out.pixels.resize(line * weights.first.size());
+  std::uint8_t* target = out.pixels.data();
+  for (std::size_t i = 0; i < weights.first.size(); ++i) {
+    const int* weight = weights.values.data() + i * static_cast<std::size_t>(weights.width);
+    const std::uint8_t* source =
+        in.pixels.data() + static_cast<std::size_t>(weights.first[i] - first_row) * line;
+    for (std::size_t x = 0; x < line; ++x) {
+      int sum = 1 << (kPrecisionBits - 1);
+      const std::uint8_t* sample = source + x;
+      for (int k = 0; k < weights.count[i]; ++k, sample += line) sum += *sample * weight[k];
+      *target++ = clip(sum);
     }
   }
   return out;
@@ -128,66 +154,105 @@ std::pair<int, int> target_size(int width, int height, const base::InputSpec& sp
   return width <= height ? std::pair(spec.size, longer) : std::pair(longer, spec.size);
 }
 
-Raster crop(const Raster& in, int left, int top, int width, int height) {
-  Raster out = {width, height, in.channels, in.palette, {}};
+/// The part of a resized picture that is wanted.
+struct Window {
+  Range columns;
+  Range rows;
+};
+
+Raster crop(Raster in, const Window& window) {
+  if (window.columns.size() == in.width && window.rows.size() == in.height) return in;
+  Raster out = {window.columns.size(), window.rows.size(), in.channels, in.palette, {}};
   const auto channels = static_cast<std::size_t>(in.channels);
-  for (int y = 0; y < height; ++y) {
+  const auto line = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(out.width) * channels);
+  out.pixels.reserve(static_cast<std::size_t>(line) * static_cast<std::size_t>(out.height));
+  for (int y = window.rows.begin; y < window.rows.end; ++y) {
     const auto begin =
         in.pixels.begin() +
-        static_cast<std::ptrdiff_t>((static_cast<std::size_t>(top + y) * static_cast<std::size_t>(in.width) +
-                                     static_cast<std::size_t>(left)) *
+        static_cast<std::ptrdiff_t>((static_cast<std::size_t>(y) * static_cast<std::size_t>(in.width) +
+                                     static_cast<std::size_t>(window.columns.begin)) *
                                     channels);
-    out.pixels.insert(out.pixels.end(), begin,
-                      begin + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(width) * channels));
+    out.pixels.insert(out.pixels.end(), begin, begin + line);
   }
   return out;
 }
 
-}  // namespace
-
-Raster resize_bicubic(const Raster& raster, int width, int height) {
-  QUASAR_CHECK(width > 0 && height > 0 && raster.width > 0 && raster.height > 0);
-  if (width == raster.width && height == raster.height) return raster;
-  const bool alpha = raster.channels == 2 || raster.channels == 4;
-  Raster work = raster;
+/// The window of what resize_bicubic makes; only what it needs is computed and held.
+Raster bicubic_window(Raster work, int width, int height, const Window& window) {
+  QUASAR_CHECK(width > 0 && height > 0 && work.width > 0 && work.height > 0);
+  if (width == work.width && height == work.height) return crop(std::move(work), window);
+  const bool alpha = work.channels == 2 || work.channels == 4;
   if (alpha) premultiply(work);
-  if (width != work.width) work = resample(work, width, true);
-  if (height != work.height) work = resample(work, height, false);
+  const bool vertical = height != work.height;
+  const Weights columns = vertical ? make_weights(work.height, height, window.rows) : Weights{};
+  const Range rows = vertical ? columns.used() : window.rows;
+  if (width != work.width) {
+    work = resample_rows(work, make_weights(work.width, width, window.columns), rows);
+  } else {
+    work = crop(std::move(work), {window.columns, rows});
+  }
+  if (vertical) work = resample_columns(work, columns, rows.begin);
   if (alpha) divide_alpha(work);
   return work;
 }
 
-Raster resize_nearest(const Raster& raster, int width, int height) {
-  QUASAR_CHECK(width > 0 && height > 0 && raster.width > 0 && raster.height > 0);
+/// The input sample of each of the wanted output samples.
+std::vector<std::size_t> nearest(int input, int output, Range wanted) {
+  std::vector<std::size_t> indices;
+  const double scale = static_cast<double>(input) / output;
+  double position = scale * 0.5;
   // Coordinates are accumulated, not multiplied, because Pillow does so and the last bits show.
-  const auto sources = [](int input, int output) {
-    std::vector<int> indices;
-    const double scale = static_cast<double>(input) / output;
-    double position = scale * 0.5;
-    for (int i = 0; i < output; ++i, position += scale)
-      indices.push_back(std::min(static_cast<int>(position), input - 1));
-    return indices;
-  };
-  const auto columns = sources(raster.width, width);
-  const auto rows = sources(raster.height, height);
-  Raster out = {width, height, raster.channels, raster.palette, {}};
+  for (int i = 0; i < wanted.end; ++i, position += scale) {
+    if (i >= wanted.begin)
+      indices.push_back(static_cast<std::size_t>(std::min(static_cast<int>(position), input - 1)));
+  }
+  return indices;
+}
+
+/// The window of what resize_nearest makes.
+Raster nearest_window(const Raster& raster, int width, int height, const Window& window) {
+  QUASAR_CHECK(width > 0 && height > 0 && raster.width > 0 && raster.height > 0);
+  const auto columns = nearest(raster.width, width, window.columns);
+  const auto rows = nearest(raster.height, height, window.rows);
+  Raster out = {window.columns.size(), window.rows.size(), raster.channels, raster.palette, {}};
   const auto channels = static_cast<std::size_t>(raster.channels);
-  for (const int row : rows) {
-    for (const int column : columns) {
-      const auto* pixel =
-          raster.pixels.data() + (static_cast<std::size_t>(row) * static_cast<std::size_t>(raster.width) +
-                                  static_cast<std::size_t>(column)) *
-                                     channels;
+  out.pixels.reserve(rows.size() * columns.size() * channels);
+  for (const std::size_t row : rows) {
+    const std::uint8_t* line = raster.pixels.data() + row * static_cast<std::size_t>(raster.width) * channels;
+    for (const std::size_t column : columns) {
+      const std::uint8_t* pixel = line + column * channels;
       out.pixels.insert(out.pixels.end(), pixel, pixel + channels);
     }
   }
   return out;
 }
 
-RgbImage to_rgb(const Raster& raster) {
-  RgbImage image(raster.width, raster.height);
+Range centred(int side, int wanted) {
+  const int begin = static_cast<int>(std::nearbyint((side - wanted) / 2.0));
+  return {begin, begin + wanted};
+}
+
+}  // namespace
+
+Raster resize_bicubic(Raster raster, int width, int height) {
+  return bicubic_window(std::move(raster), width, height, {{0, width}, {0, height}});
+}
+
+Raster resize_nearest(const Raster& raster, int width, int height) {
+  return nearest_window(raster, width, height, {{0, width}, {0, height}});
+}
+
+RgbImage to_rgb(Raster raster) {
+  RgbImage image;
+  image.width = raster.width;
+  image.height = raster.height;
+  if (raster.channels == 3) {
+    image.pixels = std::move(raster.pixels);
+    return image;
+  }
   const auto channels = static_cast<std::size_t>(raster.channels);
   const bool grey = raster.channels < 3;
+  image.pixels.resize(static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.height) * 3);
   for (std::size_t i = 0; i < image.pixels.size() / 3; ++i) {
     for (std::size_t c = 0; c < 3; ++c)
       image.pixels[i * 3 + c] = raster.pixels[i * channels + (grey ? 0 : c)];
@@ -195,24 +260,27 @@ RgbImage to_rgb(const Raster& raster) {
   return image;
 }
 
-RgbImage fit(const Raster& raster, const base::InputSpec& spec) {
-  return fit(raster, raster.width, raster.height, spec);
+std::pair<int, int> fitted_size(int width, int height, const base::InputSpec& spec) {
+  if (spec.fixed_shape()) return {spec.size, spec.size};
+  return target_size(width, height, spec);
 }
 
-RgbImage fit(const Raster& raster, int picture_width, int picture_height, const base::InputSpec& spec) {
+RgbImage fit(Raster raster, const base::InputSpec& spec) {
+  const int width = raster.width;
+  const int height = raster.height;
+  return fit(std::move(raster), width, height, spec);
+}
+
+RgbImage fit(Raster raster, int picture_width, int picture_height, const base::InputSpec& spec) {
   const auto [width, height] = target_size(picture_width, picture_height, spec);
-  Raster work =
-      raster.palette ? resize_nearest(raster, width, height) : resize_bicubic(raster, width, height);
-  if (spec.fixed_shape()) {
-    const int left = static_cast<int>(std::nearbyint((work.width - spec.size) / 2.0));
-    const int top = static_cast<int>(std::nearbyint((work.height - spec.size) / 2.0));
-    work = crop(work, left, top, spec.size, spec.size);
-  }
-  return to_rgb(work);
+  const Window window = spec.fixed_shape() ? Window{centred(width, spec.size), centred(height, spec.size)}
+                                           : Window{{0, width}, {0, height}};
+  return to_rgb(raster.palette ? nearest_window(raster, width, height, window)
+                               : bicubic_window(std::move(raster), width, height, window));
 }
 
-RgbImage fit(const RgbImage& image, const base::InputSpec& spec) {
-  return fit(Raster{image.width, image.height, 3, false, image.pixels}, spec);
+RgbImage fit(RgbImage image, const base::InputSpec& spec) {
+  return fit(Raster{image.width, image.height, 3, false, std::move(image.pixels)}, spec);
 }
 
 }  // namespace quasar::image

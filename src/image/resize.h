@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/input_spec.h"
@@ -22,20 +23,24 @@ struct Raster {
 
 /// Resamples as PIL.Image.resize(size, BICUBIC): coefficient -0.5, support widened when shrinking, weights in
 /// 22-bit fixed point, horizontal pass first; alpha is premultiplied before and divided out after.
-Raster resize_bicubic(const Raster& raster, int width, int height);
+Raster resize_bicubic(Raster raster, int width, int height);
 
 /// Resamples as PIL.Image.resize(size, NEAREST).
 Raster resize_nearest(const Raster& raster, int width, int height);
 
+/// Width and height of what fit makes of a picture of that size.
+std::pair<int, int> fitted_size(int width, int height, const base::InputSpec& spec);
+
 /// Brings a raster to an encoder's input: resize (by nearest for palettes), centre crop with offset
-/// round-half-even((side - size) / 2), conversion to RGB (grey repeated, alpha dropped).
-RgbImage fit(const Raster& raster, const base::InputSpec& spec);
-RgbImage fit(const RgbImage& image, const base::InputSpec& spec);
+/// round-half-even((side - size) / 2), conversion to RGB (grey repeated, alpha dropped). What the crop leaves
+/// out is not computed, so that a long strip takes little more than its own pixels.
+RgbImage fit(Raster raster, const base::InputSpec& spec);
+RgbImage fit(RgbImage image, const base::InputSpec& spec);
 /// The same for a raster that was decoded smaller than its picture of width x height: the result has the size
 /// that the full picture's would have.
-RgbImage fit(const Raster& raster, int width, int height, const base::InputSpec& spec);
+RgbImage fit(Raster raster, int width, int height, const base::InputSpec& spec);
 
 /// Grey repeated, alpha dropped.
-RgbImage to_rgb(const Raster& raster);
+RgbImage to_rgb(Raster raster);
 
 }  // namespace quasar::image

@@ -85,17 +85,5 @@ TEST_F(DecodeOrientation, EveryOrientationPutsEveryPixelWhereAViewerShowsIt) {
   }
 }
 
-TEST_F(DecodeOrientation, TheDeadlineHoldsForPicturesThatAreTurnedToo) {
-  // Cut off, so that decoding it to the end would fail in another way than stopping in time.
-  auto bytes = jpeg(1600, 1200, 6);
-  bytes.resize(bytes.size() / 2);
-  for (const bool honour : {false, true}) {
-    const DecodeConfig hasty{.honour_orientation = honour, .timeout_s = 1e-9};
-    EXPECT_EQ(decode(bytes_of(bytes), hasty).status, base::RowStatus::kTimedOut) << honour;
-    const DecodeConfig patient{.honour_orientation = honour, .timeout_s = 3600};
-    EXPECT_EQ(decode(bytes_of(bytes), patient).status, base::RowStatus::kDecodeFailed) << honour;
-  }
-}
-
 }  // namespace
 }  // namespace quasar::image

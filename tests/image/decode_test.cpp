@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cmath>
 #include <map>
-#include <thread>
 
 #include "base/atomic_file.h"
 #include "image/resize.h"
+#include "image/write_image.h"
 #include "shared_vips.h"
 #include "support/safetensors_reader.h"
 #include "support/test_data.h"
@@ -142,36 +142,6 @@ TEST(Decode, TruncatedFilesFailAtEveryLength) {
   }
 }
 
-/// libvips keeps one buffer of messages for all threads.
-TEST(Decode, AFailuresReasonIsItsOwnWhateverElseFailsAtOnce) {
-  std::vector<std::string> files;
-  for (const char* name : {"land.png", "land_q90_420.jpg"}) {
-    QUASAR_REQUIRE_DATA(kGolden / name);
-    const auto bytes = base::read_file(kGolden / name);
-    for (const std::size_t cut : {20U, 40U, 60U}) files.push_back(bytes.substr(0, bytes.size() * cut / 100));
-  }
-  files.emplace_back("\x89PNG\r\n\x1a\n broken header follows");
-  std::vector<std::pair<base::RowStatus, std::string>> alone;
-  for (const auto& file : files) {
-    const auto result = decode(bytes_of(file), {});
-    alone.emplace_back(result.status, result.error);
-  }
-  EXPECT_NE(alone.front().second, alone[3].second) << "these should differ, or the test is worth nothing";
-  std::atomic<int> wrong{0};
-  std::vector<std::thread> threads;
-  for (std::size_t t = 0; t < 6; ++t) {
-    threads.emplace_back([&, t] {
-      for (std::size_t i = 0; i < 60; ++i) {
-        const std::size_t which = (i + t) % files.size();
-        const auto result = decode(bytes_of(files[which]), {});
-        if (std::pair(result.status, result.error) != alone[which]) ++wrong;
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
-}
-
 TEST(Decode, WhatIsNotOpenedIsNamedByItsContent) {
   using namespace std::string_literals;
   const std::pair<std::string, const char*> cases[] = {
@@ -218,6 +188,61 @@ TEST(Decode, EveryOddFileGetsAStatus) {
   EXPECT_GT(counts[base::RowStatus::kDecodeFailed], 5);
   EXPECT_GT(counts[base::RowStatus::kBadHeader], 1);
   for (const auto& [status, count] : counts) RecordProperty(std::string(base::status_name(status)), count);
+}
+
+TEST(Decode, AdmissionIsAskedOnceWithWhatTheHeaderTells) {
+  test::ScratchFolder folder;
+  write_jpeg(RgbImage(1000, 640), folder / "plain.jpg", 90);
+  const auto bytes = base::read_file(folder / "plain.jpg");
+  std::vector<Header> asked;
+  const Admission admit = [&](const Header& header) {
+    asked.push_back(header);
+    return asked.size() == 1;
+  };
+  const DecodeConfig fast{.mode = DecodeMode::kFast};
+  EXPECT_EQ(prepare(bytes_of(bytes), fast, {.size = 100}, admit).status, base::RowStatus::kOk);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].format, "jpeg");
+  EXPECT_EQ(asked[0].width, 1000);
+  EXPECT_EQ(asked[0].decoded_height, 320) << "half of it still has more than twice the side";
+  EXPECT_EQ(asked[0].channels, 3);
+  EXPECT_FALSE(asked[0].whole_passes);
+  EXPECT_EQ(asked[0].file_bytes, bytes.size());
+  const auto refused = decode(bytes_of(bytes), {}, admit);
+  EXPECT_EQ(refused.status, base::RowStatus::kOutOfMemory);
+  EXPECT_EQ(refused.width, 1000);
+  decode(bytes_of(bytes), {.max_side = 999}, admit);
+  EXPECT_EQ(asked.size(), 2U) << "what is refused by its header is not asked for";
+}
+
+/// A million rows in the resized picture, of which the crop wants 224.
+TEST(Resize, WhatTheCropLeavesOutCostsNothing) {
+  const Raster strip{2, 10'000, 4, false, std::vector<std::uint8_t>(80'000, 90)};
+  EXPECT_EQ(fit(strip, base::InputSpec{}).pixels, std::vector<std::uint8_t>(std::size_t{224} * 224 * 3, 90));
+}
+
+TEST(Resize, TheCropOfTheWholeIsWhatIsComputedAlone) {
+  for (const int channels : {1, 2, 3, 4}) {
+    for (const auto& [width, height] : {std::pair(61, 47), std::pair(40, 200), std::pair(333, 32)}) {
+      for (const bool palette : {false, true}) {
+        Raster raster{width, height, channels, palette, {}};
+        for (int i = 0; i < width * height * channels; ++i)
+          raster.pixels.push_back(static_cast<std::uint8_t>(i * 7919 >> 3));
+        const base::InputSpec cropped{.size = 32};
+        const base::InputSpec whole{.size = 32, .center_crop = false};
+        const auto full = fit(raster, whole);
+        const auto part = fit(raster, cropped);
+        const int left = static_cast<int>(std::nearbyint((full.width - 32) / 2.0));
+        const int top = static_cast<int>(std::nearbyint((full.height - 32) / 2.0));
+        for (int y = 0; y < 32; ++y) {
+          for (int x = 0; x < 96; ++x) {
+            ASSERT_EQ(part.pixels[static_cast<std::size_t>(y * 96 + x)],
+                      full.pixels[static_cast<std::size_t>((y + top) * full.width * 3 + left * 3 + x)]);
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(Resize, SameSizeIsTheIdentityAndConstantsStayConstant) {
