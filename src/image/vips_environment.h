@@ -9,7 +9,9 @@ namespace quasar::image {
 /// thread per image, no operation cache. Throws Error(kInternal) when libvips does not start.
 class VipsEnvironment {
  public:
-  VipsEnvironment();
+  /// `out_of_memory` is called instead of an abort where a library that cannot go on gets no memory, and does
+  /// not return.
+  explicit VipsEnvironment(void (*out_of_memory)() = nullptr);
   ~VipsEnvironment();
   VipsEnvironment(const VipsEnvironment&) = delete;
   VipsEnvironment& operator=(const VipsEnvironment&) = delete;
