@@ -28,9 +28,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kKept = std::uint64_t{4} << 20U;
 /// A file of up to this size is read without a claim.
 constexpr std::uint64_t kStandingInput = std::uint64_t{16} << 20U;
-/// What the limit of writable memory leaves beside a picture's need: stacks of threads, and the gaps of an
-/// allocator.
-constexpr std::uint64_t kSlack = std::uint64_t{32} << 20U;
+/// Writable memory that a worker may ask for when its picture needs `own` bytes: some is asked for and never
+/// touched, as stacks of threads, and the gaps of an allocator.
+constexpr std::uint64_t data_limit(std::uint64_t own) {
+  return own + own / 4 + (std::uint64_t{32} << 20U);
+}
 /// Longest start: libraries may come from a slow file system.
 constexpr double kStartSeconds = 120;
 
@@ -146,7 +148,7 @@ bool Slot::wait_until_ready() {
   }
   fresh_ = true;
   idle_data_ = process_->data_bytes();
-  if (kLimited) process_->limit_data(idle_data_ + kStandingBytes + kSlack);
+  if (kLimited) process_->limit_data(idle_data_ + data_limit(kStandingBytes));
   const std::uint64_t resident = process_->resident_bytes();
   std::uint64_t largest = shared_.idle_bytes;
   while (resident > largest && !shared_.idle_bytes.compare_exchange_weak(largest, resident)) {
@@ -236,7 +238,7 @@ Slot::Attempt Slot::attempt(const PictureRequest& request, std::uint64_t size, b
     claim_.reset();
     if (!claim(shared_.gate.capacity())) return {.kind = Attempt::Kind::kInterrupted};
     raised_ = true;
-    if (kLimited) process_->limit_data(idle_data_ + shared_.most() + kSlack);
+    if (kLimited) process_->limit_data(idle_data_ + data_limit(shared_.most()));
   }
   Request message;
   message.id.set(request.id);
@@ -303,7 +305,7 @@ std::optional<Slot::Attempt> Slot::answer(const Need& need, std::uint64_t size, 
     if (!claim(all > kStandingBytes ? all - kStandingBytes : 0))
       return Attempt{.kind = Attempt::Kind::kInterrupted};
     raised_ = true;
-    if (kLimited) process_->limit_data(process_->data_bytes() + need.own + kSlack);
+    if (kLimited) process_->limit_data(process_->data_bytes() + data_limit(need.own));
   }
   if (need.output > output_.size()) output_.resize(need.output);
   verdict.go = 1;
@@ -374,7 +376,7 @@ void Slot::replace() {
 void Slot::release() {
   if (output_.size() != kept_output_) output_.resize(kept_output_);
   if (std::exchange(raised_, false) && process_ && kLimited)
-    process_->limit_data(idle_data_ + kStandingBytes + kSlack);
+    process_->limit_data(idle_data_ + data_limit(kStandingBytes));
   claim_.reset();
 }
 

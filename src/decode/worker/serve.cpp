@@ -20,6 +20,7 @@
 #include "image/resize.h"
 #include "image/vips_environment.h"
 #include "poison.h"
+#include "refusals.h"
 #include "sandbox.h"
 
 namespace quasar::decode {
@@ -75,15 +76,19 @@ class Worker {
 
   /// False when the pool is gone.
   bool answer(const Request& request) {
-    if (poison(request.id.view())) return lie();
     Result result;
     bool gone = false;
+    forget_refusals();
     try {
+      if (poison(request.id.view())) return lie();
       result = decode(request, gone);
     } catch (const std::bad_alloc&) {
       result = {};
       result.status = static_cast<std::uint32_t>(base::RowStatus::kOutOfMemory);
     }
+    const auto status = static_cast<base::RowStatus>(result.status);
+    if (memory_was_refused() && status != base::RowStatus::kOk)
+      result.status = static_cast<std::uint32_t>(base::RowStatus::kOutOfMemory);
     input_.shrink();
     output_.shrink();
     return !gone && send(kControlDescriptor, result);
@@ -185,6 +190,7 @@ int serve() {
   Ready ready;
   ready.filtered = confine() ? 1 : 0;
   if (!send(kControlDescriptor, ready)) return 0;
+  tell_refusals_from_crashes();
   Worker worker(*start);
   while (const auto message = receive(kControlDescriptor)) {
     const auto request = message->as<Request>();
