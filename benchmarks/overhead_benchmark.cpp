@@ -5,37 +5,36 @@
 // Embed is the whole loop of `quasar embed` with `mini` over the folder's photos. The others are done alone,
 // as often per image as that loop does them:
 //   Checksums   xxh128 of the file's bytes, and of the columns of the shard
-//   Journal     a slot begun, moved on and ended in the file mapped into memory
-//   Metrics     counters and stopwatches of an image, and its share of the file written every 5 s
-//   Heartbeat   the watch over decoders and ranks every 0.2 s, and news to the job's board
+//   InFlight    an image noted as read, as decoded and as done with
+//   Metrics     counters and stopwatches of an image, and its share of the file written every 2 s
+//   Heartbeat   the watch over the ranks ten times a second, and the news of the job five times
 // cpu_us_per_image is processor time; share_percent is that of Embed's. Embed comes first and is needed.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <thread>
 
+#include "base/activity.h"
 #include "base/allocator.h"
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/logging.h"
 #include "comm/communicator.h"
+#include "comm/dispatcher.h"
 #include "embedding_benchmark.h"
 #include "image/vips_environment.h"
+#include "pass/in_flight.h"
+#include "pass/rank_metrics.h"
 #include "pipeline/embed.h"
-#include "pipeline/item_decoder.h"
-#include "pipeline/job_board.h"
-#include "pipeline/journal.h"
-#include "pipeline/rank_metrics.h"
-#include "pipeline/watchdog.h"
 #include "store/embedding_shard.h"
 
 namespace {
 
 using namespace quasar;
 
-/// As in pipeline/embed.cpp.
+/// As in pass/run_pass.cpp and pipeline/embed.cpp.
 constexpr double kLooksPerSecond = 5;
-constexpr double kMetricsPerSecond = 0.2;
+constexpr double kMetricsPerSecond = 0.5;
 /// Steps of an image that the counters see: read, decoded, encoded.
 constexpr int kStepsPerImage = 3;
 
@@ -99,16 +98,15 @@ void checksums(benchmark::State& state, benchmarks::Photos& photos) {
   report(state, timer.seconds(), images);
 }
 
-void journal(benchmark::State& state, benchmarks::Photos& photos) {
-  const benchmarks::ScratchFolder folder;
-  pipeline::Journal journal(folder.path(), 0, 1);
+void in_flight(benchmark::State& state, benchmarks::Photos& photos) {
+  pass::InFlightTable table(1);
   double images = 0;
   const CpuTimer timer;
   for (auto _ : state) {
     for (std::size_t i = 0; i < photos.reader.size(); ++i) {
-      journal.begin(0, pipeline::Phase::kReading, 0, i, photos.reader.item(i).id);
-      journal.set_phase(0, pipeline::Phase::kDecoding);
-      journal.end(0);
+      const pass::InFlightSlot slot(table, 0);
+      table.begin(0, "reading", 0, photos.reader.item(i).id);
+      table.begin(0, "decoding", 0, photos.reader.item(i).id);
     }
     images += static_cast<double>(photos.reader.size());
   }
@@ -117,17 +115,17 @@ void journal(benchmark::State& state, benchmarks::Photos& photos) {
 
 void metrics(benchmark::State& state, benchmarks::Photos& photos) {
   const benchmarks::ScratchFolder folder;
-  pipeline::RankMetrics metrics;
+  pass::RankMetrics metrics;
   double images = 0;
   const CpuTimer timer;
   for (auto _ : state) {
     for (std::size_t i = 0; i < photos.reader.size(); ++i) {
       for (auto* sum : {&metrics.decode_ns, &metrics.encode_ns, &metrics.starved_of_decoded_ns,
                         &metrics.starved_of_encoder_ns}) {
-        const pipeline::Stopwatch watch(*sum);
+        const pass::Stopwatch watch(*sum);
       }
       metrics.bytes_read += i;
-      metrics.steps += kStepsPerImage;
+      for (int step = 0; step < kStepsPerImage; ++step) base::note_activity();
       ++metrics.images[0];
     }
     images += static_cast<double>(photos.reader.size());
@@ -137,25 +135,19 @@ void metrics(benchmark::State& state, benchmarks::Photos& photos) {
   const CpuTimer writing;
   for (int i = 0; i < kFiles; ++i)
     base::write_file_atomically(folder.path() / "rank-0.prom",
-                                pipeline::to_prometheus(metrics, {0, 1, 2, false}));
+                                pass::to_prometheus(metrics, {0, 1, 2, false}));
   const double files_per_image = kMetricsPerSecond * embedding.wall_per_image;
   report(state, counting + images * files_per_image * writing.seconds() / kFiles, images);
 }
 
 void heartbeat(benchmark::State& state, const comm::Communicator& comm) {
-  const benchmarks::ScratchFolder folder;
-  pipeline::Journal journal(folder.path(), 0, static_cast<int>(std::thread::hardware_concurrency()));
-  pipeline::JobBoard board(comm);
-  pipeline::StallWatch stalls(board, folder.path(), 1e6, comm.rank());
   double looks = 0;
   const CpuTimer timer;
   for (auto _ : state) {
-    pipeline::end_if_hung(journal, 1e6);
-    stalls.look();
-    board.post(1, kStepsPerImage);
-    benchmark::DoNotOptimize(board.stop_posted());
-    benchmark::DoNotOptimize(board.rows_done());
-    benchmark::DoNotOptimize(stalls.slowest());
+    benchmark::DoNotOptimize(comm.dispatcher().look(looks));
+    benchmark::DoNotOptimize(comm.dispatcher().look(looks));
+    benchmark::DoNotOptimize(comm.dispatcher().progress());
+    comm.dispatcher().add_rows(1);
     ++looks;
   }
   report(state, timer.seconds(), looks / (kLooksPerSecond * embedding.wall_per_image));
@@ -179,7 +171,7 @@ int main(int argc, char** argv) {
       ->Iterations(2)
       ->Unit(benchmark::kMillisecond);
   benchmark::RegisterBenchmark("Checksums", checksums, std::ref(photos))->Unit(benchmark::kMillisecond);
-  benchmark::RegisterBenchmark("Journal", journal, std::ref(photos))->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("InFlight", in_flight, std::ref(photos))->Unit(benchmark::kMillisecond);
   benchmark::RegisterBenchmark("Metrics", metrics, std::ref(photos))->Unit(benchmark::kMillisecond);
   benchmark::RegisterBenchmark("Heartbeat", heartbeat, std::cref(comm));
   fmt::print("{} photos\n", photos.reader.size());

@@ -4,7 +4,7 @@
 //
 // Overlap/D/E: with D decode and E encode threads. Each iteration does, in turn, so that other load on the
 // machine disturbs all alike: reading and decoding alone on D threads, encoding alone on E threads, and the
-// whole loop of `quasar embed` (journal, checksums, metrics, shard file and all) on D + E threads. Counters:
+// whole loop of `quasar embed` (checksums, metrics, shard file and all) on D + E threads. Counters:
 //   images_per_s   of the whole loop, by the clock on the wall, which is the time shown
 //   decode_s, encode_s   the parts alone
 //   ratio          time of the whole loop / (decode_s + encode_s): below 1, decoding and encoding overlap.
@@ -27,7 +27,6 @@
 #include "embedding_benchmark.h"
 #include "image/vips_environment.h"
 #include "pipeline/embed.h"
-#include "pipeline/item_decoder.h"
 
 namespace {
 
@@ -80,8 +79,7 @@ void overlap(benchmark::State& state, benchmarks::Photos& photos, const comm::Co
   const auto decode = [&](std::size_t i) {
     std::vector<std::byte> bytes;
     photos.reader.read(i, bytes);
-    pictures[i] =
-        pipeline::decode_item(photos.reader.item(i), bytes, photos.decode, photos.encoder->input_spec());
+    pictures[i] = image::prepare(bytes, photos.decode, photos.encoder->input_spec());
   };
   // The libraries' first calls cost more than the rest, and would count for the part that comes first.
   constexpr std::size_t kFirstCalls = 16;

@@ -49,7 +49,7 @@ void measure(const AgreementOptions& options, const comm::Communicator& comm) {
       base::fail(base::ExitCode::kUsage, "--unseen: there is no distortion \"" + name + "\"");
     }
   }
-  const auto config = pipeline::load_run_config(options.config, options.overrides);
+  const auto config = load_config(options, comm);
   const auto encoder = pipeline::open_encoder(config, comm);
   const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
   const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {

@@ -15,7 +15,7 @@ void register_inspect(CLI::App& app, Work& chosen) {
       ->required();
   command->callback([file, &chosen] {
     chosen = [file](const comm::Communicator& comm) {
-      if (comm.is_root()) fmt::print("{}\n", store::inspect(*file));
+      comm.on_root([&] { fmt::print("{}\n", store::inspect(*file)); });
     };
   });
 }

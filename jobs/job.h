@@ -12,7 +12,9 @@
 #include "base/errors.h"
 #include "base/status.h"
 #include "comm/communicator.h"
+#include "comm/dispatcher.h"
 #include "pipeline/retry.h"
+#include "pipeline/run_config.h"
 
 namespace quasar::jobs {
 
@@ -56,6 +58,17 @@ inline std::optional<pipeline::RetryFailed> parse_retry(const std::string& text)
   }
   base::fail(base::ExitCode::kUsage,
              "--retry-failed: no row fails with \"" + text + "\"; there are " + names);
+}
+
+/// The configuration, read on every rank; what it says of silence holds from here on. Collective. As
+/// pipeline::load_run_config().
+inline pipeline::RunConfig load_config(const ConfigOptions& options, const comm::Communicator& comm,
+                                       corpus::SourcePresence corpus = corpus::SourcePresence::kRequired,
+                                       pipeline::AnchorNeed need = pipeline::AnchorNeed::kNone) {
+  pipeline::RunConfig config;
+  comm.together([&] { config = pipeline::load_run_config(options.config, options.overrides, corpus, need); });
+  comm.dispatcher().set_limit(config.embed.stall_timeout_s);
+  return config;
 }
 
 /// The work of a chosen subcommand, run on every rank.

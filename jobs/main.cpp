@@ -11,18 +11,19 @@
 #include <string_view>
 #include <vector>
 
+#include "base/activity.h"
 #include "base/allocator.h"
 #include "base/config_node.h"
 #include "base/exit_status.h"
 #include "base/logging.h"
+#include "base/stop_signal.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
 #include "encoder/encoder_config.h"
 #include "help.h"
 #include "image/vips_environment.h"
 #include "job.h"
-#include "pipeline/probe.h"
-#include "pipeline/stop_signal.h"
+#include "pass/job_watch.h"
 #include "store/inspect.h"
 
 namespace {
@@ -62,9 +63,13 @@ std::string unknown_subcommand(const CLI::App& app, int argc, const char* const*
                      near ? "; did you mean \"" + *near + "\"?" : ".", fmt::join(names, ", "));
 }
 
-/// Runs the work; prints an error once, from rank 0 when all ranks agree on it.
-int run(const quasar::jobs::Work& work) {
+/// Runs the work on every rank; prints an error once. Ranks end together: what one of them ends with alone,
+/// the watch ends the others with.
+int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
   const auto world = quasar::comm::Communicator::world();
+  watch.attach(world.dispatcher());
+  quasar::base::set_phase_observer(
+      [&](const std::string& phase) { quasar::base::stop_for_test(phase, world.rank()); });
   quasar::base::configure_logging(world.rank(), world.size(), quasar::base::LogLevel::kInfo);
   if (world.is_root() && quasar::base::blas_info().reference) {
     quasar::base::log_warning(
@@ -72,21 +77,27 @@ int run(const quasar::jobs::Work& work) {
         "apt-get install libopenblas0-pthread",
         quasar::base::blas_info().description);
   }
+  quasar::comm::Outcome outcome;
   try {
-    world.together([&] { work(world); });
+    work(world);
   } catch (const quasar::base::Error& error) {
-    if (world.is_root()) fmt::print(stderr, "quasar: {}\n", error.what());
-    return static_cast<int>(error.code());
+    outcome = {error.code(), error.what()};
+  } catch (const std::filesystem::filesystem_error& error) {
+    outcome = {ExitCode::kInput, error.what()};
+  } catch (const std::exception& error) {
+    outcome = {ExitCode::kInternal, error.what()};
   }
-  return static_cast<int>(ExitCode::kOk);
+  const quasar::base::Phase phase("end");
+  const auto agreed = world.dispatcher().end(outcome);
+  if (outcome.code == ExitCode::kOk) outcome = agreed;
+  if (outcome.code != ExitCode::kOk && world.is_root()) fmt::print(stderr, "quasar: {}\n", outcome.message);
+  watch.detach();
+  return static_cast<int>(outcome.code);
 }
 
 int program(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == quasar::pipeline::kProbeCommand) {
-    return quasar::pipeline::answer_probe();
-  }
   quasar::base::reuse_freed_memory();
-  quasar::pipeline::watch_stop_signals();
+  quasar::base::watch_stop_signals();
   CLI::App app(
       "Quasar scores and ranks image collections for training-data curation: it embeds every image, compares "
       "it with anchors of good and bad images, and writes a ranked manifest. Run it alone or under "
@@ -112,21 +123,23 @@ int program(int argc, char** argv) {
   // After the subcommands, which would inherit it.
   app.footer(footer());
 
+  // From before MPI starts to after it has ended.
+  quasar::pass::JobWatch watch;
   std::optional<quasar::comm::Environment> mpi;
   try {
     mpi.emplace(argc, argv);
     if (const auto message = unknown_subcommand(app, argc, argv); !message.empty()) {
-      if (quasar::comm::Communicator::world().is_root()) fmt::print(stderr, "{}", message);
+      if (quasar::comm::Environment::rank() == 0) fmt::print(stderr, "{}", message);
       return static_cast<int>(ExitCode::kUsage);
     }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const bool first = quasar::comm::Communicator::world().is_root();
+    const bool first = quasar::comm::Environment::rank() == 0;
     const int status = first ? app.exit(error) : error.get_exit_code();
     return status == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
   const quasar::image::VipsEnvironment vips;
-  return run(work);
+  return run(work, watch);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ void register_plan(CLI::App& app, Work& chosen) {
                     "Write the plan into the run directory, for jobs that follow; opens no encoder");
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
-      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto config = load_config(*options, comm);
       const auto draft = pipeline::draft_run(config, comm);
       if (options->freeze) {
         const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kLater, comm);

@@ -24,8 +24,7 @@ void register_run(CLI::App& app, Work& chosen) {
     chosen = [options](const comm::Communicator& comm) {
       const auto retry = parse_retry(options->retry);
       const auto config =
-          pipeline::load_run_config(options->config, options->overrides, corpus::SourcePresence::kRequired,
-                                    pipeline::AnchorNeed::kSome);
+          load_config(*options, comm, corpus::SourcePresence::kRequired, pipeline::AnchorNeed::kSome);
       const auto draft = pipeline::draft_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::check_anchor_files(config, *encoder, comm);

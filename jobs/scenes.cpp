@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/logging.h"
 #include "base/random.h"
@@ -56,8 +57,12 @@ void register_scenes(CLI::App& app, Work& chosen) {
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
       comm.on_root([&] { base::make_directories(options->folder); });
-      for (int i = comm.rank(); i < options->count; i += comm.size()) render(*options, i);
-      comm.barrier();
+      comm.together([&] {
+        for (int i = comm.rank(); i < options->count; i += comm.size()) {
+          render(*options, i);
+          base::note_activity();
+        }
+      });
       if (comm.is_root()) base::log_info("{} pictures are in {}", options->count, options->folder.string());
     };
   });

@@ -17,8 +17,8 @@ void add(CLI::App& app, Work& chosen, const char* name, const char* description,
   add_config_options(*command, *options);
   command->callback([options, step, &chosen] {
     chosen = [options, step](const comm::Communicator& comm) {
-      const auto config = pipeline::load_run_config(
-          options->config, options->overrides, corpus::SourcePresence::kAny, pipeline::AnchorNeed::kSome);
+      const auto config =
+          load_config(*options, comm, corpus::SourcePresence::kAny, pipeline::AnchorNeed::kSome);
       step(config, comm);
       pipeline::report_peak_memory(config, comm);
     };
@@ -57,7 +57,7 @@ void register_embed(CLI::App& app, Work& chosen) {
     chosen = [options](const comm::Communicator& comm) {
       const auto part = options->part.empty() ? pipeline::Part{} : parse_part(options->part);
       const auto retry = parse_retry(options->retry);
-      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto config = load_config(*options, comm);
       const auto draft = pipeline::draft_run(config, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);

@@ -72,7 +72,7 @@ void register_verify(CLI::App& app, Work& chosen) {
       ->capture_default_str();
   command->callback([options, job, &chosen] {
     chosen = [options, job](const comm::Communicator& comm) {
-      const auto config = pipeline::load_run_config(options->config, options->overrides);
+      const auto config = load_config(*options, comm);
       const auto encoder = pipeline::open_encoder(config, comm);
       report(pipeline::verify(config, *job, *encoder, comm), comm);
     };

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/activity.h"
 #include "base/logging.h"
 
 namespace quasar::base {
@@ -28,6 +29,8 @@ Progress::~Progress() {
 }
 
 void Progress::update(std::uint64_t done, const std::string& note) {
+  // The count, not the call: a report that says the same again is no sign of work.
+  if (done != done_) note_activity();
   const auto now = std::chrono::steady_clock::now();
   if (!started_) {
     // Work that an earlier run had finished counts as done, but not towards the rate.

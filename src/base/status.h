@@ -25,7 +25,7 @@ enum class RowStatus : std::uint8_t {
   kUnsupportedPixels = 11,  ///< Sound, but of a kind that is not decoded or has no conversion to 8-bit sRGB.
   kArchiveCorrupt = 12,     ///< The archive is damaged at this member.
   kTimedOut = 13,           ///< Decoding took longer than decode.timeout_s.
-  kCrashed = 14,            ///< Decoding killed the process in an earlier attempt; quarantined.
+  kCrashed = 14,            ///< Decoding ended its worker by a signal.
   kEncodeFailed = 15,       ///< The encoder gave a non-finite embedding.
   kOutOfMemory = 16,        ///< Decoding asked for more memory than there is.
 };

@@ -1,11 +1,16 @@
 #include "comm/communicator.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <utility>
 
+#include "comm/dispatch_channel.h"
 #include "comm/mpi_handle.h"
+#include "comm/waiting.h"
 
 namespace quasar::comm {
 namespace {
@@ -26,24 +31,79 @@ MPI_Op to_mpi(Reduction reduction) {
 }
 
 template <typename T>
-void reduce_in_place(std::span<T> values, MPI_Datatype type, Reduction reduction, MPI_Comm comm) {
+void reduce_in_place(std::span<T> values, MPI_Datatype type, Reduction reduction,
+                     const Communicator::Handle& handle) {
   for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
     const auto count = static_cast<int>(std::min(kPiece, values.size() - begin));
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data() + begin, count, type, to_mpi(reduction), comm),
-              "MPI_Allreduce");
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, values.data() + begin, count, type, to_mpi(reduction), handle.comm,
+                             &request),
+              "MPI_Iallreduce");
+    finish(std::span(&request, 1), handle);
   }
 }
 
+/// Set while this thread is in work that may fail on its rank alone.
+thread_local bool in_own_work = false;
+
+class OwnWork {
+ public:
+  OwnWork() : outer_(std::exchange(in_own_work, true)) {}
+  ~OwnWork() { in_own_work = outer_; }
+  OwnWork(const OwnWork&) = delete;
+  OwnWork& operator=(const OwnWork&) = delete;
+
+ private:
+  bool outer_;
+};
+
+constexpr int kHostBytes = 64;
+
+/// Name of every rank's host.
+std::vector<std::string> host_names(MPI_Comm comm, int size) {
+  std::array<char, kHostBytes> own{};
+  ::gethostname(own.data(), own.size() - 1);
+  std::vector<char> all(static_cast<std::size_t>(kHostBytes) * static_cast<std::size_t>(size));
+  check_mpi(MPI_Allgather(own.data(), kHostBytes, MPI_CHAR, all.data(), kHostBytes, MPI_CHAR, comm),
+            "MPI_Allgather");
+  std::vector<std::string> names;
+  for (int r = 0; r < size; ++r) names.emplace_back(all.data() + static_cast<std::ptrdiff_t>(kHostBytes) * r);
+  return names;
+}
+
 }  // namespace
+
+std::string thread_level_fault(int provided, int ranks) {
+  if (provided >= MPI_THREAD_MULTIPLE || ranks == 1) return {};
+  const char* const level = provided == MPI_THREAD_SERIALIZED ? "MPI_THREAD_SERIALIZED"
+                            : provided == MPI_THREAD_FUNNELED ? "MPI_THREAD_FUNNELED"
+                                                              : "MPI_THREAD_SINGLE";
+  return std::string("the MPI library lets threads go no further than ") + level + ", and a job of " +
+         std::to_string(ranks) +
+         " ranks needs MPI_THREAD_MULTIPLE; load an MPI that was built with threads (ompi_info tells of Open "
+         "MPI), or start one rank";
+}
 
 Environment::Environment(int& argc, char**& argv) {
   int provided = 0;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  int size = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (const auto fault = thread_level_fault(provided, size); !fault.empty()) {
+    MPI_Finalize();
+    base::fail(base::ExitCode::kConfig, fault);
+  }
 }
 
 Environment::~Environment() {
   MPI_Finalize();
+}
+
+int Environment::rank() {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
 }
 
 std::string Environment::library_version() {
@@ -55,8 +115,11 @@ std::string Environment::library_version() {
 }
 
 void Environment::abort(int exit_code) {
-  MPI_Abort(MPI_COMM_WORLD, exit_code);
-  std::abort();
+  int initialized = 0;
+  int finalized = 0;
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  if (initialized != 0 && finalized == 0) MPI_Abort(MPI_COMM_WORLD, exit_code);
 }
 
 Communicator::Communicator(std::shared_ptr<Handle> handle) : handle_(std::move(handle)) {
@@ -75,30 +138,60 @@ Communicator Communicator::world() {
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &handle->comm), "MPI_Comm_dup");
   handle->owned = true;
   MPI_Comm_set_errhandler(handle->comm, MPI_ERRORS_RETURN);
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(handle->comm, &rank);
+  MPI_Comm_size(handle->comm, &size);
+  auto hosts = host_names(handle->comm, size);
+  std::unique_ptr<Dispatcher::Channel> channel;
+  if (size > 1) {
+    MPI_Comm comm = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "MPI_Comm_dup");
+    channel = std::make_unique<Dispatcher::Channel>(comm, rank == 0);
+  }
+  handle->dispatcher = std::make_unique<Dispatcher>(rank, std::move(hosts), std::move(channel));
   return Communicator(std::move(handle));
 }
 
 Communicator Communicator::self() {
   auto handle = std::make_shared<Handle>();
   handle->comm = MPI_COMM_SELF;
+  handle->dispatcher = std::make_unique<Dispatcher>(0, host_names(MPI_COMM_SELF, 1), nullptr);
   return Communicator(std::move(handle));
 }
 
+Dispatcher& Communicator::dispatcher() const {
+  return *handle_->dispatcher;
+}
+
+void Communicator::check_place(const char* call) const {
+  if (!in_own_work || size_ == 1) return;
+  base::fail(
+      base::ExitCode::kInternal,
+      std::string(call) + " inside of work that may fail on one rank alone: the others would wait for it");
+}
+
 void Communicator::barrier() const {
-  check_mpi(MPI_Barrier(handle_->comm), "MPI_Barrier");
+  check_place("barrier");
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(handle_->comm, &request), "MPI_Ibarrier");
+  finish(std::span(&request, 1), *handle_);
 }
 
 void Communicator::all_reduce(std::span<std::int64_t> values, Reduction reduction) const {
-  reduce_in_place(values, MPI_INT64_T, reduction, handle_->comm);
+  check_place("all_reduce");
+  reduce_in_place(values, MPI_INT64_T, reduction, *handle_);
 }
 
 void Communicator::all_reduce(std::span<std::uint64_t> values, Reduction reduction) const {
-  reduce_in_place(values, MPI_UINT64_T, reduction, handle_->comm);
+  check_place("all_reduce");
+  reduce_in_place(values, MPI_UINT64_T, reduction, *handle_);
 }
 
 void Communicator::all_reduce(std::span<double> values, Reduction reduction) const {
   QUASAR_CHECK(reduction != Reduction::kSum);
-  reduce_in_place(values, MPI_DOUBLE, reduction, handle_->comm);
+  check_place("all_reduce");
+  reduce_in_place(values, MPI_DOUBLE, reduction, *handle_);
 }
 
 std::int64_t Communicator::all_reduce(std::int64_t value, Reduction reduction) const {
@@ -112,9 +205,12 @@ double Communicator::all_reduce(double value, Reduction reduction) const {
 }
 
 void Communicator::broadcast(std::span<std::byte> bytes, int root) const {
+  check_place("broadcast");
   for (std::size_t begin = 0; begin < bytes.size(); begin += kPiece) {
     const auto count = static_cast<int>(std::min(kPiece, bytes.size() - begin));
-    check_mpi(MPI_Bcast(bytes.data() + begin, count, MPI_BYTE, root, handle_->comm), "MPI_Bcast");
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Ibcast(bytes.data() + begin, count, MPI_BYTE, root, handle_->comm, &request), "MPI_Ibcast");
+    finish(std::span(&request, 1), *handle_);
   }
 }
 
@@ -148,13 +244,16 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
 std::vector<std::vector<std::byte>> Communicator::exchange_bytes(
     const std::vector<std::span<const std::byte>>& parts) const {
   QUASAR_CHECK(parts.size() == static_cast<std::size_t>(size_));
+  check_place("exchange");
   std::vector<std::uint64_t> send_sizes(parts.size());
   std::vector<std::uint64_t> receive_sizes(parts.size());
   std::transform(parts.begin(), parts.end(), send_sizes.begin(),
                  [](const auto& part) { return part.size(); });
-  check_mpi(
-      MPI_Alltoall(send_sizes.data(), 1, MPI_UINT64_T, receive_sizes.data(), 1, MPI_UINT64_T, handle_->comm),
-      "MPI_Alltoall");
+  MPI_Request sizes = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ialltoall(send_sizes.data(), 1, MPI_UINT64_T, receive_sizes.data(), 1, MPI_UINT64_T,
+                          handle_->comm, &sizes),
+            "MPI_Ialltoall");
+  finish(std::span(&sizes, 1), *handle_);
   // Point to point in pieces rather than MPI_Alltoallv, whose int displacements end at 2 GiB.
   std::vector<std::vector<std::byte>> received(parts.size());
   std::vector<MPI_Request> requests;
@@ -175,34 +274,35 @@ std::vector<std::vector<std::byte>> Communicator::exchange_bytes(
                 "MPI_Isend");
     }
   }
-  check_mpi(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE),
-            "MPI_Waitall");
+  finish(requests, *handle_);
   return received;
 }
 
-void Communicator::together(const std::function<void()>& work) const {
-  std::string message;
-  auto code = base::ExitCode::kOk;
+Outcome Communicator::attempt(const std::function<void()>& work) const {
   try {
+    const OwnWork own;
     work();
   } catch (const base::Error& error) {
-    code = error.code();
-    message = error.what();
+    return {error.code(), error.what()};
   } catch (const std::filesystem::filesystem_error& error) {
     // A file or folder that may not be looked at, or is gone meanwhile, is no fault of the program.
-    code = base::ExitCode::kInput;
-    message = error.what();
+    return {base::ExitCode::kInput, error.what()};
   } catch (const std::exception& error) {
-    code = base::ExitCode::kInternal;
-    message = error.what();
+    return {base::ExitCode::kInternal, error.what()};
   }
-  const bool failed = code != base::ExitCode::kOk;
+  return {};
+}
+
+void Communicator::together(const std::function<void()>& work) const {
+  check_place("together");
+  auto outcome = attempt(work);
+  const bool failed = outcome.code != base::ExitCode::kOk;
   const std::int64_t first = all_reduce(failed ? std::int64_t{rank_} : std::int64_t{size_}, Reduction::kMin);
   if (first == size_) return;
-  auto code_number = static_cast<int>(code);
-  broadcast(std::as_writable_bytes(std::span(&code_number, 1)), static_cast<int>(first));
-  broadcast(message, static_cast<int>(first));
-  throw base::Error(static_cast<base::ExitCode>(code_number), message);
+  auto code = static_cast<int>(outcome.code);
+  broadcast(std::as_writable_bytes(std::span(&code, 1)), static_cast<int>(first));
+  broadcast(outcome.message, static_cast<int>(first));
+  throw base::Error(static_cast<base::ExitCode>(code), outcome.message);
 }
 
 void Communicator::on_root(const std::function<void()>& work) const {

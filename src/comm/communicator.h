@@ -12,13 +12,17 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "comm/dispatch_message.h"
 
 namespace quasar::comm {
+
+class Dispatcher;
 
 /// MPI from construction to destruction; one object, in main. A program started without mpirun is a job of
 /// one rank.
 class Environment {
  public:
+  /// Throws Error(kConfig) where several ranks have an MPI that does not let threads call it at once.
   Environment(int& argc, char**& argv);
   ~Environment();
   Environment(const Environment&) = delete;
@@ -26,17 +30,22 @@ class Environment {
 
   /// "Open MPI v4.1.4, ..." of the running library.
   static std::string library_version();
-  /// Ends all ranks of the job at once with this exit status. Does not return.
-  [[noreturn]] static void abort(int exit_code);
+  /// This process's rank in the job.
+  static int rank();
+  /// Ends all ranks of the job at once with this exit status. Does not return, unless MPI is not running.
+  static void abort(int exit_code);
 };
+
+/// Why MPI's level of threads does not suffice for that many ranks; empty when it does.
+std::string thread_level_fault(int provided, int ranks);
 
 enum class Reduction { kSum, kMin, kMax };
 
 /// A group of ranks. All members are collective unless they say otherwise: every rank calls them in the same
-/// order. MPI failures throw Error(kInternal) with the call's name.
+/// order. MPI failures throw Error(kInternal) with the call's name. Waiting ranks sleep.
 class Communicator {
  public:
-  /// All ranks of the job.
+  /// All ranks of the job, with a dispatcher of their own.
   static Communicator world();
   /// This process alone; a job of one.
   static Communicator self();
@@ -95,10 +104,16 @@ class Communicator {
 
   /// Runs `work` on this rank and agrees on the outcome: if it threw on any rank, every rank throws the Error
   /// of the lowest rank that failed. Use around work that can fail on some ranks only, so that none waits for
-  /// another.
+  /// another. `work` is this rank's alone: a collective of a group of several ranks inside it throws
+  /// Error(kInternal), as a rank that had failed before would not take part.
   void together(const std::function<void()>& work) const;
-  /// Runs `work` on root only, with the same agreement.
+  /// Runs `work`, which is this rank's alone as in together(), and tells how it went. Not collective.
+  Outcome attempt(const std::function<void()>& work) const;
+  /// Runs `work` on root only, with the agreement of together().
   void on_root(const std::function<void()>& work) const;
+
+  /// The job's dispatcher; of a group of one, its own.
+  Dispatcher& dispatcher() const;
 
   /// Rank and number of ranks on this machine (shared memory domain).
   int local_rank() const { return local_rank_; }
@@ -110,6 +125,8 @@ class Communicator {
 
  private:
   explicit Communicator(std::shared_ptr<Handle> handle);
+  /// Throws where no collective may be.
+  void check_place(const char* call) const;
   std::shared_ptr<Handle> handle_;
   int rank_ = 0;
   int size_ = 1;

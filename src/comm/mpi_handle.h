@@ -7,20 +7,24 @@
 #include <mpi.h>
 
 #include <array>
+#include <memory>
 #include <string>
 
 #include "comm/communicator.h"
+#include "comm/dispatcher.h"
 
 namespace quasar::comm {
 
-/// Owns a duplicate of a communicator, freed with the last copy.
+/// Owns a duplicate of a communicator, freed with the last copy, and the way to the job's dispatcher.
 struct Communicator::Handle {
   MPI_Comm comm = MPI_COMM_NULL;
   bool owned = false;
+  std::unique_ptr<Dispatcher> dispatcher;
   Handle() = default;
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
   ~Handle() {
+    dispatcher.reset();
     int finalized = 0;
     MPI_Finalized(&finalized);
     if (owned && finalized == 0) MPI_Comm_free(&comm);

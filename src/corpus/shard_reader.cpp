@@ -120,25 +120,29 @@ struct ShardReader::State {
                                                       " are allowed (decode.max_file_bytes)");
   }
 
-  ReadOutcome read_file(const Item& item, std::vector<std::byte>& bytes) const;
-  ReadOutcome read_member(std::size_t index, std::vector<std::byte>& bytes);
+  ReadOutcome read_file(const Item& item, const MakeRoom& make_room, std::uint64_t& size) const;
+  ReadOutcome read_member(std::size_t index, const MakeRoom& make_room, std::uint64_t& size);
 };
 
-ReadOutcome ShardReader::State::read_file(const Item& item, std::vector<std::byte>& bytes) const {
+ReadOutcome ShardReader::State::read_file(const Item& item, const MakeRoom& make_room,
+                                          std::uint64_t& size) const {
   const OpenFile file(text_to_path(item.source));
   if (file.outcome().status != base::RowStatus::kOk) return file.outcome();
   if (file.size() == 0) return failed(base::RowStatus::kEmpty, "the file has no bytes");
   if (file.size() > max_bytes) return too_many(file.size());
-  bytes.resize(static_cast<std::size_t>(file.size()));
-  const auto got = read_at(file.fd(), 0, {}, bytes);
+  const auto room = make_room(file.size());
+  if (room.outcome.status != base::RowStatus::kOk) return room.outcome;
+  const auto got = read_at(file.fd(), 0, {}, room.bytes);
   if (got < 0) return failed(base::RowStatus::kUnreadable, "cannot read it: " + base::describe_errno(errno));
   if (static_cast<std::uint64_t>(got) != file.size()) {
     return failed(base::RowStatus::kUnreadable, "it became shorter while it was read");
   }
+  size = file.size();
   return {};
 }
 
-ReadOutcome ShardReader::State::read_member(std::size_t index, std::vector<std::byte>& bytes) {
+ReadOutcome ShardReader::State::read_member(std::size_t index, const MakeRoom& make_room,
+                                            std::uint64_t& size) {
   const Item& item = items[index];
   const auto file = tar(item.source);
   if (file->outcome().status != base::RowStatus::kOk) return file->outcome();
@@ -157,8 +161,9 @@ ReadOutcome ShardReader::State::read_member(std::size_t index, std::vector<std::
   }
   // The header lies right before the data; it tells whether this is still the tar that was planned.
   std::array<std::byte, kTarBlock> header{};
-  bytes.resize(static_cast<std::size_t>(item.size));
-  const auto got = read_at(file->fd(), item.offset - kTarBlock, header, bytes);
+  const auto room = make_room(item.size);
+  if (room.outcome.status != base::RowStatus::kOk) return room.outcome;
+  const auto got = read_at(file->fd(), item.offset - kTarBlock, header, room.bytes);
   if (got < 0) return failed(base::RowStatus::kUnreadable, "cannot read it: " + base::describe_errno(errno));
   if (static_cast<std::uint64_t>(got) != item.size + kTarBlock) {
     return failed(base::RowStatus::kArchiveCorrupt, "the archive became shorter while it was read");
@@ -170,6 +175,7 @@ ReadOutcome ShardReader::State::read_member(std::size_t index, std::vector<std::
         base::RowStatus::kArchiveCorrupt,
         "there is no header of this member before its data; the archive has changed since the plan was made");
   }
+  size = item.size;
   return {};
 }
 
@@ -189,10 +195,22 @@ const Item& ShardReader::item(std::size_t index) const {
   return state_->items.at(index);
 }
 
+ReadOutcome ShardReader::read(std::size_t index, const MakeRoom& make_room, std::uint64_t& size) const {
+  size = 0;
+  return state_->items.at(index).member.empty() ? state_->read_file(state_->items[index], make_room, size)
+                                                : state_->read_member(index, make_room, size);
+}
+
 ReadOutcome ShardReader::read(std::size_t index, std::vector<std::byte>& bytes) const {
+  std::uint64_t size = 0;
   // Not emptied before: a buffer used again need not be filled with zeros before it is read into.
-  auto outcome = state_->items.at(index).member.empty() ? state_->read_file(state_->items[index], bytes)
-                                                        : state_->read_member(index, bytes);
+  auto outcome = read(
+      index,
+      [&](std::uint64_t wanted) {
+        bytes.resize(static_cast<std::size_t>(wanted));
+        return Room{{}, bytes};
+      },
+      size);
   if (outcome.status != base::RowStatus::kOk) bytes.clear();
   return outcome;
 }

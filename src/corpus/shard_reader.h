@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +34,17 @@ class ShardReader {
   std::size_t size() const;
   const Item& item(std::size_t index) const;
 
+  /// Where bytes are to be put; nothing when the caller has no room, which is then the outcome.
+  struct Room {
+    ReadOutcome outcome;
+    std::span<std::byte> bytes;  ///< As many as were asked for, when the outcome is ok.
+  };
+  /// Asked once, for so many bytes, when an image is about to be read.
+  using MakeRoom = std::function<Room(std::uint64_t)>;
+
+  /// The bytes of an image into the room that is made for them; `size` is how many, 0 unless ok. Statuses,
+  /// but for the room's own, as for the other.
+  ReadOutcome read(std::size_t index, const MakeRoom& make_room, std::uint64_t& size) const;
   /// The bytes of an image into `bytes` (left empty unless ok). Statuses: kMissing, kUnreadable, kEmpty,
   /// kTooManyBytes; for members of tars also kArchiveCorrupt, when the tar ends inside the member or holds
   /// another member there than when the plan was made. Throws nothing for bad data.

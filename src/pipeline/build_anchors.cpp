@@ -9,12 +9,12 @@
 #include "base/checksum.h"
 #include "base/logging.h"
 #include "base/progress.h"
+#include "base/stop_signal.h"
 #include "corpus/plan.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
 #include "pipeline/embedding_rows.h"
 #include "pipeline/memory_plan.h"
-#include "pipeline/stop_signal.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -153,8 +153,13 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
                                const comm::Communicator& comm) {
   const auto folder = config.run / "anchors" / source.name;
   const auto plan = anchor_plan(source, folder, comm);
-  const auto statistics = embed({plan, folder, encoder, config.decode, config.embed,
-                                 config.encoder.batch_size, false, "anchors " + source.name},
+  const auto statistics = embed({.plan = plan,
+                                 .folder = folder,
+                                 .encoder = encoder,
+                                 .decode = config.decode,
+                                 .threads = config.embed,
+                                 .batch_size = config.encoder.batch_size,
+                                 .what = "anchors " + source.name},
                                 comm);
   const auto identity = encoder_identity(encoder, config.decode);
   const auto file = config.run / "anchors" / (source.name + ".h5");
@@ -168,7 +173,7 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   anchors::AggregateRuntime runtime;
   runtime.report = log_iteration;
   runtime.checkpoint_prefix = checkpoint_prefix(folder, source, plan, identity);
-  runtime.stop_requested = stop_requested;
+  runtime.stop_requested = base::stop_requested;
   const auto& recipe = source.recipe.aggregate;
   runtime.memory_bytes = kmeans_limit(
       config, dimension, recipe.aggregation == anchors::Aggregation::kMean ? 1 : recipe.kmeans.k, comm);

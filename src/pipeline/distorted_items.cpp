@@ -65,6 +65,15 @@ std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pris
   return items;
 }
 
+decode::PictureRequest picture_request(const corpus::Item& item) {
+  decode::PictureRequest request{.id = item.id};
+  if (const auto distortion = stated_distortion(item)) {
+    request.distortion = {static_cast<image::DistortionKind>(distortion->kind), distortion->level,
+                          distortion->seed};
+  }
+  return request;
+}
+
 std::optional<ItemDistortion> stated_distortion(const corpus::Item& item) {
   for (const auto& [name, value] : item.fields) {
     if (name == kField) return parse(value);

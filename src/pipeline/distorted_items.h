@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "corpus/item.h"
+#include "decode/worker_pool.h"
 
 namespace quasar::pipeline {
 
@@ -29,6 +30,9 @@ struct ItemDistortion {
 /// id. The randomness of a copy depends on the recipe's seed, the item's id, kind and level alone.
 std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pristine,
                                            const DistortionRecipe& recipe);
+
+/// What a decode worker is asked about an item: the degradation, if the item stands for a degraded copy.
+decode::PictureRequest picture_request(const corpus::Item& item);
 
 /// The distortion an item stands for; empty for an ordinary item.
 std::optional<ItemDistortion> stated_distortion(const corpus::Item& item);

@@ -54,7 +54,13 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
   });
   std::optional<corpus::Plan> plan;
   comm.together([&] { plan.emplace(corpus::Plan::load(folder)); });
-  embed({*plan, folder, encoder, config.decode, config.embed, config.encoder.batch_size, false, "agreement"},
+  embed({.plan = *plan,
+         .folder = folder,
+         .encoder = encoder,
+         .decode = config.decode,
+         .threads = config.embed,
+         .batch_size = config.encoder.batch_size,
+         .what = "agreement"},
         comm);
 
   evaluation::DistortionAgreement agreement;

@@ -6,87 +6,67 @@
 #include <chrono>
 #include <utility>
 
+#include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "pipeline/item_decoder.h"
-#include "pipeline/job_board.h"
-#include "pipeline/journal.h"
-#include "pipeline/quarantine.h"
-#include "pipeline/rank_metrics.h"
-#include "pipeline/shard_embedder.h"
-#include "pipeline/stop_signal.h"
-#include "pipeline/watchdog.h"
+#include "pass/rank_metrics.h"
+#include "pass/run_pass.h"
+#include "pipeline/rank_embedder.h"
 #include "store/virtual_dataset.h"
 
 namespace quasar::pipeline {
 namespace {
 
-constexpr auto kMetricsPeriod = std::chrono::seconds(5);
+constexpr auto kMetricsPeriod = std::chrono::seconds(2);
 
-/// What a rank's watchdog does: hung decoders, metrics, and the watch over other ranks.
-class PassWatch {
+/// RUN/metrics/rank-N.prom of this rank, written now and then. Jobs on other parts of the plan have files of
+/// their own.
+class MetricsFile {
  public:
-  PassWatch(const EmbedJob& job, const comm::Communicator& comm, Journal& journal, const RankMetrics& metrics,
-            JobBoard& board)
-      : hung_after_(hung_after_seconds(job.decode)),
-        rank_(comm.rank()),
-        path_(metrics_path(job, comm.rank())),
-        journal_(journal),
+  MetricsFile(const EmbedJob& job, int rank, const pass::RankMetrics& metrics)
+      : rank_(rank),
+        path_(job.folder / "metrics" / (prefix(job) + std::to_string(rank) + ".prom")),
         metrics_(metrics),
         start_(std::chrono::steady_clock::now()),
-        written_(start_),
-        peers_(board, job.folder / "state", job.threads.stall_timeout_s, comm.rank()) {}
+        written_(start_) {}
 
-  void look() {
-    if (stop_requested()) journal_.mark_stopping();
-    end_if_hung(journal_, hung_after_);
-    peers_.look();
-    if (std::chrono::steady_clock::now() - written_ >= kMetricsPeriod) write_metrics(false);
+  void write_when_due(RankEmbedder& embedder) {
+    if (std::chrono::steady_clock::now() - written_ >= kMetricsPeriod) write(false, embedder);
   }
 
   /// A file that cannot be written costs the metrics, never the work.
-  void write_metrics(bool finished) {
+  void write(bool finished, RankEmbedder& embedder) {
     written_ = std::chrono::steady_clock::now();
     const double elapsed = std::chrono::duration<double>(written_ - start_).count();
     const double now =
         std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
     try {
-      base::write_file_atomically(path_, to_prometheus(metrics_, {rank_, elapsed, now, finished}));
+      const pass::MetricsStamp stamp{
+          rank_, elapsed, now, finished, embedder.open_shards(), embedder.in_flight_table().items()};
+      base::write_file_atomically(path_, pass::to_prometheus(metrics_, stamp));
     } catch (const std::exception& error) {
       if (!std::exchange(warned_, true)) base::log_warning("no metrics: {}", error.what());
     }
   }
 
-  /// From another thread than look(), as often.
-  void look_after() { peers_.look_after(); }
-
-  std::string slowest() { return peers_.slowest(); }
-
-  static std::filesystem::path metrics_path(const EmbedJob& job, int rank) {
-    return job.folder / "metrics" / (metrics_prefix(job) + std::to_string(rank) + ".prom");
-  }
-  /// Jobs on other parts of the plan have files of their own.
-  static std::string metrics_prefix(const EmbedJob& job) {
+  static std::string prefix(const EmbedJob& job) {
     return job.part.count > 1 ? fmt::format("part-{}-rank-", job.part.index) : "rank-";
   }
 
  private:
-  const double hung_after_;
   const int rank_;
   const std::filesystem::path path_;
-  Journal& journal_;
-  const RankMetrics& metrics_;
+  const pass::RankMetrics& metrics_;
   const std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point written_;
-  PeerWatch peers_;
   bool warned_ = false;
 };
 
 /// Removes what an earlier pass of more ranks has left.
 void remove_old_metrics(const EmbedJob& job) {
   for (const auto& entry : std::filesystem::directory_iterator(job.folder / "metrics")) {
-    if (entry.path().filename().string().starts_with(PassWatch::metrics_prefix(job)))
+    if (entry.path().filename().string().starts_with(MetricsFile::prefix(job)))
       std::filesystem::remove(entry.path());
   }
 }
@@ -111,30 +91,32 @@ bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, co
   return true;
 }
 
-/// Places in the plan of the part's shards that fall to this rank: every size()-th of the part's, so that all
-/// ranks have their share whatever divides what.
-std::vector<std::size_t> own_shards(const EmbedJob& job, const comm::Communicator& comm) {
-  const auto& shards = job.plan.shards();
-  std::vector<std::size_t> own;
-  int of_part = 0;
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    if (job.part.holds(shards[i].id) && of_part++ % comm.size() == comm.rank()) own.push_back(i);
+/// Places in the plan of the part's shards.
+std::vector<std::size_t> shards_of_part(const EmbedJob& job) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < job.plan.shards().size(); ++i) {
+    if (job.part.holds(job.plan.shards()[i].id)) places.push_back(i);
   }
-  return own;
+  return places;
 }
 
-/// Shards that are not finished, largest first so that no long one is left for the end. Every rank reads its
-/// share of the files, to the last byte. Collective.
+/// Shards that are not finished, largest first so that no long one is left for the end. The files are read to
+/// the last byte. Collective.
 std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentity& identity,
                                 const comm::Communicator& comm) {
   const auto& shards = job.plan.shards();
+  const auto places = shards_of_part(job);
   std::vector<std::int64_t> finished(shards.size(), 0);
-  comm.together([&] {
-    for (const std::size_t i : own_shards(job, comm)) {
-      if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
-      finished[i] = is_finished(job, identity, shards[i]) ? 1 : 0;
-    }
-  });
+  // On a new run there is nothing to report.
+  const bool any = !std::filesystem::is_empty(job.folder / "embeddings");
+  pass::run_pass({"check " + job.what, any ? "shards" : "", places.size(), places.size()}, comm,
+                 [&](pass::ShardFeed& feed) {
+                   while (const auto next = feed.next()) {
+                     const auto place = places[*next];
+                     finished[place] = is_finished(job, identity, shards[place]) ? 1 : 0;
+                     feed.add_done(1);
+                   }
+                 });
   comm.all_reduce(std::span(finished), comm::Reduction::kMax);
   std::vector<int> missing;
   for (std::size_t i = 0; i < shards.size(); ++i) {
@@ -148,17 +130,19 @@ std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentit
   return missing;
 }
 
-/// Of shards that this pass has written or read through.
+/// Of shards that this pass has written or read through. Collective.
 std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, const comm::Communicator& comm) {
+  const auto places = shards_of_part(job);
   std::vector<std::uint64_t> counts(256, 0);
-  const auto& shards = job.plan.shards();
-  for (const std::size_t i : own_shards(job, comm)) {
-    for (const auto status :
-         store::EmbeddingShardReader(shard_path(job.folder, shards[i].id), store::Integrity::kUnchecked)
-             .read_statuses()) {
-      ++counts[static_cast<std::size_t>(status)];
+  pass::run_pass({"count " + job.what, "", places.size()}, comm, [&](pass::ShardFeed& feed) {
+    while (const auto next = feed.next()) {
+      const auto path = shard_path(job.folder, job.plan.shards()[places[*next]].id);
+      for (const auto status :
+           store::EmbeddingShardReader(path, store::Integrity::kUnchecked).read_statuses())
+        ++counts[static_cast<std::size_t>(status)];
+      feed.add_done(1);
     }
-  }
+  });
   comm.all_reduce(std::span(counts), comm::Reduction::kSum);
   std::map<base::RowStatus, std::uint64_t> by_status;
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -182,64 +166,35 @@ void join_shards(const EmbedJob& job) {
   store::write_virtual_dataset(job.folder / "embeddings.h5", shards);
 }
 
+/// What decoding cost in workers, where it did.
+void report_losses(const decode::PoolStatistics& decoding) {
+  if (decoding.restarts == 0) return;
+  base::log_info(
+      "decoding: {} of {} pictures crashed their worker, {} timed out, {} took too much memory; {} workers "
+      "replaced in {}",
+      decoding.crashed, base::with_thousands(decoding.pictures), decoding.timed_out, decoding.out_of_memory,
+      decoding.restarts, base::human_duration(decoding.restart_seconds));
+}
+
 /// Embeds the missing shards. Collective.
 void work_off(const EmbedJob& job, const store::EncoderIdentity& identity, const std::vector<int>& missing,
-              const Quarantine& quarantine, std::uint64_t rows_before, const comm::Communicator& comm) {
+              std::uint64_t rows_before, const comm::Communicator& comm) {
   const EmbedThreads threads = threads_of_rank(job.threads, comm);
-  std::optional<Journal> journal;
   comm.on_root([&] { remove_old_metrics(job); });
-  comm.together([&] {
-    journal.emplace(job.folder / "state", comm.rank(), threads.decode);
-    journal->mark_on_crash();
-  });
-  comm.together([&] {
-    // An error on this rank must not keep the others waiting in the board's collective end.
-    JobBoard board(comm);
-    RankMetrics metrics;
-    PassWatch watch(job, comm, *journal, metrics, board);
-    std::optional<Watchdog> watchdog(std::in_place, kWatchPeriod, [&] { watch.look(); });
-    std::optional<Watchdog> second(std::in_place, kWatchPeriod, [&] { watch.look_after(); });
-    std::optional<base::Progress> progress;
-    if (comm.is_root()) {
-      std::uint64_t total = rows_before;
-      for (const int id : missing) total += job.plan.shards()[static_cast<std::size_t>(id)].count;
-      progress.emplace(job.what, "images", total);
-    }
-    std::int64_t steps = 0;
-    const auto report = [&](std::uint64_t newly_done) {
-      const std::int64_t now = metrics.steps;
-      board.post(static_cast<std::int64_t>(newly_done), now - steps);
-      steps = now;
-      board.share_stop();
-      if (progress)
-        progress->update(rows_before + static_cast<std::uint64_t>(board.rows_done()), watch.slowest());
-    };
-    std::exception_ptr error;
-    try {
-      const ShardContext context{threads, *journal, quarantine, metrics};
-      report(0);
-      while (!stop_requested()) {
-        const auto next = static_cast<std::size_t>(board.take_shard());
-        if (next >= missing.size()) break;
-        const auto& shard = job.plan.shards()[static_cast<std::size_t>(missing[next])];
-        embed_shard(job, identity, shard, context, report);
-      }
-    } catch (...) {
-      error = std::current_exception();
-      board.take_all(static_cast<std::int64_t>(missing.size()));
-    }
-    board.post_finished();
-    // The ranks watch each other until the last one is here.
-    comm.barrier();
-    second.reset();
-    watchdog.reset();
-    watch.write_metrics(true);
-    if (progress) {
-      progress->update(rows_before + static_cast<std::uint64_t>(board.rows_done()));
-      progress->finish();
-    }
-    if (error) std::rethrow_exception(error);
-    if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
+  pass::RankMetrics metrics;
+  MetricsFile file(job, comm.rank(), metrics);
+  std::optional<RankEmbedder> embedder;
+  comm.together([&] { embedder.emplace(job, identity, missing, threads, metrics); });
+  std::uint64_t total = rows_before;
+  for (const int place : missing) total += job.plan.shards()[static_cast<std::size_t>(place)].count;
+  const pass::PassJob pass{job.what, "images",    missing.size(),
+                           total,    rows_before, [&] { file.write_when_due(*embedder); }};
+  constexpr double kWorthTelling = 1;
+  const base::PhaseDetail detail([&] { return embedder->in_flight_table().longest(kWorthTelling); });
+  pass::run_pass(pass, comm, [&](pass::ShardFeed& feed) {
+    embedder->run(feed);
+    file.write(true, *embedder);
+    report_losses(embedder->decoding());
   });
 }
 
@@ -267,16 +222,12 @@ void check_shard_encoder(const std::filesystem::path& shard, const store::Encode
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   const auto identity = encoder_identity(job.encoder, job.decode);
   comm.on_root([&] {
-    for (const char* name : {"embeddings", "state", "metrics"}) {
+    for (const char* name : {"embeddings", "metrics"}) {
       base::make_directories(job.folder / name);
       base::remove_stale_temporaries(job.folder / name);
     }
   });
   const std::vector<int> missing = missing_shards(job, identity, comm);
-
-  const auto state = job.folder / "state";
-  const auto quarantine = settle_suspects(
-      {job.plan, state, job.part, missing, job.decode, job.encoder.input_spec(), job.retry}, comm);
 
   EmbedStatistics statistics;
   for (const auto& shard : job.plan.shards()) {
@@ -289,10 +240,10 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
     statistics.embedded_now += job.plan.shards()[static_cast<std::size_t>(id)].count;
   const std::uint64_t rows_before = statistics.rows - statistics.embedded_now;
 
-  if (!missing.empty()) work_off(job, identity, missing, quarantine, rows_before, comm);
+  if (!missing.empty()) work_off(job, identity, missing, rows_before, comm);
 
   comm.on_root([&] { join_shards(job); });
-  comm.together([&] { statistics.by_status = count_statuses(job, comm); });
+  statistics.by_status = count_statuses(job, comm);
   return statistics;
 }
 

@@ -31,6 +31,11 @@ struct EmbedStatistics {
   std::map<base::RowStatus, std::uint64_t> by_status;
 };
 
+/// What an embedding pass may take of a rank's memory, bytes; 0: no limit.
+struct EmbedMemory {
+  std::uint64_t decode = 0;  ///< All decode workers together, as decode::PoolConfig::memory.
+};
+
 /// Everything the pass needs; referenced objects outlive the call.
 struct EmbedJob {
   const corpus::Plan& plan;
@@ -39,6 +44,7 @@ struct EmbedJob {
   const image::DecodeConfig& decode;
   EmbedConfig threads;
   int batch_size = 32;
+  EmbedMemory memory = {};
   bool half = false;
   std::string what = "embed";  ///< Name in the progress line.
   Part part = {};              ///< The shards to work on; other jobs have the others.

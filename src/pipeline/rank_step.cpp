@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include "base/activity.h"
 #include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
+#include "base/stop_signal.h"
+#include "pass/run_pass.h"
 #include "pipeline/steps.h"
-#include "pipeline/stop_signal.h"
 #include "store/score_shard.h"
 
 namespace quasar::pipeline {
@@ -48,15 +50,13 @@ std::vector<ConfiguredSet> configured_sets(const RunConfig& config) {
 }
 
 /// Refuses scores that were made by other anchors than the configured ones: a ranking of them would bear the
-/// wrong name. Every rank looks at its share of the shards.
-void check_scores(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
+/// wrong name.
+void check_scores(const RunConfig& config, const corpus::Plan& plan, pass::ShardFeed& feed) {
   constexpr std::size_t kShown = 12;
   const auto sets = configured_sets(config);
-  const auto& shards = plan.shards();
-  for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
-       i += static_cast<std::size_t>(comm.size())) {
-    if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
-    const auto path = score_path(config.run, shards[i].id);
+  while (const auto next = feed.next()) {
+    feed.add_done(1);
+    const auto path = score_path(config.run, plan.shards()[*next].id);
     check_scored(path);
     const auto found = store::read_score_anchors(path);
     for (const auto& set : sets) {
@@ -77,6 +77,7 @@ void check_scores(const RunConfig& config, const corpus::Plan& plan, const comm:
 
 curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan,
                                    const comm::Communicator& comm) {
+  const base::Phase phase("rank");
   curation::RankInput input;
   input.embeddings = config.run / "embeddings";
   input.scores = config.run / "scores";
@@ -86,10 +87,10 @@ curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& 
   }
   std::vector<std::string> columns;
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
-  stop_for_test("rank", comm.rank());
-  comm.together([&] { check_scores(config, plan, comm); });
+  pass::run_pass({"check scores", "", plan.shards().size()}, comm,
+                 [&](pass::ShardFeed& feed) { check_scores(config, plan, feed); });
   auto result = curation::write_manifests(config.run, input, columns, config.curation, software_versions(),
-                                          comm, stop_requested);
+                                          comm, base::stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),

@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::size_t kExamples = 3;
 constexpr std::size_t kShardsNamed = 10;
+/// A rank at work writes its metrics far more often, seconds.
+constexpr double kLatelyHeard = 60;
 
 void read_shard(const std::filesystem::path& path, RunStatus& status) {
   const store::EmbeddingShardReader reader(path, store::Integrity::kUnchecked);
@@ -87,10 +89,6 @@ class Report {
       if (examples == status.examples.end()) continue;
       for (const auto& example : examples->second) line("  {}: {}", example.id, example.error);
     }
-    if (!status.quarantine.empty()) {
-      line("quarantine          {} images, which are not decoded any more (--retry-failed tries them again)",
-           status.quarantine.size());
-    }
   }
 
   void ranks(const RunStatus& status) {
@@ -108,21 +106,10 @@ class Report {
       line("  thread time: decoding {}, encoding {}; waiting for decoded images {}, for the encoder {}",
            base::human_duration(rank.decode_s), base::human_duration(rank.encode_s),
            base::human_duration(rank.starved_of_decoded_s), base::human_duration(rank.starved_of_encoder_s));
-    }
-  }
-
-  void in_flight(const RunStatus& status) {
-    for (const auto& journal : status.journals) {
-      line("rank {}: process {} on {} {}", journal.rank, journal.process, journal.host,
-           journal.alive ? "is at work" : "has died");
-      for (const auto& entry : journal.in_flight) {
-        const char* doing = entry.phase == Phase::kReading ? "reading" : "decoding";
-        if (journal.alive) {
-          line("  {} {} (shard {}) for {}", doing, entry.id, entry.shard,
-               base::human_duration(entry.seconds));
-        } else {
-          line("  was {} {} (shard {})", doing, entry.id, entry.shard);
-        }
+      if (rank.finished) continue;
+      for (const auto& item : rank.in_flight) {
+        line("  {} {} (shard {}) for {}", item.doing, item.id, item.shard,
+             base::human_duration(item.seconds));
       }
     }
   }
@@ -162,14 +149,12 @@ RunStatus read_run_status(const std::filesystem::path& run) {
   RunStatus status;
   status.rows = plan.item_count();
   status.shards = plan.shards().size();
-  status.journals = find_journals(run / "state");
-  status.quarantine = read_quarantine(run / "state");
-  status.ranks = read_metrics(run / "metrics");
+  status.ranks = pass::read_metrics(run / "metrics");
   status.ranked = std::filesystem::exists(run / "manifest.csv");
   std::set<int> running;
-  for (const auto& journal : status.journals) {
-    if (!journal.alive) continue;
-    for (const auto& entry : journal.in_flight) running.insert(entry.shard);
+  for (const auto& rank : status.ranks) {
+    if (rank.finished || seconds_since_1970() - rank.written_at > kLatelyHeard) continue;
+    running.insert(rank.open_shards.begin(), rank.open_shards.end());
   }
   const auto crashing = crashing_shards(run, plan.shards());
   for (const auto& shard : plan.shards()) {
@@ -189,7 +174,6 @@ std::string describe(const RunStatus& status) {
   report.shards(status);
   report.failures(status);
   report.ranks(status);
-  report.in_flight(status);
   return std::move(report).text();
 }
 

@@ -11,9 +11,7 @@
 
 #include "base/status.h"
 #include "corpus/plan.h"
-#include "pipeline/journal.h"
-#include "pipeline/quarantine.h"
-#include "pipeline/rank_metrics.h"
+#include "pass/rank_metrics.h"
 
 namespace quasar::pipeline {
 
@@ -28,15 +26,13 @@ struct RunStatus {
   std::uint64_t rows_finished = 0;  ///< In finished shards.
   std::size_t shards = 0;
   std::size_t shards_finished = 0;
-  std::vector<int> shards_running;  ///< By the journals of living processes.
+  std::vector<int> shards_running;  ///< Begun by ranks that were heard of lately.
   std::vector<int> shards_missing;  ///< Neither finished nor running.
   std::vector<int> shards_damaged;  ///< There, and no whole file of its images; among the missing too.
   std::map<base::RowStatus, std::uint64_t> by_status;
   std::map<base::RowStatus, std::vector<FailureExample>> examples;  ///< The first few of each kind.
-  std::vector<FoundJournal> journals;                               ///< Living and dead.
-  std::vector<MetricsSnapshot> ranks;                               ///< Of the last pass.
-  Quarantine quarantine;
-  bool ranked = false;  ///< The manifest is there.
+  std::vector<pass::MetricsSnapshot> ranks;                         ///< Of the last pass.
+  bool ranked = false;                                              ///< The manifest is there.
 };
 
 /// Ids of those of the shards, in `run`, whose damage crashes HDF5 when they are read unchecked

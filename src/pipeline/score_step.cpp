@@ -1,16 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
-#include <optional>
 
 #include "base/atomic_file.h"
-#include "base/progress.h"
+#include "pass/run_pass.h"
 #include "pipeline/anchor_check.h"
-#include "pipeline/job_board.h"
 #include "pipeline/steps.h"
-#include "pipeline/stop_signal.h"
-#include "pipeline/watchdog.h"
 #include "scoring/score.h"
 #include "store/score_shard.h"
 
@@ -108,44 +103,11 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
     job.fingerprints.push_back(store::anchor_fingerprint(set));
   }
   const auto& shards = plan.shards();
-  comm.together([&] {
-    // An error on this rank must not keep the others waiting in the board's collective end.
-    JobBoard board(comm);
-    PeerWatch watch(board, config.run / "state", config.embed.stall_timeout_s, comm.rank());
-    std::optional<Watchdog> watchdog(std::in_place, kWatchPeriod, [&] { watch.look(); });
-    std::optional<Watchdog> second(std::in_place, kWatchPeriod, [&] { watch.look_after(); });
-    std::optional<base::Progress> progress;
-    if (comm.is_root()) progress.emplace("score", "shards", shards.size());
-    const auto report = [&](std::int64_t newly_done) {
-      board.post(newly_done, newly_done);
-      board.share_stop();
-      if (progress) progress->update(static_cast<std::uint64_t>(board.rows_done()));
-    };
-    std::exception_ptr error;
-    try {
-      stop_for_test("score", comm.rank());
-      report(0);
-      while (!stop_requested()) {
-        const auto next = static_cast<std::size_t>(board.take_shard());
-        if (next >= shards.size()) break;
-        work_on(job, shards[next]);
-        report(1);
-      }
-    } catch (...) {
-      error = std::current_exception();
-      board.take_all(static_cast<std::int64_t>(shards.size()));
+  pass::run_pass({"score", "shards", shards.size(), shards.size()}, comm, [&](pass::ShardFeed& feed) {
+    while (const auto next = feed.next()) {
+      work_on(job, shards[*next]);
+      feed.add_done(1);
     }
-    board.post_finished();
-    // The ranks watch each other until the last one is here.
-    comm.barrier();
-    second.reset();
-    watchdog.reset();
-    if (progress) {
-      progress->update(static_cast<std::uint64_t>(board.rows_done()));
-      progress->finish();
-    }
-    if (error) std::rethrow_exception(error);
-    if (stop_requested()) base::fail(base::ExitCode::kInterrupted, stopped_message());
   });
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/file_lock.h"
 #include "base/file_status.h"
@@ -97,6 +98,7 @@ void warn_of_idle_ranks(const corpus::Plan& plan, const comm::Communicator& comm
 }  // namespace
 
 RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm) {
+  const base::Phase phase("plan");
   RunDraft draft;
   std::int64_t frozen = 0;
   std::int64_t begun = 0;
@@ -122,6 +124,7 @@ RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm) {
 
 corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart start,
                         const comm::Communicator& comm) {
+  const base::Phase phase("plan");
   comm.on_root([&] {
     const auto state = config.run / "state";
     base::make_directories(state);
@@ -176,6 +179,7 @@ MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const en
 }
 
 corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm) {
+  const base::Phase phase("plan");
   comm.on_root([&] {
     if (!is_there(config.run / kPlanFile) || !is_there(config.run / kIdentityFile)) {
       base::fail(base::ExitCode::kInput,
@@ -194,6 +198,7 @@ corpus::Plan open_stored_run(const RunConfig& config, const comm::Communicator& 
 }
 
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm) {
+  const base::Phase phase("encoder");
   std::unique_ptr<encoder::Encoder> encoder;
   comm.together([&] { encoder = encoder::make_encoder(config.encoder, comm.local_rank()); });
   if (comm.is_root()) {
@@ -206,8 +211,15 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
 EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, encoder::Encoder& encoder,
                            const comm::Communicator& comm, Part part, std::optional<RetryFailed> retry) {
   warn_of_idle_ranks(plan, comm, part);
-  EmbedJob job{plan,        config.run, encoder, config.decode, config.embed, config.encoder.batch_size,
-               config.half, "embed",    part,    retry};
+  const EmbedJob job{.plan = plan,
+                     .folder = config.run,
+                     .encoder = encoder,
+                     .decode = config.decode,
+                     .threads = config.embed,
+                     .batch_size = config.encoder.batch_size,
+                     .half = config.half,
+                     .part = part,
+                     .retry = retry};
   auto statistics = embed(job, comm);
   if (comm.is_root()) {
     for (const auto& [status, count] : statistics.by_status) {
@@ -224,6 +236,7 @@ bool builds_anchors(const RunConfig& config) {
 
 std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Encoder* encoder,
                                           const comm::Communicator& comm) {
+  const base::Phase phase("anchors");
   QUASAR_CHECK(encoder != nullptr || !builds_anchors(config));
   std::vector<store::AnchorSet> sets;
   for (const auto& source : config.anchors) {

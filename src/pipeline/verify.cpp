@@ -11,8 +11,9 @@
 #include "base/errors.h"
 #include "base/random.h"
 #include "corpus/shard_reader.h"
+#include "pass/run_pass.h"
+#include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
-#include "pipeline/item_decoder.h"
 #include "pipeline/steps.h"
 #include "store/embedding_shard.h"
 #include "store/half.h"
@@ -35,11 +36,13 @@ std::set<std::uint64_t> sample_of(std::uint64_t total, std::uint64_t count, std:
 /// Recomputes rows of one shard.
 class ShardVerifier {
  public:
+  /// `decoders`: one worker, which nobody interrupts.
   ShardVerifier(const RunConfig& config, const VerifyJob& job, encoder::Encoder& encoder,
-                const corpus::Plan& plan, const corpus::Shard& shard)
+                decode::WorkerPool& decoders, const corpus::Plan& plan, const corpus::Shard& shard)
       : config_(config),
         job_(job),
         encoder_(encoder),
+        decoders_(decoders),
         name_(fmt::format("shard {}", shard.id)),
         images_(plan.read_items(shard), static_cast<std::uint64_t>(config.decode.max_file_bytes)),
         stored_(shard_path(config.run, shard.id)) {}
@@ -62,7 +65,7 @@ class ShardVerifier {
                         hash, record.bytes, record.hash));
       return;
     }
-    const auto prepared = decode_item(images_.item(row), bytes, config_.decode, encoder_.input_spec());
+    const auto prepared = *decoders_.decode(0, picture_request(images_.item(row)), bytes);
     if (prepared.status != base::RowStatus::kOk) {
       fault(fmt::format("the image is not decoded any more ({})", prepared.error));
       return;
@@ -118,6 +121,7 @@ class ShardVerifier {
   const RunConfig& config_;
   const VerifyJob& job_;
   encoder::Encoder& encoder_;
+  decode::WorkerPool& decoders_;
   std::string name_;
   corpus::ShardReader images_;
   store::EmbeddingShardReader stored_;
@@ -139,13 +143,12 @@ void check_scores(const RunConfig& config, int shard, const store::EmbeddingShar
   }
 }
 
-/// Reads this rank's shards through; how many rows of each are ok, and 1 for each shard that is sound.
+/// Reads the shards through; how many rows of each that this rank got are ok.
 void check_shards(const RunConfig& config, const corpus::Plan& plan, const store::EncoderIdentity& identity,
-                  const comm::Communicator& comm, std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
-  const auto& shards = plan.shards();
-  for (auto i = static_cast<std::size_t>(comm.rank()); i < shards.size();
-       i += static_cast<std::size_t>(comm.size())) {
-    const auto& shard = shards[i];
+                  pass::ShardFeed& feed, std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
+  while (const auto next = feed.next()) {
+    const auto& shard = plan.shards()[*next];
+    feed.add_done(1);
     const auto path = shard_path(config.run, shard.id);
     if (!std::filesystem::exists(path)) {
       ++result.shards_missing;
@@ -164,31 +167,18 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const store
     check_shard_encoder(path, reader.header().encoder, identity);
     check_scores(config, shard.id, reader, result);
     const auto statuses = reader.read_statuses();
-    ok_rows[i] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
+    ok_rows[*next] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
   }
 }
 
-/// The rows (by shard) of which the `chosen` are the places among all rows that are ok.
-std::map<std::size_t, std::vector<std::size_t>> rows_of(const RunConfig& config, const corpus::Plan& plan,
-                                                        const std::vector<std::int64_t>& ok_rows,
-                                                        const std::set<std::uint64_t>& chosen,
-                                                        const comm::Communicator& comm) {
-  std::map<std::size_t, std::vector<std::size_t>> rows;
-  std::uint64_t before = 0;
-  for (std::size_t i = 0; i < ok_rows.size(); ++i) {
-    const std::uint64_t end = before + static_cast<std::uint64_t>(ok_rows[i]);
-    const auto first = chosen.lower_bound(before);
-    const auto last = chosen.lower_bound(end);
-    if (first != last && static_cast<int>(i % static_cast<std::size_t>(comm.size())) == comm.rank()) {
-      const auto statuses =
-          store::EmbeddingShardReader(shard_path(config.run, plan.shards()[i].id)).read_statuses();
-      std::uint64_t place = before;
-      for (std::size_t row = 0; row < statuses.size(); ++row) {
-        if (statuses[row] != base::RowStatus::kOk) continue;
-        if (chosen.count(place++) > 0) rows[i].push_back(row);
-      }
-    }
-    before = end;
+/// A shard's rows of which the `chosen` are the places among all rows that are ok. `before`: rows that are ok
+/// in the shards before it.
+std::vector<std::size_t> chosen_rows(const std::filesystem::path& shard, std::uint64_t before,
+                                     const std::set<std::uint64_t>& chosen) {
+  std::vector<std::size_t> rows;
+  const auto statuses = store::EmbeddingShardReader(shard).read_statuses();
+  for (std::size_t row = 0; row < statuses.size(); ++row) {
+    if (statuses[row] == base::RowStatus::kOk && chosen.count(before++) > 0) rows.push_back(row);
   }
   return rows;
 }
@@ -222,16 +212,28 @@ VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Enco
   const auto plan = load_run(config, comm);
   VerifyResult mine;
   std::vector<std::int64_t> ok_rows(plan.shards().size(), 0);
-  comm.together(
-      [&] { check_shards(config, plan, encoder_identity(encoder, config.decode), comm, ok_rows, mine); });
+  const auto& shards = plan.shards();
+  pass::run_pass({"verify", "shards", shards.size(), shards.size()}, comm, [&](pass::ShardFeed& feed) {
+    check_shards(config, plan, encoder_identity(encoder, config.decode), feed, ok_rows, mine);
+  });
   comm.all_reduce(std::span(ok_rows), comm::Reduction::kSum);
-  std::uint64_t total = 0;
-  for (const auto count : ok_rows) total += static_cast<std::uint64_t>(count);
-  const auto chosen = sample_of(total, job.sample, job.seed);
-  comm.together([&] {
-    for (const auto& [shard, rows] : rows_of(config, plan, ok_rows, chosen, comm)) {
-      ShardVerifier verifier(config, job, encoder, plan, plan.shards()[shard]);
-      for (const std::size_t row : rows) verifier.check(row, mine);
+  std::vector<std::uint64_t> before(1, 0);
+  for (const auto count : ok_rows) before.push_back(before.back() + static_cast<std::uint64_t>(count));
+  const auto chosen = sample_of(before.back(), job.sample, job.seed);
+  std::vector<std::size_t> sampled;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (chosen.lower_bound(before[i]) != chosen.lower_bound(before[i + 1])) sampled.push_back(i);
+  }
+  pass::run_pass({"verify rows", "rows", sampled.size(), chosen.size()}, comm, [&](pass::ShardFeed& feed) {
+    decode::WorkerPool decoders({.decode = config.decode, .spec = encoder.input_spec()});
+    while (const auto next = feed.next()) {
+      const auto place = sampled[*next];
+      ShardVerifier verifier(config, job, encoder, decoders, plan, shards[place]);
+      for (const std::size_t row :
+           chosen_rows(shard_path(config.run, shards[place].id), before[place], chosen)) {
+        verifier.check(row, mine);
+        feed.add_done(1);
+      }
     }
   });
   auto result = joined(mine, comm);

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
-#include "comm/work_counter.h"
+#include "base/activity.h"
+#include "comm/dispatcher.h"
 
 namespace quasar::comm {
 namespace {
@@ -66,22 +69,89 @@ TEST(Communicator, AFileThatCannotBeLookedAtIsAnInputErrorOnEveryRank) {
   }
 }
 
-TEST(WorkCounter, HandsOutEveryNumberOnce) {
+TEST(Communicator, CollectivesInsideOfARanksOwnWorkAreRefused) {
   const auto world = Communicator::world();
-  constexpr std::int64_t kItems = 500;
-  std::vector<std::int64_t> mine(kItems, 0);
-  {
-    WorkCounter counter(world, 2);
-    for (std::int64_t i = counter.fetch_add(1, 1); i < kItems; i = counter.fetch_add(1, 1)) {
-      mine[static_cast<std::size_t>(i)] = 1;
+  if (world.size() == 1) GTEST_SKIP() << "a rank alone waits for nobody";
+  const auto refused = [&](const std::function<void()>& collective) {
+    try {
+      world.together(collective);
+      return false;
+    } catch (const base::Error& error) {
+      return error.code() == base::ExitCode::kInternal &&
+             std::string(error.what()).find("may fail on one rank alone") != std::string::npos;
     }
-    world.barrier();
-    EXPECT_EQ(counter.read()[1], kItems + world.size());
-    EXPECT_EQ(counter.read()[0], 0);
-    world.barrier();
+  };
+  EXPECT_TRUE(refused([&] { world.barrier(); }));
+  EXPECT_TRUE(refused([&] { world.all_reduce(std::int64_t{1}, Reduction::kSum); }));
+  EXPECT_TRUE(refused([&] { world.all_gather("x"); }));
+  EXPECT_TRUE(refused([&] { world.together([] {}); }));
+  EXPECT_TRUE(refused([&] {
+    std::string text;
+    world.broadcast(text);
+  }));
+  world.barrier();
+}
+
+TEST(Dispatcher, HandsOutEveryShardOnce) {
+  const auto world = Communicator::world();
+  constexpr std::int64_t kShards = 300;
+  auto& dispatcher = world.dispatcher();
+  for (int pass = 0; pass < 3; ++pass) {
+    std::vector<std::int64_t> mine(kShards, 0);
+    dispatcher.begin_pass(kShards);
+    while (const auto next = dispatcher.take()) {
+      mine[static_cast<std::size_t>(*next)] = 1;
+      dispatcher.add_rows(2);
+    }
+    EXPECT_EQ(dispatcher.leave({}).code, base::ExitCode::kOk);
+    if (world.is_root()) {
+      EXPECT_EQ(dispatcher.progress().rows, 2 * kShards);
+    }
+    world.all_reduce(std::span(mine), Reduction::kSum);
+    EXPECT_TRUE(std::all_of(mine.begin(), mine.end(), [](auto n) { return n == 1; }));
   }
-  world.all_reduce(std::span(mine), Reduction::kSum);
-  EXPECT_TRUE(std::all_of(mine.begin(), mine.end(), [](auto n) { return n == 1; }));
+}
+
+TEST(Dispatcher, AFailureOfOneRankIsEveryRanksAndNothingMoreIsBegun) {
+  const auto world = Communicator::world();
+  auto& dispatcher = world.dispatcher();
+  dispatcher.begin_pass(1000);
+  const int culprit = world.size() - 1;
+  Outcome mine;
+  if (world.rank() == culprit) {
+    EXPECT_TRUE(dispatcher.take());
+    mine = {base::ExitCode::kInput, "EIO"};
+  }
+  const auto all = dispatcher.leave(mine);
+  EXPECT_EQ(all.code, base::ExitCode::kInput);
+  EXPECT_EQ(all.message, "EIO");
+  EXPECT_FALSE(dispatcher.take());
+}
+
+TEST(Dispatcher, RanksThatPulseAreNotSilentThoughTheirMainThreadIsBusy) {
+  const auto world = Communicator::world();
+  auto& dispatcher = world.dispatcher();
+  dispatcher.set_limit(0.5);
+  world.barrier();
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<Verdict> verdict;
+  double awake = 0;
+  while (awake < 1.5 && !verdict) {
+    base::note_activity();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    awake = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    verdict = dispatcher.look(awake);
+  }
+  EXPECT_FALSE(verdict) << verdict->message;
+  dispatcher.set_limit(60);
+  world.barrier();
+}
+
+TEST(Dispatcher, AllEndTogether) {
+  const auto world = Communicator::world();
+  const Outcome mine = world.is_root() ? Outcome{} : Outcome{base::ExitCode::kOutput, "full"};
+  EXPECT_EQ(world.dispatcher().end(mine).code,
+            world.size() == 1 ? base::ExitCode::kOk : base::ExitCode::kOutput);
 }
 
 }  // namespace

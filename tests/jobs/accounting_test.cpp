@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -18,7 +20,6 @@ namespace {
 
 using namespace quasar::test;
 using testing::AllOf;
-using testing::AnyOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -47,6 +48,12 @@ class AccountingTest : public testing::Test {
       found[row["id"]] = row["status"];
     }
     return found;
+  }
+
+  static std::string host() {
+    std::array<char, 64> name{};
+    ::gethostname(name.data(), name.size() - 1);
+    return name.data();
   }
 
   ScratchFolder scratch_;
@@ -97,12 +104,12 @@ TEST_F(AccountingTest, ARankThatFallsSilentEndsTheJobAndIsNamedWithItsImage) {
     if (entry.path().filename().string().starts_with("scene-0009")) id = entry.path().filename().string();
   }
   const auto outcome =
-      run_quasar({"run", config(), "--set", "decode.timeout_s=3600", "--set", "embed.stall_timeout=3"}, 2,
+      run_quasar({"run", config(), "--set", "decode.timeout_s=3600", "--set", "embed.stall_timeout=6"}, 2,
                  {"QUASAR_TEST_POISON=spin:" + id});
   EXPECT_EQ(outcome.status, 10) << outcome.output;
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("got nothing done"), HasSubstr("decoding " + id)));
   const auto status = run_quasar({"status", run().string()});
-  EXPECT_THAT(status.output, AllOf(HasSubstr("has died"), HasSubstr("was decoding " + id)));
+  EXPECT_THAT(status.output, AllOf(HasSubstr("heard of"), HasSubstr("decoding " + id + " (shard ")));
 }
 
 TEST_F(AccountingTest, TheFirstRankIsWatchedByTheOthers) {
@@ -127,8 +134,7 @@ TEST_F(AccountingTest, TheFirstRankIsWatchedByTheOthers) {
   ::kill(first, SIGSTOP);
   const auto outcome = program.wait();
   EXPECT_EQ(outcome.status, 10) << outcome.output;
-  EXPECT_THAT(outcome.output,
-              AnyOf(HasSubstr("rank 0 has given no sign of life"), HasSubstr("rank 0, or the way to it")));
+  EXPECT_THAT(outcome.output, HasSubstr("rank 0 on " + host() + ", or the way to it, has not answered rank"));
   ::kill(first, SIGKILL);
 }
 
@@ -138,7 +144,7 @@ TEST_F(AccountingTest, ScoringIsWatchedToo) {
     const auto outcome = run_quasar({"score", config(), "--set", "embed.stall_timeout=3"}, 3,
                                     {"QUASAR_TEST_STOP=score:" + rank + ":halt"});
     EXPECT_EQ(outcome.status, 10) << outcome.output;
-    EXPECT_THAT(outcome.output, AnyOf(HasSubstr("rank " + rank + " has"), HasSubstr("rank 0, or the way")));
+    EXPECT_THAT(outcome.output, AllOf(HasSubstr("rank " + rank + " on " + host()), HasSubstr("\"score\"")));
   }
   EXPECT_EQ(run_quasar({"score", config()}, 2).status, 0);
 }
@@ -167,13 +173,12 @@ TEST_F(AccountingTest, RetryRedoesTheFailedRowsAndNoOthers) {
   EXPECT_NE(content(run() / "manifest.csv"), before);
 }
 
-TEST_F(AccountingTest, RetryTriesTheQuarantineAgain) {
+TEST_F(AccountingTest, RetryTriesCrashedRowsAgain) {
+  const std::vector<std::string> poison = {"QUASAR_TEST_POISON=abort:scene-0011*"};
   std::string id;
   for (const auto& entry : fs::directory_iterator(pictures())) {
     if (entry.path().filename().string().starts_with("scene-0011")) id = entry.path().filename().string();
   }
-  const std::vector<std::string> poison = {"QUASAR_TEST_POISON=abort:" + id};
-  ASSERT_NE(run_quasar({"run", config()}, 0, poison).status, 0);
   ASSERT_EQ(run_quasar({"run", config()}, 0, poison).status, 0);
   ASSERT_EQ(statuses()[id], "crashed");
   const auto still = run_quasar({"run", "--retry-failed=crashed", config()}, 0, poison);
@@ -182,7 +187,6 @@ TEST_F(AccountingTest, RetryTriesTheQuarantineAgain) {
   const auto mended = run_quasar({"run", "--retry-failed=crashed", config()});
   ASSERT_EQ(mended.status, 0) << mended.output;
   EXPECT_EQ(statuses()[id], "ok");
-  EXPECT_EQ(content(run() / "state" / "quarantine.jsonl"), "");
 }
 
 TEST_F(AccountingTest, RetryOfAnUnknownStatusIsAUsageError) {

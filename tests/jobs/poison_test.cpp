@@ -1,5 +1,5 @@
-// Images that crash or hang the decoder, and signals: what they end, what they leave, what the next start
-// does.
+// Images that crash, hang or overfill the decoder, decoders that are killed, and signals: what they cost,
+// what they end, what the next start does.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -18,7 +19,6 @@ namespace {
 
 using namespace quasar::test;
 using testing::HasSubstr;
-using testing::Not;
 namespace fs = std::filesystem;
 
 constexpr int kPictures = 40;
@@ -70,29 +70,23 @@ class PoisonTest : public testing::TestWithParam<int> {
     }
     return found;
   }
-  static std::size_t journals(const fs::path& run) {
-    std::size_t count = 0;
-    for (const auto& entry : fs::directory_iterator(run / "state"))
-      count += entry.path().filename().string().starts_with("journal-") ? 1 : 0;
-    return count;
-  }
-  /// Runs twice with the poison: dies with `first_status`, then completes with every other row ok.
-  void expect_quarantine(const std::string& poison, const std::string& id, int first_status,
-                         const std::string& row_status) {
-    const std::vector<std::string> environment = {"QUASAR_TEST_POISON=" + poison + ":" + id};
-    const auto died = run_quasar({"run", config()}, GetParam(), environment);
-    EXPECT_EQ(died.status, first_status) << died.output;
-    EXPECT_FALSE(fs::exists(run() / "manifest.csv"));
-    EXPECT_GE(journals(run()), 1U);
-    const auto again = run_quasar({"run", config()}, GetParam(), environment);
-    ASSERT_EQ(again.status, 0) << again.output;
-    EXPECT_THAT(again.output, HasSubstr(id + " is under quarantine"));
+  /// One start with the poison, which ends well: the image has its row, and every other one is as without.
+  void expect_one_row(const std::string& poison, const std::string& id, const std::string& row_status,
+                      const std::string& said) {
+    const auto outcome =
+        run_quasar({"run", config()}, GetParam(), {"QUASAR_TEST_POISON=" + poison + ":" + id});
+    ASSERT_EQ(outcome.status, 0) << outcome.output;
     const auto rows = statuses(run());
     ASSERT_EQ(rows.size(), static_cast<std::size_t>(kPictures));
     for (const auto& [name, row] : rows) EXPECT_EQ(row.first, name == id ? row_status : "ok") << name;
-    EXPECT_EQ(journals(run()), 0U);
-    const auto third = run_quasar({"run", config()}, GetParam(), environment);
-    EXPECT_EQ(third.status, 0) << third.output;
+    EXPECT_THAT(run_quasar({"status", run().string()}).output, HasSubstr(said));
+    const auto again = run_quasar({"run", config()}, GetParam());
+    EXPECT_EQ(again.status, 0) << again.output;
+    EXPECT_EQ(statuses(run()).at(id).first, row_status) << "a finished shard stays as it is";
+    // Mended, it is as any other.
+    const auto mended = run_quasar({"run", "--retry-failed", config()}, GetParam());
+    ASSERT_EQ(mended.status, 0) << mended.output;
+    EXPECT_EQ(statuses(run()).at(id).first, "ok");
   }
 
   static ScratchFolder* scratch_;
@@ -102,74 +96,76 @@ ScratchFolder* PoisonTest::scratch_ = nullptr;
 
 INSTANTIATE_TEST_SUITE_P(Ranks, PoisonTest, testing::Values(0, 2));
 
-TEST_P(PoisonTest, AnImageThatCrashesTheDecoderStopsTheRunOnce) {
-  expect_quarantine("abort", picture(13), 128 + SIGABRT, "crashed");
-  EXPECT_THAT(content(run() / "state" / "quarantine.jsonl"), HasSubstr("signal 6"));
+TEST_P(PoisonTest, AnImageThatCrashesTheDecoderCostsItsRow) {
+  expect_one_row("abort", picture(13), "crashed", "SIGABRT");
+  fs::remove_all(run());
+  expect_one_row("segv", picture(14), "crashed", "SIGSEGV");
 }
 
-TEST_P(PoisonTest, AnImageThatHangsTheDecoderStopsTheRunOnce) {
-  expect_quarantine("spin", picture(22), 10, "timed_out");
+TEST_P(PoisonTest, AnImageThatHangsTheDecoderCostsItsRow) {
+  expect_one_row("spin", picture(22), "timed_out", "decode.timeout_s");
+  fs::remove_all(run());
+  expect_one_row("sleep", picture(23), "timed_out", "decode.timeout_s");
 }
 
-TEST_P(PoisonTest, ASuspectThatDecodesAloneIsNotPutUnderQuarantine) {
-  const auto id = picture(30);
-  const auto died = run_quasar({"run", config()}, GetParam(), {"QUASAR_TEST_POISON=abort:" + id});
-  EXPECT_NE(died.status, 0);
-  const auto again = run_quasar({"run", config()}, GetParam());
-  ASSERT_EQ(again.status, 0) << again.output;
-  EXPECT_THAT(again.output, HasSubstr("tried alone"));
-  for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
+TEST_P(PoisonTest, AnImageThatTakesAllMemoryCostsItsRow) {
+  expect_one_row("oom", picture(35), "out_of_memory", "may take");
 }
 
-TEST_P(PoisonTest, AnImageThatCrashesRanksButDecodesAloneStopsTheRunTwice) {
-  const auto id = picture(17);
-  const std::vector<std::string> environment = {"QUASAR_TEST_POISON=rank-abort:" + id};
-  for (int start = 0; start < 2; ++start) {
-    const auto died = run_quasar({"run", config()}, GetParam(), environment);
-    EXPECT_EQ(died.status, 128 + SIGABRT) << died.output;
-    EXPECT_THAT(died.output, Not(HasSubstr("under quarantine")));
+TEST_P(PoisonTest, ManyCostNoMoreThanTheirRows) {
+  const auto outcome =
+      run_quasar({"run", config()}, GetParam(), {"QUASAR_TEST_POISON=abort:scene-001*,kill:scene-003*"});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  int crashed = 0;
+  for (const auto& [name, row] : statuses(run())) {
+    const bool poisoned = name.starts_with("scene-001") || name.starts_with("scene-003");
+    EXPECT_EQ(row.first, poisoned ? "crashed" : "ok") << name;
+    crashed += row.first == "crashed" ? 1 : 0;
   }
-  const auto third = run_quasar({"run", config()}, GetParam(), environment);
-  ASSERT_EQ(third.status, 0) << third.output;
-  EXPECT_THAT(third.output, HasSubstr(id + " is under quarantine: decoding it ended 2 processes"));
-  for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, name == id ? "crashed" : "ok") << name;
-  EXPECT_THAT(content(run() / "state" / "crash_counts.jsonl"), Not(HasSubstr(id)));
-  // Mended, it is as any other.
-  const auto again = run_quasar({"run", "--retry-failed", config()}, GetParam());
-  ASSERT_EQ(again.status, 0) << again.output;
+  EXPECT_EQ(crashed, 20);
+}
+
+TEST_P(PoisonTest, DecodersThatAreKilledCostNothing) {
+  const auto path = config();
+  Program program({"run", path}, GetParam());
+  std::size_t killed = 0;
+  // The first ones of each rank, and none of those that replace them: a picture that two died over has its
+  // row.
+  std::set<pid_t> hit;
+  while (program.running()) {
+    for (const pid_t rank : ranks_of(path)) {
+      const auto workers = decoders_of(rank);
+      if (workers.empty() || !hit.insert(rank).second) continue;
+      for (const pid_t worker : workers) killed += ::kill(worker, SIGKILL) == 0 ? 1 : 0;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const auto outcome = program.wait();
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_GT(killed, 0U);
   for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
 }
 
-TEST_P(PoisonTest, AnImageThatRanksAreKilledOverIsLeftOutInTheEnd) {
-  const auto id = picture(35);
-  const std::vector<std::string> environment = {"QUASAR_TEST_POISON=rank-kill:" + id};
-  int deaths = 0;
-  Outcome outcome;
-  while ((outcome = run_quasar({"run", config()}, GetParam(), environment)).status != 0 && deaths < 10)
-    ++deaths;
-  ASSERT_EQ(outcome.status, 0) << outcome.output;
-  EXPECT_EQ(deaths, 5);
-  EXPECT_THAT(outcome.output, HasSubstr(id + " is under quarantine: 5 processes died"));
-  EXPECT_EQ(statuses(run())[id].first, "crashed");
-}
-
-TEST_P(PoisonTest, TheQuarantineIsOfAnImageAndNotOfAPlaceInThePlan) {
-  ASSERT_EQ(run_quasar({"embed", config()}, GetParam()).status, 0);
-  fs::remove(run() / "embeddings" / "shard-000000.h5");
-  write_text(run() / "state" / "quarantine.jsonl",
-             R"({"row":2,"id":"another.png","status":"crashed","error":"signal 11"})"
-             "\n");
-  const auto outcome = run_quasar({"run", config()}, GetParam());
-  ASSERT_EQ(outcome.status, 0) << outcome.output;
-  for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
-}
-
-TEST_P(PoisonTest, ADamagedQuarantineIsRefused) {
-  fs::create_directories(run() / "state");
-  write_text(run() / "state" / "quarantine.jsonl", "{\"row\": 3}\n");
-  const auto outcome = run_quasar({"run", config()}, GetParam());
-  EXPECT_EQ(outcome.status, 4) << outcome.output;
-  EXPECT_THAT(outcome.output, HasSubstr("quarantine.jsonl:1"));
+TEST_P(PoisonTest, DecodersEndWithTheirRank) {
+  const auto path = config();
+  Program program({"run", path, "--set", "decode.timeout_s=1000"}, GetParam(),
+                  {"QUASAR_TEST_POISON=spin:scene-*"});
+  std::vector<pid_t> workers;
+  while (program.running() && workers.empty()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (const pid_t rank : ranks_of(path)) {
+      for (const pid_t worker : decoders_of(rank)) workers.push_back(worker);
+    }
+  }
+  ASSERT_FALSE(workers.empty());
+  for (const pid_t rank : ranks_of(path)) ::kill(rank, SIGKILL);
+  program.wait();
+  const auto alive = [](pid_t worker) {
+    return content("/proc/" + std::to_string(worker) + "/cmdline").find("quasar-decode") != std::string::npos;
+  };
+  for (int turn = 0; turn < 200 && std::any_of(workers.begin(), workers.end(), alive); ++turn)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(std::none_of(workers.begin(), workers.end(), alive));
 }
 
 class SignalTest : public PoisonTest {
@@ -201,7 +197,7 @@ TEST_P(SignalTest, OneRanksSignalStopsThemAllAndTheNextRunEndsTheWork) {
     }
     const auto rest = run_quasar({"run", path}, 1);
     ASSERT_EQ(rest.status, 0) << rest.output;
-    EXPECT_THAT(rest.output, Not(HasSubstr("tried alone")));
+    for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
   }
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <stdexcept>
 
@@ -94,18 +95,36 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-std::vector<pid_t> ranks_of(const std::filesystem::path& config) {
+namespace {
+
+/// Numbers of the processes of which `is_one` holds, given the folder that /proc has of each.
+std::vector<pid_t> processes(const std::function<bool(const std::filesystem::path&)>& is_one) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto name = entry.path().filename().string();
     if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= '0' && c <= '9'; }))
       continue;
-    const auto line = content(entry.path() / "cmdline");
-    if (line.starts_with(QUASAR_PROGRAM) && line.find(config.string()) != std::string::npos) {
-      found.push_back(static_cast<pid_t>(std::stol(name)));
-    }
+    if (is_one(entry.path())) found.push_back(static_cast<pid_t>(std::stol(name)));
   }
   return found;
+}
+
+}  // namespace
+
+std::vector<pid_t> ranks_of(const std::filesystem::path& config) {
+  return processes([&](const auto& process) {
+    const auto line = content(process / "cmdline");
+    // With the zero behind it: the workers' name begins as the program's.
+    return line.starts_with(std::string(QUASAR_PROGRAM) + '\0') &&
+           line.find(config.string()) != std::string::npos;
+  });
+}
+
+std::vector<pid_t> decoders_of(pid_t rank) {
+  return processes([&](const auto& process) {
+    return content(process / "cmdline").find("quasar-decode") != std::string::npos &&
+           content(process / "status").find("PPid:\t" + std::to_string(rank) + "\n") != std::string::npos;
+  });
 }
 
 }  // namespace quasar::test

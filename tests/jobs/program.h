@@ -43,5 +43,7 @@ void write_text(const std::filesystem::path& path, const std::string& text);
 
 /// Process numbers of the quasar ranks that work on this configuration file.
 std::vector<pid_t> ranks_of(const std::filesystem::path& config);
+/// Process numbers of the decode workers that a rank has started.
+std::vector<pid_t> decoders_of(pid_t rank);
 
 }  // namespace quasar::test

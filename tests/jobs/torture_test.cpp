@@ -124,6 +124,27 @@ TEST_F(TortureTest, TwentyKillsAndAsManyNumbersOfRanksDoNotChangeAByte) {
   RecordProperty("runs_that_came_through", finished);
 }
 
+TEST_F(TortureTest, DecodersKilledAtRandomDoNotChangeAByte) {
+  const auto run = *scratch_ / "decoders";
+  const auto path = config(run);
+  std::mt19937 random(7);
+  Program program({"run", path}, 2);
+  int kills = 0;
+  while (program.running()) {
+    std::vector<pid_t> workers;
+    for (const pid_t rank : ranks_of(path)) {
+      for (const pid_t worker : decoders_of(rank)) workers.push_back(worker);
+    }
+    // A fresh one is left alone for as long as two deaths over one picture would cost that picture its row.
+    if (!workers.empty() && ::kill(workers[random() % workers.size()], SIGKILL) == 0) ++kills;
+    std::this_thread::sleep_for(milliseconds(300));
+  }
+  const auto outcome = program.wait();
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_GT(kills, 3);
+  EXPECT_TRUE(manifest(run) == *reference_) << "the manifest differs after " << kills << " killed decoders";
+}
+
 TEST_F(TortureTest, StopsOnSigtermEndWithTheSameManifest) {
   const auto run = *scratch_ / "stopped";
   const auto path = config(run);

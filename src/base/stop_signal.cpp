@@ -1,10 +1,13 @@
-#include "pipeline/stop_signal.h"
+#include "base/stop_signal.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <initializer_list>
+#include <string>
+#include <thread>
 
-namespace quasar::pipeline {
+namespace quasar::base {
 namespace {
 
 volatile std::sig_atomic_t requested = 0;
@@ -33,16 +36,20 @@ void request_stop() {
   requested = 1;
 }
 
-void stop_for_test(std::string_view step, int rank) {
+void stop_for_test(std::string_view phase, int rank) {
   const char* const setting = std::getenv("QUASAR_TEST_STOP");
   if (setting == nullptr) return;
-  const std::string here = std::string(step) + ":" + std::to_string(rank);
+  const std::string here = std::string(phase) + ":" + std::to_string(rank);
   if (setting == here) std::raise(SIGUSR1);
-  if (setting == here + ":halt") std::raise(SIGSTOP);
+  const bool halt = setting == here + ":halt";
+  if (!halt && setting != here + ":kill") return;
+  // Long enough for the others to have heard of the phase.
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  std::raise(halt ? SIGSTOP : SIGKILL);
 }
 
 std::string stopped_message() {
   return "stopped by a signal; finished shards are kept and the same command continues from them";
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::base

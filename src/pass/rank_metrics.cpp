@@ -1,9 +1,10 @@
-#include "pipeline/rank_metrics.h"
+#include "pass/rank_metrics.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <initializer_list>
 #include <iterator>
 #include <sstream>
 #include <string_view>
@@ -11,7 +12,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 
-namespace quasar::pipeline {
+namespace quasar::pass {
 namespace {
 
 constexpr const char* kImages = "quasar_embed_images_total";
@@ -23,9 +24,27 @@ constexpr const char* kStarved = "quasar_embed_starved_seconds_total";
 constexpr const char* kElapsed = "quasar_embed_elapsed_seconds";
 constexpr const char* kWritten = "quasar_embed_updated_timestamp_seconds";
 constexpr const char* kFinished = "quasar_embed_finished";
+constexpr const char* kOpen = "quasar_embed_open_shard";
+constexpr const char* kInFlight = "quasar_embed_in_flight_seconds";
+/// An image in flight for less, seconds, is not worth a line.
+constexpr double kLong = 1;
 
 double seconds(const std::atomic<std::int64_t>& nanoseconds) {
   return static_cast<double>(nanoseconds.load(std::memory_order_relaxed)) * 1e-9;
+}
+
+/// As a label's value is written.
+std::string escaped(std::string_view value) {
+  std::string text;
+  for (const char c : value) {
+    if (c == '\n') {
+      text += "\\n";
+      continue;
+    }
+    if (c == '\\' || c == '"') text += '\\';
+    text += c;
+  }
+  return text;
 }
 
 class Text {
@@ -37,9 +56,10 @@ class Text {
     name_ = name;
   }
   template <typename T>
-  void sample(T value, std::string_view label = {}, std::string_view label_value = {}) {
+  void sample(T value, std::initializer_list<std::pair<std::string_view, std::string_view>> labels = {}) {
     fmt::format_to(std::back_inserter(text_), "{}{{rank=\"{}\"", name_, rank_);
-    if (!label.empty()) fmt::format_to(std::back_inserter(text_), ",{}=\"{}\"", label, label_value);
+    for (const auto& [label, label_value] : labels)
+      fmt::format_to(std::back_inserter(text_), ",{}=\"{}\"", label, escaped(label_value));
     fmt::format_to(std::back_inserter(text_), "}} {}\n", value);
   }
   std::string text() && { return std::move(text_); }
@@ -50,13 +70,21 @@ class Text {
   std::string text_;
 };
 
-/// Value of a label in `{rank="0",status="ok"}`; empty when it has none.
+/// Value of a label in `{rank="0",status="ok"}`; empty when it has none, or no end.
 std::string label_of(const std::string& labels, const std::string& name) {
   const auto begin = labels.find(name + "=\"");
   if (begin == std::string::npos) return {};
-  const auto from = begin + name.size() + 2;
-  const auto end = labels.find('"', from);
-  return end == std::string::npos ? std::string() : labels.substr(from, end - from);
+  std::string value;
+  for (auto at = begin + name.size() + 2; at < labels.size(); ++at) {
+    if (labels[at] == '"') return value;
+    if (labels[at] == '\\' && at + 1 < labels.size()) {
+      ++at;
+      value += labels[at] == 'n' ? '\n' : labels[at];
+    } else {
+      value += labels[at];
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -66,7 +94,7 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
   text.family(kImages, "counter", "Images done with, by status.");
   for (const auto status : base::all_statuses()) {
     const auto count = metrics.images[static_cast<std::size_t>(status)].load(std::memory_order_relaxed);
-    if (count > 0 || status == base::RowStatus::kOk) text.sample(count, "status", base::status_name(status));
+    if (count > 0 || status == base::RowStatus::kOk) text.sample(count, {{"status", base::status_name(status)}});
   }
   text.family(kBytes, "counter", "Bytes of images read.");
   text.sample(metrics.bytes_read.load(std::memory_order_relaxed));
@@ -79,14 +107,21 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
   text.family(kStarved, "counter",
               "Time threads waited, summed over threads: encode threads for decoded images, "
               "decode threads for the encoder.");
-  text.sample(seconds(metrics.starved_of_decoded_ns), "waiting_for", "decode");
-  text.sample(seconds(metrics.starved_of_encoder_ns), "waiting_for", "encoder");
+  text.sample(seconds(metrics.starved_of_decoded_ns), {{"waiting_for", "decode"}});
+  text.sample(seconds(metrics.starved_of_encoder_ns), {{"waiting_for", "encoder"}});
   text.family(kElapsed, "gauge", "Time since this pass began.");
   text.sample(stamp.elapsed_s);
   text.family(kWritten, "gauge", "When this file was written.");
   text.sample(stamp.now);
   text.family(kFinished, "gauge", "Whether the rank has ended its pass.");
   text.sample(stamp.finished ? 1 : 0);
+  text.family(kOpen, "gauge", "Shards begun and not written yet.");
+  for (const int shard : stamp.open_shards) text.sample(1, {{"shard", std::to_string(shard)}});
+  text.family(kInFlight, "gauge", "Images that take long: how long they have been read or decoded.");
+  for (const auto& item : stamp.in_flight) {
+    if (item.seconds < kLong) continue;
+    text.sample(item.seconds, {{"doing", item.doing}, {"shard", std::to_string(item.shard)}, {"image", item.id}});
+  }
   return std::move(text).text();
 }
 
@@ -96,7 +131,7 @@ MetricsSnapshot from_prometheus(const std::string& text) {
   std::string line;
   while (std::getline(lines, line)) {
     const auto brace = line.find('{');
-    const auto end = line.find("} ");
+    const auto end = line.rfind("} ");
     if (line.starts_with('#') || brace == std::string::npos || end == std::string::npos) continue;
     const auto name = line.substr(0, brace);
     const auto labels = line.substr(brace, end - brace);
@@ -122,6 +157,11 @@ MetricsSnapshot from_prometheus(const std::string& text) {
       found.written_at = number;
     } else if (name == kFinished) {
       found.finished = number != 0;
+    } else if (name == kOpen) {
+      found.open_shards.push_back(std::atoi(label_of(labels, "shard").c_str()));
+    } else if (name == kInFlight) {
+      found.in_flight.push_back({label_of(labels, "doing"), std::atoi(label_of(labels, "shard").c_str()),
+                                 label_of(labels, "image"), number});
     }
   }
   return found;
@@ -145,4 +185,4 @@ std::vector<MetricsSnapshot> read_metrics(const std::filesystem::path& folder) {
   return snapshots;
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::pass

@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "pass/in_flight.h"
 
-namespace quasar::pipeline {
+namespace quasar::pass {
 
 /// Advanced by the rank's threads, read by its watchdog. Times are sums over threads, nanoseconds.
 struct RankMetrics {
@@ -24,7 +25,6 @@ struct RankMetrics {
   std::atomic<std::int64_t> starved_of_decoded_ns{0};  ///< Encode threads without a batch.
   std::atomic<std::int64_t> starved_of_encoder_ns{0};  ///< Decode threads with every batch in flight.
   std::atomic<std::uint64_t> shards{0};
-  std::atomic<std::int64_t> steps{0};  ///< Anything that got done: what a stalled rank lacks.
 };
 
 /// Adds the time from its construction to its destruction to a sum.
@@ -53,6 +53,8 @@ struct MetricsSnapshot {
   double elapsed_s = 0;   ///< From the start of the pass.
   double written_at = 0;  ///< Seconds since 1970.
   bool finished = false;
+  std::vector<int> open_shards;         ///< Begun and not written yet.
+  std::vector<ItemInFlight> in_flight;  ///< Images that take long.
 };
 
 /// What is written beside the counts.
@@ -61,6 +63,8 @@ struct MetricsStamp {
   double elapsed_s = 0;
   double now = 0;         ///< Seconds since 1970.
   bool finished = false;  ///< The rank has left the pass.
+  std::vector<int> open_shards = {};
+  std::vector<ItemInFlight> in_flight = {};
 };
 
 /// Prometheus's text format, every sample with its HELP and TYPE.
@@ -72,4 +76,4 @@ MetricsSnapshot from_prometheus(const std::string& text);
 /// Every *.prom file of the folder, by name.
 std::vector<MetricsSnapshot> read_metrics(const std::filesystem::path& folder);
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::pass

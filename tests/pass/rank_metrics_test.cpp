@@ -1,4 +1,4 @@
-#include "pipeline/rank_metrics.h"
+#include "pass/rank_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "support/test_data.h"
 
-namespace quasar::pipeline {
+namespace quasar::pass {
 namespace {
 
 std::string some_metrics(int rank, bool finished) {
@@ -95,4 +95,4 @@ TEST(RankMetrics, OfAFolderComeInTheOrderOfRanks) {
 }
 
 }  // namespace
-}  // namespace quasar::pipeline
+}  // namespace quasar::pass

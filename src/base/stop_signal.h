@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace quasar::pipeline {
+namespace quasar::base {
 
 /// Installs the handlers. SIGTERM and SIGUSR1 may come any number of times: a launcher forwards what the
 /// process has been sent already. A second SIGINT has the system's default effect.
@@ -17,11 +17,12 @@ bool stop_requested();
 /// Asks for a stop as a signal does: another rank of the job has got one.
 void request_stop();
 
-/// For tests only: where the environment variable QUASAR_TEST_STOP is "STEP:RANK", sends this process
-/// SIGUSR1, as a batch system does; where it is "STEP:RANK:halt", SIGSTOP, as if its machine stood still.
-void stop_for_test(std::string_view step, int rank);
+/// For tests only: where the environment variable QUASAR_TEST_STOP is "PHASE:RANK", sends this process SIGUSR1, as
+/// a batch system does; where it is "PHASE:RANK:halt", SIGSTOP, as if its machine stood still; where it is
+/// "PHASE:RANK:kill", SIGKILL.
+void stop_for_test(std::string_view phase, int rank);
 
 /// What the program says when it ends so.
 std::string stopped_message();
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::base

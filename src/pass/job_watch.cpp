@@ -1,0 +1,72 @@
+#include "pass/job_watch.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "base/activity.h"
+#include "comm/communicator.h"
+
+namespace quasar::pass {
+namespace {
+
+constexpr auto kPeriod = std::chrono::milliseconds(100);
+/// The most that one turn counts for, seconds. A machine at its limit delays turns by less.
+constexpr double kLongestTurn = 1;
+/// Until the configuration says more; as embed.stall_timeout when it is not given.
+constexpr double kFirstLimit = 1800;
+/// What MPI gets to end the job in.
+constexpr auto kAbortLimit = std::chrono::seconds(5);
+
+}  // namespace
+
+double AwakeClock::turn(std::chrono::steady_clock::time_point now) {
+  if (last_) awake_ += std::min(std::chrono::duration<double>(now - *last_).count(), kLongestTurn);
+  last_ = now;
+  return awake_;
+}
+
+void end_job(base::ExitCode code, const std::string& message) {
+  fmt::print(stderr, "quasar: {}\n", message);
+  std::fflush(stderr);
+  const int status = static_cast<int>(code);
+  // Where the network is gone, or a thread hangs in MPI with its lock held, MPI_Abort hangs as well.
+  std::thread([status] {
+    comm::Environment::abort(status);
+    ::_exit(status);
+  }).detach();
+  std::this_thread::sleep_for(kAbortLimit);
+  ::_exit(status);
+}
+
+JobWatch::JobWatch() : limit_(kFirstLimit), ticker_(kPeriod, [this] { look(); }) {}
+
+void JobWatch::attach(comm::Dispatcher& dispatcher) {
+  const std::scoped_lock lock(mutex_);
+  dispatcher_ = &dispatcher;
+}
+
+void JobWatch::detach() {
+  const std::scoped_lock lock(mutex_);
+  if (dispatcher_ != nullptr) limit_ = dispatcher_->limit();
+  dispatcher_ = nullptr;
+  alone_since_ = clock_.turn(std::chrono::steady_clock::now());
+}
+
+void JobWatch::look() {
+  const std::scoped_lock lock(mutex_);
+  const double awake = clock_.turn(std::chrono::steady_clock::now());
+  if (dispatcher_ != nullptr) {
+    if (const auto verdict = dispatcher_->look(awake)) end_job(verdict->code, verdict->message);
+    return;
+  }
+  if (awake - alone_since_ <= limit_) return;
+  end_job(base::ExitCode::kStalled,
+          fmt::format("MPI has neither started nor ended for {:.1f} s, in the phase \"{}\"",
+                      awake - alone_since_, base::current_phase()));
+}
+
+}  // namespace quasar::pass

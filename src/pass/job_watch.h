@@ -1,0 +1,52 @@
+// Owns the watch over a whole job, from before MPI starts until after it has ended: in whatever phase a rank
+// falls silent, is lost, or waits for what never comes, the job ends with its name and exit status kStalled
+// instead of hanging.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+#include "comm/dispatcher.h"
+#include "pass/ticker.h"
+
+namespace quasar::pass {
+
+/// Adds up the time that this process was awake: a halt (a suspended job, a machine that stood still) counts
+/// as one turn, so that after it nobody's silence is taken for long.
+class AwakeClock {
+ public:
+  /// Seconds awake so far. `now`: of a steady clock.
+  double turn(std::chrono::steady_clock::time_point now);
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> last_;
+  double awake_ = 0;
+};
+
+/// Ends all ranks at once with a message on standard error, and this process also where MPI itself hangs.
+/// Does not return.
+[[noreturn]] void end_job(base::ExitCode code, const std::string& message);
+
+/// The watch of one process, one object, in main. Rank 0's looks at all ranks, that of every other rank at
+/// rank 0; while there is no dispatcher, as MPI starts or ends, each at its own process.
+class JobWatch {
+ public:
+  JobWatch();
+
+  /// The job's dispatcher is there; until detach(), which comes before its end.
+  void attach(comm::Dispatcher& dispatcher);
+  void detach();
+
+ private:
+  void look();
+
+  std::mutex mutex_;
+  comm::Dispatcher* dispatcher_ = nullptr;
+  AwakeClock clock_;
+  double limit_;
+  double alone_since_ = 0;
+  Ticker ticker_;
+};
+
+}  // namespace quasar::pass

@@ -1,0 +1,90 @@
+#include "pipeline/open_shard.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/errors.h"
+
+namespace quasar::pipeline {
+namespace {
+
+std::string fields_json(const corpus::Item& item) {
+  nlohmann::json object = nlohmann::json::object();
+  for (const auto& [name, value] : item.fields) {
+    object[name] = value;
+  }
+  return object.empty() ? std::string()
+                        : object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+store::RowRecord row_of(const corpus::Item& item) {
+  store::RowRecord row;
+  row.id = item.id;
+  row.source = item.source;
+  row.member = item.member;
+  row.offset = item.offset;
+  row.label = item.label.value_or(std::numeric_limits<double>::quiet_NaN());
+  row.group = item.group;
+  row.fields = fields_json(item);
+  return row;
+}
+
+OpenShard::OpenShard(const EmbedJob& job, const corpus::Shard& shard, std::size_t batch_size)
+    : job_(job),
+      shard_(shard),
+      reader_(job.plan.read_items(shard), static_cast<std::uint64_t>(job.decode.max_file_bytes)),
+      batch_size_(batch_size),
+      dimension_(static_cast<std::size_t>(job.encoder.dimension())),
+      rows_(size()),
+      embeddings_(size() * dimension_, std::numeric_limits<float>::quiet_NaN()),
+      kept_(size(), 0) {
+  for (std::size_t first = 0; first < size(); first += batch_size_) {
+    const auto count = std::min(batch_size_, size() - first);
+    batches_.push_back({this, first, count, {}, count});
+  }
+}
+
+void OpenShard::keep_rows(const RetryFailed& retry) {
+  const auto path = shard_path(job_.folder, shard_.id);
+  if (!store::is_whole_shard(path, shard_.sha256, shard_.id, shard_.count) || !store::verify_shard(path))
+    return;
+  const store::EmbeddingShardReader present(path);
+  QUASAR_CHECK(present.size() == size() && present.header().dimension == job_.encoder.dimension());
+  auto rows = present.read_rows(0, size());
+  std::vector<float> embeddings(embeddings_.size());
+  present.read_embeddings(0, size(), embeddings);
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (retry.covers(rows[i].status)) continue;
+    kept_[i] = 1;
+    rows_[i] = std::move(rows[i]);
+    const auto begin = static_cast<std::ptrdiff_t>(i * dimension_);
+    std::copy_n(embeddings.begin() + begin, dimension_, embeddings_.begin() + begin);
+  }
+}
+
+void OpenShard::keep(std::size_t row, std::span<const float> embedding) {
+  if (!std::all_of(embedding.begin(), embedding.end(), [](float v) { return std::isfinite(v); })) {
+    rows_[row].status = base::RowStatus::kEncodeFailed;
+    rows_[row].error = "the encoder gave a non-finite embedding";
+    return;
+  }
+  std::copy(embedding.begin(), embedding.end(),
+            embeddings_.begin() + static_cast<std::ptrdiff_t>(row * dimension_));
+}
+
+void OpenShard::write(const store::EncoderIdentity& identity) const {
+  store::ShardHeader header;
+  header.encoder = identity;
+  header.plan_fingerprint = job_.plan.fingerprint();
+  header.items_sha256 = shard_.sha256;
+  header.shard = shard_.id;
+  header.dimension = job_.encoder.dimension();
+  header.half = job_.half;
+  store::write_embedding_shard(shard_path(job_.folder, shard_.id), header, rows_, embeddings_);
+}
+
+}  // namespace quasar::pipeline
