@@ -37,7 +37,8 @@ function(quasar_test module)
     target_link_libraries(quasar_${module}_test PRIVATE
       quasar_${module} ${ARG_LIBS} quasar_test_support GTest::gmock GTest::gtest_main quasar_options)
     gtest_discover_tests(quasar_${module}_test TEST_PREFIX "${module}." DISCOVERY_TIMEOUT 120
-                         DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+                         DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+                         ENVIRONMENT "QUASAR_DECODE=${CMAKE_BINARY_DIR}/jobs/quasar-decode")
   endif()
   if(mpi_sources)
     add_executable(quasar_${module}_mpi_test ${mpi_sources})
@@ -48,7 +49,7 @@ function(quasar_test module)
         COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} --oversubscribe
                 $<TARGET_FILE:quasar_${module}_mpi_test>)
       set_tests_properties(${module}.mpi.${ranks} PROPERTIES TIMEOUT ${ARG_TIMEOUT} PROCESSORS 2
-        ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1")
+        ENVIRONMENT "QUASAR_DECODE=${CMAKE_BINARY_DIR}/jobs/quasar-decode;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1")
     endforeach()
   endif()
 endfunction()

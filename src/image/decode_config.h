@@ -22,7 +22,8 @@ struct DecodeConfig {
   std::int64_t max_file_bytes = std::int64_t{256} << 20U;  ///< Encoded size.
   DecodeMode mode = DecodeMode::kExact;
   bool honour_orientation = false;  ///< Turn by EXIF orientation; the reference does not.
-  double timeout_s = 30;            ///< Longest decode of one image, seconds.
+  double timeout_s =
+      30;  ///< Longest decode of one image in a worker (decode/worker_pool.h), processor seconds.
 };
 
 /// Section `decode`. Throws Error(kConfig).

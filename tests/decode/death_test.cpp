@@ -155,12 +155,15 @@ TEST_F(Death, WantOfMemoryIsNoCrash) {
 }
 
 TEST_F(Death, WhatIsNoAnswerIsNotBelieved) {
-  const Poison poison("lie:bad");
+  const Poison poison("lie:bad-sizes,wrong:bad-shape,babble:bad-message,greed:bad-twice");
   WorkerPool pool(pool_config());
-  const auto lied = decode_then_good(pool, "bad");
-  EXPECT_EQ(lied.status, RowStatus::kCrashed);
-  EXPECT_THAT(lied.error, HasSubstr("no answer"));
-  EXPECT_TRUE(lied.image.pixels.empty());
+  for (const char* id : {"bad-sizes", "bad-shape", "bad-message", "bad-twice"}) {
+    const auto lied = decode_then_good(pool, id);
+    EXPECT_EQ(lied.status, RowStatus::kCrashed) << id;
+    EXPECT_EQ(lied.error, "decoding it made the decoder answer what is no answer") << id;
+    EXPECT_TRUE(lied.image.pixels.empty());
+  }
+  EXPECT_EQ(pool.gate().held(), 0U);
 }
 
 TEST_F(Death, InterruptionEndsEveryCallAtOnce) {

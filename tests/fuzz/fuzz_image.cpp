@@ -12,7 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   quasar::image::DecodeConfig config;
   config.max_pixels = 1 << 20U;
   config.max_side = 1 << 14U;
-  config.timeout_s = 2;
   quasar::base::InputSpec spec;
   spec.size = 32;
   const auto prepared = quasar::image::prepare(std::as_bytes(std::span(data, size)), config, spec);

@@ -33,9 +33,9 @@ bool names(std::string_view pattern, std::string_view id) {
 
 }  // namespace
 
-bool poison(std::string_view id) {
+Lie poison(std::string_view id) {
   static const char* const setting = std::getenv("QUASAR_TEST_POISON");
-  if (setting == nullptr) return false;
+  if (setting == nullptr) return Lie::kNone;
   for (std::string_view rest = setting; !rest.empty();) {
     const auto entry = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
@@ -47,7 +47,10 @@ bool poison(std::string_view id) {
     if (what == "kill") std::raise(SIGKILL);
     if (what == "exit") std::_Exit(1);
     if (what == "oom") take_all_memory();
-    if (what == "lie") return true;
+    if (what == "lie") return Lie::kSizes;
+    if (what == "wrong") return Lie::kOtherSize;
+    if (what == "babble") return Lie::kBabble;
+    if (what == "greed") return Lie::kGreed;
     if (what == "sleep") {
       while (true) std::this_thread::sleep_for(std::chrono::hours(1));
     }
@@ -57,7 +60,7 @@ bool poison(std::string_view id) {
       }
     }
   }
-  return false;
+  return Lie::kNone;
 }
 
 }  // namespace quasar::decode

@@ -80,7 +80,7 @@ class Worker {
     bool gone = false;
     forget_refusals();
     try {
-      if (poison(request.id.view())) return lie();
+      if (const Lie lie = poison(request.id.view()); lie != Lie::kNone) return tell(lie);
       result = decode(request, gone);
     } catch (const std::bad_alloc&) {
       result = {};
@@ -151,13 +151,24 @@ class Worker {
     return verdict && verdict->go != 0;
   }
 
-  /// As a worker might that a picture has taken over.
-  static bool lie() {
+  static bool tell(Lie lie) {
+    if (lie == Lie::kBabble)
+      return send_bytes(kControlDescriptor, std::as_bytes(std::span("what is no message")));
+    if (lie == Lie::kGreed) {
+      Need need;
+      need.own = ~std::uint64_t{0};
+      need.output = ~std::uint64_t{0};
+      return send(kControlDescriptor, need) && receive(kControlDescriptor) && send(kControlDescriptor, need);
+    }
     Result result;
-    result.image_width = 1 << 30;
-    result.image_height = 1 << 30;
-    result.format.length = 1U << 31U;
-    result.error.length = 1U << 31U;
+    result.width = lie == Lie::kSizes ? 1 << 30 : 320;
+    result.height = lie == Lie::kSizes ? 1 << 30 : 240;
+    result.image_width = result.width;
+    result.image_height = result.height;
+    if (lie == Lie::kSizes) {
+      result.format.length = 1U << 31U;
+      result.error.length = 1U << 31U;
+    }
     return send(kControlDescriptor, result);
   }
 
