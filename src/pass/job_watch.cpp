@@ -9,6 +9,7 @@
 
 #include "base/activity.h"
 #include "comm/communicator.h"
+#include "pass/launcher.h"
 
 namespace quasar::pass {
 namespace {
@@ -18,8 +19,9 @@ constexpr auto kPeriod = std::chrono::milliseconds(100);
 constexpr double kLongestTurn = 1;
 /// Until the configuration says more; as embed.stall_timeout when it is not given.
 constexpr double kFirstLimit = 1800;
-/// What MPI gets to end the job in.
-constexpr auto kAbortLimit = std::chrono::seconds(5);
+/// What MPI gets to end the job in, and its launcher after that.
+constexpr auto kAbortLimit = std::chrono::seconds(3);
+constexpr auto kLauncherGrace = std::chrono::seconds(4);
 
 }  // namespace
 
@@ -33,6 +35,7 @@ void end_job(base::ExitCode code, const std::string& message) {
   fmt::print(stderr, "quasar: {}\n", message);
   std::fflush(stderr);
   const int status = static_cast<int>(code);
+  end_launcher_after(kLauncherGrace);
   // Where the network is gone, or a thread hangs in MPI with its lock held, MPI_Abort hangs as well.
   std::thread([status] {
     comm::Environment::abort(status);
