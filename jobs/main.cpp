@@ -24,6 +24,7 @@
 #include "image/vips_environment.h"
 #include "job.h"
 #include "pass/job_watch.h"
+#include "pipeline/run_config.h"
 #include "store/inspect.h"
 
 namespace {
@@ -95,6 +96,29 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
   return static_cast<int>(outcome.code);
 }
 
+/// embed.stall_timeout as the command line and the configuration that it names say, before either is checked:
+/// the start of MPI is watched as well. Its default where they do not say.
+double stated_stall_timeout(int argc, const char* const* argv) {
+  double seconds = quasar::pipeline::EmbedConfig{}.stall_timeout_s;
+  std::vector<std::string> overrides;
+  std::filesystem::path config;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.ends_with(".yaml") || word.ends_with(".yml")) config = word;
+    constexpr std::string_view kKey = "embed.stall_timeout=";
+    const auto key = word.find(kKey);
+    if (key != std::string_view::npos) overrides.emplace_back(word.substr(key));
+  }
+  try {
+    const auto node = config.empty() ? quasar::base::ConfigNode::parse_text("{}", "command line", overrides)
+                                     : quasar::base::ConfigNode::parse_file(config, overrides);
+    if (node.has("embed")) seconds = node.child("embed").get("stall_timeout", seconds);
+  } catch (const std::exception&) {
+    // It is said when the configuration is read for good.
+  }
+  return seconds;
+}
+
 int program(int argc, char** argv) {
   quasar::base::reuse_freed_memory();
   quasar::base::watch_stop_signals();
@@ -124,7 +148,7 @@ int program(int argc, char** argv) {
   app.footer(footer());
 
   // From before MPI starts to after it has ended.
-  quasar::pass::JobWatch watch;
+  quasar::pass::JobWatch watch(stated_stall_timeout(argc, argv));
   std::optional<quasar::comm::Environment> mpi;
   try {
     mpi.emplace(argc, argv);

@@ -17,8 +17,6 @@ namespace {
 constexpr auto kPeriod = std::chrono::milliseconds(100);
 /// The most that one turn counts for, seconds. A machine at its limit delays turns by less.
 constexpr double kLongestTurn = 1;
-/// Until the configuration says more; as embed.stall_timeout when it is not given.
-constexpr double kFirstLimit = 1800;
 /// What MPI gets to end the job in, and its launcher after that.
 constexpr auto kAbortLimit = std::chrono::seconds(3);
 constexpr auto kLauncherGrace = std::chrono::seconds(4);
@@ -45,7 +43,8 @@ void end_job(base::ExitCode code, const std::string& message) {
   ::_exit(status);
 }
 
-JobWatch::JobWatch() : limit_(kFirstLimit), ticker_(kPeriod, [this] { look(); }) {}
+JobWatch::JobWatch(double start_limit)
+    : limit_(std::max(start_limit, kLeastStart)), ticker_(kPeriod, [this] { look(); }) {}
 
 void JobWatch::attach(comm::Dispatcher& dispatcher) {
   const std::scoped_lock lock(mutex_);
@@ -54,7 +53,7 @@ void JobWatch::attach(comm::Dispatcher& dispatcher) {
 
 void JobWatch::detach() {
   const std::scoped_lock lock(mutex_);
-  if (dispatcher_ != nullptr) limit_ = dispatcher_->limit();
+  if (dispatcher_ != nullptr) limit_ = std::max(dispatcher_->limit(), kLeastStart);
   dispatcher_ = nullptr;
   alone_since_ = clock_.turn(std::chrono::steady_clock::now());
 }

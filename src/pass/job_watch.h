@@ -28,11 +28,16 @@ class AwakeClock {
 /// Does not return.
 [[noreturn]] void end_job(base::ExitCode code, const std::string& message);
 
+/// Seconds that MPI gets to start and to end in, at least: hundreds of ranks take a while.
+inline constexpr double kLeastStart = 60;
+
 /// The watch of one process, one object, in main. Rank 0's looks at all ranks, that of every other rank at
 /// rank 0; while there is no dispatcher, as MPI starts or ends, each at its own process.
 class JobWatch {
  public:
-  JobWatch();
+  /// `start_limit`: the longest that MPI may take to start, seconds; it needs some whatever the ranks'
+  /// silence may be (kLeastStart).
+  explicit JobWatch(double start_limit);
 
   /// The job's dispatcher is there; until detach(), which comes before its end.
   void attach(comm::Dispatcher& dispatcher);
