@@ -82,6 +82,7 @@ TEST_F(Death, OtherWorkersGoOn) {
   const auto good = image::prepare(bytes_of(jpeg), {}, pool_config().spec);
   std::atomic<bool> over{false};
   std::vector<std::thread> threads;
+  threads.reserve(kWorkers);
   for (int worker = 1; worker < kWorkers; ++worker) {
     threads.emplace_back([&, worker] {
       const int process = pool.process(worker);
@@ -172,6 +173,7 @@ TEST_F(Death, InterruptionEndsEveryCallAtOnce) {
   WorkerPool pool(pool_config(kWorkers));
   const std::string jpeg = scene_jpeg();
   std::vector<std::thread> threads;
+  threads.reserve(kWorkers);
   std::atomic<int> begun{0};
   for (int worker = 0; worker < kWorkers; ++worker) {
     threads.emplace_back([&, worker] {
