@@ -20,7 +20,7 @@ std::atomic<bool> refused{false};
   return memory;
 }
 
-void at_crash(int number) {
+[[maybe_unused]] void at_crash(int number) {
   if (refused.load(std::memory_order_relaxed)) ::_exit(kExitOutOfMemory);
   ::signal(number, SIG_DFL);
   ::raise(number);
