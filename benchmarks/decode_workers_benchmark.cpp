@@ -66,6 +66,7 @@ double seconds_shared(const std::vector<std::string>& files, int threads, const 
   return benchmarks::seconds_of([&] {
     std::atomic<std::size_t> next{0};
     std::vector<std::thread> running;
+    running.reserve(static_cast<std::size_t>(threads));
     for (int thread = 0; thread < threads; ++thread) {
       running.emplace_back([&, thread] {
         for (std::size_t i = next++; i < files.size(); i = next++) work(thread, files[i]);

@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -43,7 +42,7 @@ struct Text {
 
   void set(std::string_view text) {
     length = static_cast<std::uint32_t>(std::min(text.size(), kCapacity));
-    std::memcpy(characters.data(), text.data(), length);
+    std::copy_n(text.data(), length, characters.data());
   }
   /// Whatever the length says, within the bounds.
   std::string_view view() const { return {characters.data(), std::min<std::size_t>(length, kCapacity)}; }

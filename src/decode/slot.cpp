@@ -180,7 +180,7 @@ std::optional<image::Prepared> Slot::decode(const PictureRequest& request, std::
   QUASAR_CHECK(size <= input_.size());
   const auto finished = [&](image::Prepared prepared) {
     release();
-    input_.give_back(kKept);
+    if (size > kKept) input_.give_back(kKept);
     ++shared_.pictures;
     if (prepared.status == RowStatus::kCrashed) ++shared_.crashed;
     if (prepared.status == RowStatus::kTimedOut) ++shared_.timed_out;

@@ -36,7 +36,7 @@ std::uint64_t gate_capacity(const PoolConfig& config) {
 }  // namespace
 
 struct WorkerPool::State {
-  explicit State(PoolConfig config) : shared(config, gate_capacity(config)) {}
+  explicit State(const PoolConfig& config) : shared(config, gate_capacity(config)) {}
 
   PoolShared shared;
   std::vector<std::unique_ptr<Slot>> slots;
@@ -44,9 +44,9 @@ struct WorkerPool::State {
   Slot& slot(int worker) { return *slots.at(static_cast<std::size_t>(worker)); }
 };
 
-WorkerPool::WorkerPool(PoolConfig config) {
+WorkerPool::WorkerPool(const PoolConfig& config) {
   QUASAR_CHECK(config.workers > 0);
-  state_ = std::make_unique<State>(std::move(config));
+  state_ = std::make_unique<State>(config);
   for (int i = 0; i < state_->shared.config.workers; ++i) {
     state_->slots.push_back(std::make_unique<Slot>(state_->shared));
     state_->slots.back()->start();

@@ -89,7 +89,7 @@ class WorkerPool {
  public:
   /// Starts all workers and waits until they are ready. Throws Error(kInput) when the program cannot be
   /// started, Error(kInternal) when it starts and is of no use, Error(kConfig) for too little memory.
-  explicit WorkerPool(PoolConfig config);
+  explicit WorkerPool(const PoolConfig& config);
   /// Ends all workers. No thread may be in a call.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;

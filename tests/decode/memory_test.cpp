@@ -171,6 +171,7 @@ TEST(Budget, IsKeptByAllWorkersTogetherWhateverComes) {
   config.memory = least_memory(kWorkers) + 200 * kMiB;
   WorkerPool pool(config);
   std::vector<std::thread> threads;
+  threads.reserve(kWorkers);
   std::atomic<int> working{kWorkers};
   for (int worker = 0; worker < kWorkers; ++worker) {
     threads.emplace_back([&, worker] {
@@ -235,6 +236,7 @@ TEST(Budget, LargeFilesSideBySideAllComeThrough) {
   config.memory = least_memory(kWorkers) + 80 * kMiB;
   WorkerPool pool(config);
   std::vector<std::thread> threads;
+  threads.reserve(kWorkers);
   for (int worker = 0; worker < kWorkers; ++worker) {
     threads.emplace_back([&, worker] {
       for (int i = 0; i < 2; ++i) EXPECT_EQ(pool.decode(worker, {}, bytes_of(bytes))->status, RowStatus::kOk);

@@ -111,10 +111,12 @@ TEST(WorkerPool, AFailuresReasonIsItsOwnWhateverElseFailsAtOnce) {
   std::vector<std::string> files = {"\x89PNG\r\n\x1a\n broken header follows"};
   for (const std::size_t cut : {10U, 30U, 60U}) files.push_back(jpeg.substr(0, jpeg.size() * cut / 100));
   std::vector<image::Prepared> alone;
+  alone.reserve(files.size());
   for (const auto& file : files) alone.push_back(image::prepare(bytes_of(file), {}, pool_config().spec));
   constexpr int kWorkers = 3;
   WorkerPool pool(pool_config(kWorkers));
   std::vector<std::thread> threads;
+  threads.reserve(kWorkers);
   for (int worker = 0; worker < kWorkers; ++worker) {
     threads.emplace_back([&, worker] {
       for (std::size_t i = 0; i < 60; ++i) {

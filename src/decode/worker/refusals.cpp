@@ -20,7 +20,7 @@ std::atomic<bool> refused{false};
   return memory;
 }
 
-void at_crash(int number) {
+[[maybe_unused]] void at_crash(int number) {
   if (refused.load(std::memory_order_relaxed)) ::_exit(kExitOutOfMemory);
   ::signal(number, SIG_DFL);
   ::raise(number);
@@ -47,7 +47,7 @@ void tell_refusals_from_crashes() {
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
 
 // The program's own allocators take the place of the C library's for all libraries, and call them.
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
@@ -80,6 +80,6 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
   return *memory == nullptr && size != 0 ? ENOMEM : 0;
 }
 }
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 #endif
