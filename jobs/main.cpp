@@ -17,6 +17,7 @@
 #include "base/logging.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
+#include "comm/launch_check.h"
 #include "encoder/encoder_config.h"
 #include "help.h"
 #include "image/vips_environment.h"
@@ -65,6 +66,11 @@ std::string unknown_subcommand(const CLI::App& app, int argc, const char* const*
 /// Runs the work; prints an error once, from rank 0 when all ranks agree on it.
 int run(const quasar::jobs::Work& work) {
   const auto world = quasar::comm::Communicator::world();
+  using quasar::comm::launch_facts;
+  if (const auto mistake = quasar::comm::find_launch_mistake(launch_facts(world.size()))) {
+    if (mistake->first) fmt::print(stderr, "quasar: {}\n", mistake->message);
+    return static_cast<int>(ExitCode::kUsage);
+  }
   quasar::base::configure_logging(world.rank(), world.size(), quasar::base::LogLevel::kInfo);
   if (world.is_root() && quasar::base::blas_info().reference) {
     quasar::base::log_warning(

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <thread>
 
+#include "comm/cores.h"
 #include "comm/work_counter.h"
 
 namespace quasar::comm {
@@ -64,6 +66,14 @@ TEST(Communicator, AFileThatCannotBeLookedAtIsAnInputErrorOnEveryRank) {
     EXPECT_EQ(error.code(), base::ExitCode::kInput);
     EXPECT_NE(std::string(error.what()).find("File name too long"), std::string::npos) << error.what();
   }
+}
+
+TEST(CoresOfRank, AreAtLeastOneAndTogetherNoMoreThanTheMachineHas) {
+  const auto world = Communicator::world();
+  const int cores = cores_of_rank(world);
+  EXPECT_GE(cores, 1);
+  const auto all = world.all_reduce(static_cast<std::int64_t>(cores), Reduction::kSum);
+  EXPECT_LE(all, std::max<std::int64_t>(world.size(), std::thread::hardware_concurrency()));
 }
 
 TEST(WorkCounter, HandsOutEveryNumberOnce) {
