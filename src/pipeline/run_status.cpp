@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/trial.h"
 #include "corpus/plan.h"
+#include "curation/written_files.h"
 #include "pipeline/embed.h"
 #include "store/embedding_shard.h"
 
@@ -78,6 +79,7 @@ class Report {
       line("  damaged  {} (redone by the next run)", numbers(status.shards_damaged));
     }
     line("manifest            {}", status.ranked ? "written" : "not written yet");
+    for (const auto& fault : status.manifest_faults) line("  {}", fault);
   }
 
   void failures(const RunStatus& status) {
@@ -166,6 +168,7 @@ RunStatus read_run_status(const std::filesystem::path& run) {
   status.quarantine = read_quarantine(run / "state");
   status.ranks = read_metrics(run / "metrics");
   status.ranked = std::filesystem::exists(run / "manifest.csv");
+  status.manifest_faults = curation::check_written_files(run, curation::SumCheck::kSmall);
   std::set<int> running;
   for (const auto& journal : status.journals) {
     if (!journal.alive) continue;

@@ -36,7 +36,8 @@ struct RunStatus {
   std::vector<FoundJournal> journals;                               ///< Living and dead.
   std::vector<MetricsSnapshot> ranks;                               ///< Of the last pass.
   Quarantine quarantine;
-  bool ranked = false;  ///< The manifest is there.
+  bool ranked = false;                       ///< The manifest is there.
+  std::vector<std::string> manifest_faults;  ///< What of the manifests is not as summary.json says.
 };
 
 /// Ids of those of the shards, in `run`, whose damage crashes HDF5 when they are read unchecked

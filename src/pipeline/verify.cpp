@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "base/random.h"
 #include "corpus/shard_reader.h"
+#include "curation/written_files.h"
 #include "pipeline/embed.h"
 #include "pipeline/item_decoder.h"
 #include "pipeline/steps.h"
@@ -233,6 +234,10 @@ VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Enco
       ShardVerifier verifier(config, job, encoder, plan, plan.shards()[shard]);
       for (const std::size_t row : rows) verifier.check(row, mine);
     }
+  });
+  comm.on_root([&] {
+    for (auto& fault : curation::check_written_files(config.run, curation::SumCheck::kAll))
+      mine.faults.push_back(std::move(fault));
   });
   auto result = joined(mine, comm);
   if (result.shards == 0) {
