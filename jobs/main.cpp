@@ -19,6 +19,7 @@
 #include "base/stop_signal.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
+#include "comm/launch_check.h"
 #include "encoder/encoder_config.h"
 #include "help.h"
 #include "image/vips_environment.h"
@@ -68,6 +69,11 @@ std::string unknown_subcommand(const CLI::App& app, int argc, const char* const*
 /// the watch ends the others with.
 int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
   const auto world = quasar::comm::Communicator::world();
+  using quasar::comm::launch_facts;
+  if (const auto mistake = quasar::comm::find_launch_mistake(launch_facts(world.size()))) {
+    if (mistake->first) fmt::print(stderr, "quasar: {}\n", mistake->message);
+    return static_cast<int>(ExitCode::kUsage);
+  }
   watch.attach(world.dispatcher());
   quasar::base::set_phase_observer(
       [&](const std::string& phase) { quasar::base::stop_for_test(phase, world.rank()); });

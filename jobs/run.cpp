@@ -33,7 +33,7 @@ void register_run(CLI::App& app, Work& chosen) {
       pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
       const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
       pipeline::score_step(config, plan, sets, comm);
-      pipeline::rank_step(config, plan, comm);
+      pipeline::rank_step(config, plan, pipeline::WrittenBy::kThisJob, comm);
       pipeline::report_peak_memory(config, comm);
       if (comm.is_root()) base::log_info("the ranked manifest is {}", (config.run / "manifest.csv").string());
     };

@@ -88,7 +88,7 @@ void register_steps(CLI::App& app, Work& chosen) {
   add(app, chosen, "rank", "Rank the stored scores and write manifests, report and summary",
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
         const auto plan = pipeline::open_stored_run(config, comm);
-        pipeline::rank_step(config, plan, comm);
+        pipeline::rank_step(config, plan, pipeline::WrittenBy::kEarlierJob, comm);
       });
 }
 

@@ -1,19 +1,19 @@
 #include "base/atomic_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/errors.h"
+#include "base/file_status.h"
+#include "base/process_identity.h"
 
 namespace quasar::base {
 namespace {
@@ -21,14 +21,20 @@ namespace {
 constexpr std::size_t kBufferSize = std::size_t{1} << 20U;
 constexpr std::string_view kMark = ".quasar-tmp.";
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
+/// What another machine's process has not touched for so long is not being written any more.
+constexpr std::chrono::hours kAbandoned{48};
 
 [[noreturn]] void fail_output(const std::filesystem::path& path, const char* what, int error) {
-  fail(ExitCode::kOutput, "cannot " + std::string(what) + " " + path.string() + ": " + describe_errno(error));
+  fail(ExitCode::kOutput, "cannot " + std::string(what) + " " + path.string() + ": " + describe_errno(error) +
+                              access_note(path.parent_path(), error));
+}
+
+bool is_stale(const std::filesystem::path& path) {
+  const auto life = look_at(process_named_in(path.filename().string()));
+  if (life != ProcessLife::kUnknown) return life == ProcessLife::kDead;
+  std::error_code error;
+  const auto written = std::filesystem::last_write_time(path, error);
+  return !error && std::filesystem::file_time_type::clock::now() - written > kAbandoned;
 }
 
 void sync_folder(const std::filesystem::path& folder) {
@@ -42,8 +48,8 @@ void sync_folder(const std::filesystem::path& folder) {
 
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
-  const std::string name = std::string(kMark) + host_name() + "." + std::to_string(::getpid()) + "." +
-                           std::to_string(counter++) + "." + path.filename().string();
+  const std::string name =
+      std::string(kMark) + own_tag() + "." + std::to_string(counter++) + "." + path.filename().string();
   return path.parent_path() / name;
 }
 
@@ -62,15 +68,11 @@ void publish_file(const std::filesystem::path& temporary, const std::filesystem:
 }
 
 void remove_stale_temporaries(const std::filesystem::path& folder) {
-  const std::string own = std::string(kMark) + host_name() + ".";
   std::error_code error;
   std::vector<std::filesystem::path> stale;
   for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (name.rfind(own, 0) != 0) continue;
-    // Only this host's process numbers mean something here; a live owner keeps its file.
-    const int pid = std::atoi(name.c_str() + own.size());
-    if (pid > 0 && pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH) stale.push_back(it->path());
+    if (it->path().filename().string().starts_with(kMark) && is_stale(it->path()))
+      stale.push_back(it->path());
   }
   for (const auto& path : stale) std::filesystem::remove(path, error);
 }
@@ -159,7 +161,8 @@ void make_directories(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder, error);
   if (error || !std::filesystem::is_directory(folder)) {
     fail(ExitCode::kOutput, "cannot create the folder " + folder.string() + ": " +
-                                (error ? error.message() : "something else has that name"));
+                                (error ? error.message() : "something else has that name") +
+                                access_note(folder, error.value()));
   }
 }
 

@@ -32,14 +32,15 @@ class AtomicFile {
 };
 
 /// Temporary name beside `path` for writers that need a name of their own (HDF5): same folder, hidden, with
-/// host and process in it.
+/// host, machine and process in it.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
 
 /// Syncs `temporary` to disk and renames it to `path`, then syncs the folder. Throws Error(kOutput); on
 /// failure the temporary file is removed.
 void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
 
-/// Removes temporary files of this scheme below `folder` (not recursive) left by processes that died.
+/// Removes temporary files of this scheme below `folder` (not recursive) left by processes that died: on this
+/// machine at once, on others, of which nothing is known, when they were not written to for two days.
 void remove_stale_temporaries(const std::filesystem::path& folder);
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);

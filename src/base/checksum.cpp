@@ -120,14 +120,32 @@ std::string xxh128_hex(std::span<const std::byte> bytes) {
   return to_hex(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
+struct Xxh128::State {
+  XXH3_state_t* hash = XXH3_createState();
+  ~State() { XXH3_freeState(hash); }
+};
+
+Xxh128::Xxh128() : state_(std::make_unique<State>()) {
+  QUASAR_CHECK(state_->hash != nullptr && XXH3_128bits_reset(state_->hash) == XXH_OK);
+}
+Xxh128::~Xxh128() = default;
+
+void Xxh128::update(std::span<const std::byte> bytes) {
+  QUASAR_CHECK(XXH3_128bits_update(state_->hash, bytes.data(), bytes.size()) == XXH_OK);
+}
+
+void Xxh128::update(std::string_view text) {
+  update(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+std::string Xxh128::hex_digest() const {
+  return to_hex(XXH3_128bits_digest(state_->hash));
+}
+
 std::string xxh128_file(const std::filesystem::path& path, std::uint64_t first) {
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  QUASAR_CHECK(state != nullptr && XXH3_128bits_reset(state.get()) == XXH_OK);
-  for_blocks(path, first, [&](std::span<const std::byte> block) {
-    QUASAR_CHECK(XXH3_128bits_update(state.get(), block.data(), block.size()) == XXH_OK);
-  });
-  return to_hex(XXH3_128bits_digest(state.get()));
+  Xxh128 hash;
+  for_blocks(path, first, [&](std::span<const std::byte> block) { hash.update(block); });
+  return hash.hex_digest();
 }
 
 std::uint64_t xxh64(std::string_view text, std::uint64_t seed) {

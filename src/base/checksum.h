@@ -42,6 +42,24 @@ std::string xxh128_hex(std::span<const std::byte> bytes);
 /// The same of a file's bytes from `first` on. Throws Error(kInput) naming the file when it cannot be read.
 std::string xxh128_file(const std::filesystem::path& path, std::uint64_t first);
 
+/// Incremental xxh128, of the same value.
+class Xxh128 {
+ public:
+  Xxh128();
+  ~Xxh128();
+  Xxh128(const Xxh128&) = delete;
+  Xxh128& operator=(const Xxh128&) = delete;
+
+  void update(std::span<const std::byte> bytes);
+  void update(std::string_view text);
+  /// Of all so far.
+  std::string hex_digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 /// 64-bit xxHash (XXH3) of a buffer with a seed: for sampling decisions that must not depend on order.
 std::uint64_t xxh64(std::string_view text, std::uint64_t seed);
 

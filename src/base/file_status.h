@@ -12,4 +12,11 @@ namespace quasar::base {
 /// KEY") goes before the message, unless empty.
 std::filesystem::file_status file_status(const std::filesystem::path& path, const std::string& where = "");
 
+/// Name of a user; the number where it has none.
+std::string user_name(unsigned user);
+
+/// The end of a message about an access to `path` that failed with `error_number`: where permission was
+/// denied, whose the path is (or the nearest folder above it that is there) and what would help. Else empty.
+std::string access_note(const std::filesystem::path& path, int error_number);
+
 }  // namespace quasar::base

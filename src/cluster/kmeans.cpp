@@ -14,6 +14,7 @@
 #include "cluster/nearest.h"
 #include "cluster/thread_team.h"
 #include "cluster/training_rows.h"
+#include "comm/cores.h"
 
 namespace quasar::cluster {
 namespace {
@@ -192,7 +193,7 @@ std::uint64_t row_budget(const RowSource& rows, int k, int threads, const KMeans
 }
 
 int threads_of(const KMeansRuntime& runtime, const comm::Communicator& comm) {
-  const int fair = fair_threads(comm);
+  const int fair = comm::cores_of_rank(comm);
   return runtime.threads > 0 ? runtime.threads : fair;
 }
 

@@ -1,14 +1,9 @@
 #include "cluster/thread_team.h"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -89,28 +84,6 @@ void ThreadTeam::run(const std::function<void(int)>& work) {
   for (const auto& error : impl_->errors) {
     if (error) std::rethrow_exception(error);
   }
-}
-
-int fair_threads(const comm::Communicator& comm) {
-  cpu_set_t mine;
-  CPU_ZERO(&mine);
-  if (::sched_getaffinity(0, sizeof mine, &mine) != 0) return 1;
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  // The machine's name, then one digit per processor.
-  std::string text = std::string(host.data()) + '\n';
-  const std::string prefix = text;
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) text += CPU_ISSET(cpu, &mine) ? '1' : '0';
-  std::vector<int> sharers(CPU_SETSIZE, 0);
-  for (const auto& other : comm.all_gather(text)) {
-    if (other.compare(0, prefix.size(), prefix) != 0) continue;
-    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) sharers[cpu] += other[prefix.size() + cpu] - '0';
-  }
-  double share = 0;
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &mine)) share += 1.0 / static_cast<double>(sharers[cpu]);
-  }
-  return std::max(1, static_cast<int>(share + 1e-6));
 }
 
 }  // namespace quasar::cluster

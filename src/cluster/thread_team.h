@@ -1,10 +1,8 @@
-// Owns the threads of one rank that share its work, and the rule for how many there are.
+// Owns the threads of one rank that share its work.
 #pragma once
 
 #include <functional>
 #include <memory>
-
-#include "comm/communicator.h"
 
 namespace quasar::cluster {
 
@@ -26,9 +24,5 @@ class ThreadTeam {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// This rank's fair share of the processors it may run on: those that several ranks of a machine may use are
-/// divided among them. At least 1. Collective.
-int fair_threads(const comm::Communicator& comm);
 
 }  // namespace quasar::cluster

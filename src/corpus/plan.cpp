@@ -29,8 +29,16 @@ Plan Plan::from_items(const std::vector<Item>& items, int shard_size) {
 }
 
 Plan Plan::load(const std::filesystem::path& run) {
+  return from_text(read_text(run), run);
+}
+
+std::string Plan::read_text(const std::filesystem::path& run) {
+  return base::read_file(run / kPlanName);
+}
+
+Plan Plan::from_text(const std::string& plan_json, const std::filesystem::path& run) {
   const auto path = run / kPlanName;
-  auto state = State::from_json(base::read_file(path), path.string());
+  auto state = State::from_json(plan_json, path.string());
   state.items = ItemStore::open(run / kItemsName);
   // Longer is well: an extension that was cut short before its plan.json was in place.
   if (state.items->size() < state.items_bytes()) {
@@ -39,6 +47,17 @@ Plan Plan::load(const std::filesystem::path& run) {
                                               "or use a new run directory");
   }
   return Plan(std::make_shared<const State>(std::move(state)));
+}
+
+bool Plan::has_items(const std::string& plan_json, const std::filesystem::path& run) {
+  auto state = State::from_json(plan_json, (run / kPlanName).string());
+  try {
+    state.items = ItemStore::open(run / kItemsName);
+    if (!state.shards.empty()) state.read_items(state.shards.back());
+    return true;
+  } catch (const base::Error&) {
+    return false;
+  }
 }
 
 void Plan::save(const std::filesystem::path& run) const {

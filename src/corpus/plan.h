@@ -44,6 +44,12 @@ class Plan {
   /// Reads RUN/plan.json. Throws Error(kInput) when missing, Error(kMismatch) when it is damaged, was edited,
   /// or does not go with items.jsonl.
   static Plan load(const std::filesystem::path& run);
+  /// load() in its parts, for ranks that are told what one of them has read: the text of RUN/plan.json, the
+  /// plan of such a text, and whether the items in RUN are those of the text, as far as its last shard tells:
+  /// a host may see an older file for a while. All throw as load() does; has_items() never for the items.
+  static std::string read_text(const std::filesystem::path& run);
+  static Plan from_text(const std::string& plan_json, const std::filesystem::path& run);
+  static bool has_items(const std::string& plan_json, const std::filesystem::path& run);
 
   /// Writes items.jsonl, then plan.json; with plan.json in place the plan is whole.
   void save(const std::filesystem::path& run) const;

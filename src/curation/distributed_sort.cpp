@@ -5,10 +5,13 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/await_file.h"
 #include "base/errors.h"
 #include "curation/run_file.h"
 
@@ -74,6 +77,15 @@ class Unpacker {
  private:
   std::string_view rest_;
 };
+
+/// Another rank's run may be seen late, or not yet at its length.
+void await_written(const RunMerger::Part& part) {
+  if (part.begin == part.end) return;
+  base::await_file(part.path, [&] {
+    std::error_code missing;
+    return std::filesystem::file_size(part.path, missing) >= part.end && !missing;
+  });
+}
 
 }  // namespace
 
@@ -340,7 +352,10 @@ SortedSlice DistributedSort::finish() {
     slice->key = splitters[rank - 1].key;
     slice->key_first = before_key[rank - 1];
   }
-  comm.together([&] { slice->merger = std::make_unique<RunMerger>(slice->parts, impl_->memory); });
+  comm.together([&] {
+    for (const auto& part : slice->parts) await_written(part);
+    slice->merger = std::make_unique<RunMerger>(slice->parts, impl_->memory);
+  });
   return SortedSlice(std::move(slice));
 }
 

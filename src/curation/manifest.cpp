@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/checksum.h"
 #include "base/errors.h"
 #include "base/file_lock.h"
 #include "base/progress.h"
@@ -15,43 +16,12 @@
 #include "curation/manifest_row.h"
 #include "curation/manifest_writer.h"
 #include "curation/report.h"
+#include "curation/scratch_folder.h"
 #include "curation/selection.h"
 #include "curation/shard_rows.h"
 
 namespace quasar::curation {
 namespace {
-
-/// A folder for run files and parts of manifests that goes away with the object. Collective.
-class ScratchFolder {
- public:
-  ScratchFolder(const std::filesystem::path& run, const comm::Communicator& comm)
-      : path_(run / "tmp" / "rank"), comm_(comm) {
-    comm_.on_root([&] {
-      // What an earlier job left behind when it was killed.
-      std::error_code ignored;
-      std::filesystem::remove_all(path_, ignored);
-      base::make_directories(path_);
-    });
-  }
-  ~ScratchFolder() {
-    if (!comm_.is_root()) return;
-    // The other ranks remove their own files at the same time, over which a walk through the folder may fail.
-    constexpr int kAttempts = 100;
-    std::error_code failed;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      std::filesystem::remove_all(path_, failed);
-      if (!failed) break;
-    }
-    std::filesystem::remove(path_.parent_path(), failed);  // Only when nobody else uses it.
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-  const comm::Communicator& comm_;
-};
 
 /// Removes the files of an earlier ranking that this one does not replace, and what killed jobs left.
 void remove_outdated(const std::filesystem::path& run, const CurationConfig& config) {
@@ -122,6 +92,9 @@ class Ranking {
   RankedFacts rank_row(const SortedSlice& slice, const ManifestRow& row, std::uint64_t position,
                        std::uint64_t eligible_before, std::string& reason) const;
   void add_up();
+  void rank(const std::map<std::string, std::string>& versions);
+  /// Throws where another job has taken over the ranking.
+  void confirm_lock() const;
   std::vector<ReportRow> gather(const std::vector<ReportRow>& mine) const;
   /// The scores of a row as the manifest has them: combined last when it is a column.
   std::span<const float> with_combined(std::span<const float> scores);
@@ -136,6 +109,8 @@ class Ranking {
   std::vector<float> row_scores_;
   CurationResult result_;
   std::optional<KeepRule> keep_;
+  std::optional<base::FileLock> lock_;  ///< On root.
+  WrittenFiles files_;                  ///< On root.
   std::uint64_t local_rows_ = 0;
   std::vector<ReportRow> best_;
   std::vector<ReportRow> worst_;
@@ -267,7 +242,8 @@ void Ranking::write(SortedSlice& slice, const std::filesystem::path& parts) {
       if (worst) worst_.push_back(listed);
     }
   });
-  writer.commit();
+  confirm_lock();
+  files_ = writer.commit();
 }
 
 /// Joins the counts of all ranks.
@@ -333,33 +309,53 @@ std::vector<ReportRow> Ranking::gather(const std::vector<ReportRow>& mine) const
   return all;
 }
 
-CurationResult Ranking::result_of(const std::map<std::string, std::string>& versions) {
-  survey_columns();
-  std::optional<base::FileLock> lock;
-  comm_.on_root([&] {
-    base::make_directories(run_ / "state");
-    lock.emplace(
-        run_ / "state" / "rank.lock",
-        run_.string() + " is being ranked by another job; wait for its end and start this one again");
-    remove_outdated(run_, config_);
-  });
+void Ranking::confirm_lock() const {
+  comm_.on_root([&] { lock_->confirm(); });
+}
+
+void Ranking::rank(const std::map<std::string, std::string>& versions) {
   {
     const ScratchFolder scratch(run_, comm_);
-    DistributedSort sort(scratch.path(), static_cast<std::uint64_t>(config_.memory), comm_);
-    collect(sort);
-    SortedSlice slice = sort.finish();
-    write(slice, scratch.path());
+    {
+      DistributedSort sort(scratch.path(), static_cast<std::uint64_t>(config_.memory), comm_);
+      collect(sort);
+      SortedSlice slice = sort.finish();
+      write(slice, scratch.path());
+    }
+    // Every rank has closed and removed its files: network file systems keep open ones under other names.
     comm_.barrier();
   }
   add_up();
   const auto best = gather(best_);
   const auto worst = gather(worst_);
   comm_.on_root([&] {
-    base::write_file_atomically(run_ / "summary.json", summary_json(result_, config_, versions));
+    lock_->confirm();
     if (config_.report) {
-      base::write_file_atomically(run_ / "report.html", report_html(result_, config_, versions, best, worst));
+      const auto report = report_html(result_, config_, versions, best, worst);
+      base::write_file_atomically(run_ / "report.html", report);
+      files_["report.html"] = {report.size(), base::xxh128_hex(std::as_bytes(std::span(report)))};
     }
+    // Last, as it says which files belong together.
+    base::write_file_atomically(run_ / "summary.json", summary_json(result_, config_, versions, files_));
   });
+}
+
+CurationResult Ranking::result_of(const std::map<std::string, std::string>& versions) {
+  survey_columns();
+  comm_.on_root([&] {
+    base::make_directories(run_ / "state");
+    lock_.emplace(
+        run_ / "state" / "rank.lock",
+        run_.string() + " is being ranked by another job; wait for its end and start this one again");
+    remove_outdated(run_, config_);
+  });
+  try {
+    rank(versions);
+  } catch (const base::Error&) {
+    // A job that has taken over clears up what it finds: that is the reason then, not what is missing.
+    if (lock_) lock_->confirm();
+    throw;
+  }
   return result_;
 }
 

@@ -8,9 +8,11 @@
 #include <string>
 
 #include "base/atomic_file.h"
+#include "base/checksum.h"
 #include "comm/communicator.h"
 #include "curation/curation_config.h"
 #include "curation/manifest_row.h"
+#include "curation/written_files.h"
 
 namespace quasar::curation {
 
@@ -21,16 +23,21 @@ class JointFile {
   JointFile(std::filesystem::path path, const std::filesystem::path& parts, const std::string& header,
             const comm::Communicator& comm);
   /// Adds to this rank's part. Not collective.
-  void write(std::string_view text) { file_->write(text); }
-  void commit();
+  void write(std::string_view text);
+  /// What was written, on root; empty elsewhere.
+  FileSum commit();
 
  private:
+  /// Adds a rank's part to the whole.
+  void append(int rank, std::uint64_t size);
   std::filesystem::path part_path(int rank) const;
 
   std::filesystem::path path_;
   std::filesystem::path parts_;
   const comm::Communicator& comm_;
   std::unique_ptr<base::AtomicFile> file_;  ///< On root the whole file, elsewhere a part.
+  std::uint64_t bytes_ = 0;                 ///< Written to it.
+  base::Xxh128 sum_;                        ///< Of these, on root.
 };
 
 /// manifest.csv and manifest.jsonl, as far as they are asked for.
@@ -39,7 +46,8 @@ class ManifestWriter {
   ManifestWriter(const std::filesystem::path& run, const std::filesystem::path& parts, ManifestShape shape,
                  const CurationConfig& config, const comm::Communicator& comm);
   void write(const ManifestRow& row, const RankedFacts& facts);
-  void commit();
+  /// The files, on root.
+  WrittenFiles commit();
 
  private:
   ManifestShape shape_;

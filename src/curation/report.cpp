@@ -169,7 +169,7 @@ constexpr std::string_view kHead =
 }  // namespace
 
 std::string summary_json(const CurationResult& result, const CurationConfig& config,
-                         const std::map<std::string, std::string>& versions) {
+                         const std::map<std::string, std::string>& versions, const WrittenFiles& files) {
   auto summary = ordered_json::object();
   summary["schema_version"] = 1;
   summary["rows"] = result.rows;
@@ -189,6 +189,8 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
   used["minimum"] = config.minimum;
   used["keep"] = keep_rule(config);
   summary["software"] = versions;
+  auto& written = summary["files"] = ordered_json::object();
+  for (const auto& [name, file] : files) written[name] = {{"bytes", file.bytes}, {"xxh128", file.xxh128}};
   return summary.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 

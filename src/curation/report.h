@@ -9,6 +9,7 @@
 
 #include "curation/curation_config.h"
 #include "curation/manifest.h"
+#include "curation/written_files.h"
 
 namespace quasar::curation {
 
@@ -25,9 +26,9 @@ struct ReportRow {
 /// Rows listed from each end of the ranking.
 inline constexpr std::uint64_t kListedRows = 20;
 
-/// The counts, statistics, settings and software of a ranking as indented JSON.
+/// The counts, statistics, settings and software of a ranking, and what it wrote, as indented JSON.
 std::string summary_json(const CurationResult& result, const CurationConfig& config,
-                         const std::map<std::string, std::string>& versions);
+                         const std::map<std::string, std::string>& versions, const WrittenFiles& files);
 
 /// A page that needs no other file: counts, a histogram of each score, the best and the worst rows. All texts
 /// of the corpus are escaped.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/file_status.h"
 
 namespace quasar::curation {
 namespace {
@@ -22,10 +23,15 @@ constexpr std::size_t kLargestPiece = std::size_t{4} << 20U;
 RunDescriptor::RunDescriptor(const std::filesystem::path& path, int flags)
     : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
   if (fd_ >= 0) return;
+  const int error = errno;
   const bool writing = (flags & O_CREAT) != 0;
   base::fail(writing ? base::ExitCode::kOutput : base::ExitCode::kInput,
              std::string("cannot ") + (writing ? "create" : "open") + " the temporary file " + path.string() +
-                 ": " + base::describe_errno(errno));
+                 ": " + base::describe_errno(error) + base::access_note(path, error));
+}
+
+int RunDescriptor::close() {
+  return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;
 }
 
 RunDescriptor::~RunDescriptor() {
@@ -62,17 +68,20 @@ void RunWriter::flush() {
   while (done < buffer_.size()) {
     const ssize_t written = ::write(file_.get(), buffer_.data() + done, buffer_.size() - done);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      base::fail(base::ExitCode::kOutput, "cannot write the temporary file " + run_.path.string() + ": " +
-                                              base::describe_errno(errno));
-    }
+    if (written < 0) fail_write(errno);
     done += static_cast<std::size_t>(written);
   }
   buffer_.clear();
 }
 
+void RunWriter::fail_write(int error) const {
+  base::fail(base::ExitCode::kOutput,
+             "cannot write the temporary file " + run_.path.string() + ": " + base::describe_errno(error));
+}
+
 Run RunWriter::finish() {
   flush();
+  if (const int error = file_.close(); error != 0) fail_write(error);
   return std::move(run_);
 }
 
@@ -99,7 +108,11 @@ void RunReader::need(std::size_t size) {
     if (wanted == 0) fail_damaged();
     const ssize_t got = ::pread(file_.get(), buffer_.data() + filled_, wanted, static_cast<off_t>(offset_));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) fail_damaged();
+    if (got < 0) {
+      base::fail(base::ExitCode::kInput,
+                 "cannot read the temporary file " + path_.string() + ": " + base::describe_errno(errno));
+    }
+    if (got == 0) fail_damaged();
     filled_ += static_cast<std::size_t>(got);
     offset_ += static_cast<std::uint64_t>(got);
     left_ -= static_cast<std::uint64_t>(got);

@@ -68,6 +68,8 @@ class RunDescriptor {
   RunDescriptor(RunDescriptor&& other) noexcept;
   RunDescriptor& operator=(RunDescriptor&& other) noexcept;
   int get() const { return fd_; }
+  /// Closes it now; errno of what a network file system could not write, or 0.
+  int close();
 
  private:
   int fd_ = -1;
@@ -80,10 +82,12 @@ class RunWriter {
   RunWriter(const std::filesystem::path& path, std::uint64_t stretch);
   /// `bytes` is a whole record, head included, not before any record written so far.
   void write(const RecordHead& head, std::string_view id, std::string_view bytes);
+  /// With everything written, for other ranks to see.
   Run finish();
 
  private:
   void flush();
+  [[noreturn]] void fail_write(int error) const;
 
   Run run_;
   RunDescriptor file_;

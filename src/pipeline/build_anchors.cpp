@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "corpus/plan.h"
+#include "pipeline/await_written.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
 #include "pipeline/embedding_rows.h"
@@ -45,9 +46,7 @@ corpus::Plan anchor_plan(const AnchorSource& source, const std::filesystem::path
     base::make_directories(folder);
     if (!std::filesystem::exists(folder / "plan.json")) plan.save(folder);
   });
-  std::optional<corpus::Plan> plan;
-  comm.together([&] { plan.emplace(corpus::Plan::load(folder)); });
-  return *std::move(plan);
+  return load_plan(folder, comm);
 }
 
 /// What the split needs of every row, on every rank: numbers and keys of names, not their texts.
@@ -56,6 +55,7 @@ std::vector<anchors::LabelledRow> labelled_rows(const corpus::Plan& plan,
   std::vector<anchors::LabelledRow> rows;
   rows.reserve(plan.item_count());
   for (const auto& shard : plan.shards()) {
+    await_written(shard_path(folder, shard.id));
     const store::EmbeddingShardReader reader(shard_path(folder, shard.id));
     std::int64_t number = static_cast<std::int64_t>(shard.first);
     for (const auto& record : reader.read_rows(0, reader.size()))

@@ -8,6 +8,7 @@
 #include "corpus/plan.h"
 #include "image/distortions.h"
 #include "pipeline/anchor_check.h"
+#include "pipeline/await_written.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
 #include "scoring/score.h"
@@ -52,9 +53,8 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
     base::make_directories(folder);
     plan.save(folder);
   });
-  std::optional<corpus::Plan> plan;
-  comm.together([&] { plan.emplace(corpus::Plan::load(folder)); });
-  embed({.plan = *plan,
+  const auto plan = load_plan(folder, comm);
+  embed({.plan = plan,
          .folder = folder,
          .encoder = encoder,
          .decode = config.decode,
@@ -73,7 +73,8 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
     const scoring::AnchorPairs pairs{good, bad, anchors.dimension};
     std::vector<double> pristine;
     std::vector<evaluation::DistortedScore> distorted;
-    for (const auto& shard : plan->shards()) {
+    for (const auto& shard : plan.shards()) {
+      await_written(shard_path(folder, shard.id));
       const store::EmbeddingShardReader reader(shard_path(folder, shard.id));
       std::vector<float> embeddings(reader.size() * anchors.dimension);
       reader.read_embeddings(0, reader.size(), embeddings);

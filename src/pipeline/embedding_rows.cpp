@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/errors.h"
+#include "pipeline/await_written.h"
 #include "pipeline/embed.h"
 
 namespace quasar::pipeline {
@@ -30,6 +31,7 @@ const store::EmbeddingShardReader& EmbeddingRows::open(std::size_t shard) {
   if (opened_ == shard) return *reader_;
   opened_ = SIZE_MAX;
   const auto path = shard_path(folder_, shards_[shard].id);
+  await_written(path);
   reader_ = std::make_unique<store::EmbeddingShardReader>(path);
   if (reader_->size() != shards_[shard].count ||
       static_cast<std::size_t>(reader_->header().dimension) != dimension_) {

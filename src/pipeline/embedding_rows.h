@@ -15,9 +15,9 @@ namespace quasar::pipeline {
 /// The shards of a plan that fall to one of `ranks` ranks, every ranks-th of them.
 std::vector<corpus::Shard> shards_of_rank(const corpus::Plan& plan, int rank, int ranks);
 
-/// Embeddings of some shards of the run directory `folder`, straight from their files. A row's number is its
-/// place in the plan. Failed rows are among them and hold NaN. Reading throws Error(kInput) for a shard that
-/// is missing, damaged or of another shape than the plan says.
+/// Embeddings of some shards of the run directory `folder`, embedded before by this job's ranks, straight
+/// from their files. A row's number is its place in the plan. Failed rows are among them and hold NaN.
+/// Reading throws Error(kInput) for a shard that is missing, damaged or of another shape than the plan says.
 class EmbeddingRows final : public cluster::RowSource {
  public:
   EmbeddingRows(std::filesystem::path folder, std::vector<corpus::Shard> shards, std::size_t dimension);

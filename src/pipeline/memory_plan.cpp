@@ -12,8 +12,7 @@
 #include "base/logging.h"
 #include "base/progress.h"
 #include "cluster/kmeans.h"
-#include "cluster/thread_team.h"
-#include "pipeline/cores.h"
+#include "comm/cores.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -134,7 +133,7 @@ MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communic
   MemoryDemand demand;
   demand.input = encoder.input_spec();
   demand.dimension = static_cast<std::size_t>(encoder.dimension());
-  demand.threads = cores_of_rank(comm);
+  demand.threads = comm::cores_of_rank(comm);
   demand.process = static_cast<std::uint64_t>(
       comm.all_reduce(static_cast<std::int64_t>(resident_bytes()), comm::Reduction::kMax));
   return demand;
@@ -165,7 +164,7 @@ void report_memory(const MemoryPlan& memory, const comm::Communicator& comm) {
 
 std::uint64_t kmeans_limit(const RunConfig& config, std::size_t dimension, int k,
                            const comm::Communicator& comm) {
-  const int threads = cluster::fair_threads(comm);
+  const int threads = comm::cores_of_rank(comm);
   if (config.memory == 0) return 0;
   // What earlier stages have freed counts as free.
   ::malloc_trim(0);

@@ -7,7 +7,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "base/stop_signal.h"
-#include "pipeline/cores.h"
+#include "comm/cores.h"
 #include "pipeline/distorted_items.h"
 
 namespace quasar::pipeline {
@@ -19,7 +19,7 @@ constexpr std::size_t kMostUnwritten = 2;
 }  // namespace
 
 EmbedThreads threads_of_rank(const EmbedConfig& config, const comm::Communicator& comm) {
-  const int cores = cores_of_rank(comm);
+  const int cores = comm::cores_of_rank(comm);
   return {config.decode_threads > 0 ? config.decode_threads : cores,
           config.encode_threads > 0 ? config.encode_threads : cores};
 }

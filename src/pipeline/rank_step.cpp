@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/activity.h"
+#include "base/await_file.h"
 #include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
@@ -21,7 +22,7 @@ struct ConfiguredSet {
 
 /// Refuses to rank without a file that scoring leaves behind.
 void check_scored(const std::filesystem::path& file) {
-  if (std::filesystem::exists(base::file_status(file))) return;
+  if (base::is_there_anew(file)) return;
   base::fail(base::ExitCode::kInput, file.string() + " is missing: run \"quasar score\" first");
 }
 
@@ -36,46 +37,88 @@ void check_recipe(const AnchorSource& source, const std::filesystem::path& file,
                   source.name, file.string(), recipe, source.recipe_text));
 }
 
-std::vector<ConfiguredSet> configured_sets(const RunConfig& config) {
+/// As root reads them. Collective.
+std::vector<ConfiguredSet> configured_sets(const RunConfig& config, const comm::Communicator& comm) {
   std::vector<ConfiguredSet> sets;
   for (const auto& source : config.anchors) {
     const bool built = source.file.empty();
-    const auto file = built ? config.run / "anchors" / (source.name + ".h5") : source.file;
-    if (built) check_scored(file);
-    const auto set = store::read_anchor_file(file);
-    if (built) check_recipe(source, file, set.recipe);
-    sets.push_back({source.name, file, store::anchor_fingerprint(set)});
+    sets.push_back({source.name, built ? config.run / "anchors" / (source.name + ".h5") : source.file, ""});
   }
+  comm.on_root([&] {
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      const auto& source = config.anchors[i];
+      if (source.file.empty()) check_scored(sets[i].file);
+      const auto set = store::read_anchor_file(sets[i].file);
+      if (source.file.empty()) check_recipe(source, sets[i].file, set.recipe);
+      sets[i].fingerprint = store::anchor_fingerprint(set);
+    }
+  });
+  for (auto& set : sets) comm.broadcast(set.fingerprint);
   return sets;
 }
 
-/// Refuses scores that were made by other anchors than the configured ones: a ranking of them would bear the
-/// wrong name.
-void check_scores(const RunConfig& config, const corpus::Plan& plan, pass::ShardFeed& feed) {
+/// Refuses a shard's scores that were made by other anchors than the configured ones: a ranking of them would
+/// bear the wrong name.
+void check_shard_scores(const std::filesystem::path& path, const std::vector<ConfiguredSet>& sets) {
   constexpr std::size_t kShown = 12;
-  const auto sets = configured_sets(config);
-  while (const auto next = feed.next()) {
-    feed.add_done(1);
-    const auto path = score_path(config.run, plan.shards()[*next].id);
-    check_scored(path);
-    const auto found = store::read_score_anchors(path);
-    for (const auto& set : sets) {
-      const auto scored = found.find(set.name);
-      // Curation says what is wrong with a shard that lacks a column.
-      if (scored == found.end() || scored->second == set.fingerprint) continue;
-      base::fail(
-          base::ExitCode::kMismatch,
-          fmt::format("{} was scored by other anchors \"{}\" (fingerprint {}) than the configured ones, {} "
-                      "(fingerprint {}); run \"quasar score\" first, or set the configuration back",
-                      path.string(), set.name, scored->second.substr(0, kShown), set.file.string(),
-                      set.fingerprint.substr(0, kShown)));
+  check_scored(path);
+  const auto found = store::read_score_anchors(path);
+  for (const auto& set : sets) {
+    const auto scored = found.find(set.name);
+    // Curation says what is wrong with a shard that lacks a column.
+    if (scored == found.end() || scored->second == set.fingerprint) continue;
+    base::fail(
+        base::ExitCode::kMismatch,
+        fmt::format("{} was scored by other anchors \"{}\" (fingerprint {}) than the configured ones, {} "
+                    "(fingerprint {}); run \"quasar score\" first, or set the configuration back",
+                    path.string(), set.name, scored->second.substr(0, kShown), set.file.string(),
+                    set.fingerprint.substr(0, kShown)));
+  }
+}
+
+/// Waits until this host sees the scores of a shard that this job has made, of the embeddings that it sees.
+void await_scores(const RunConfig& config, const corpus::Shard& shard,
+                  const std::vector<ConfiguredSet>& sets) {
+  const auto scores = score_path(config.run, shard.id);
+  const auto embeddings = shard_path(config.run, shard.id);
+  std::vector<std::string> names;
+  std::vector<std::string> fingerprints;
+  for (const auto& set : sets) {
+    names.push_back(set.name);
+    fingerprints.push_back(set.fingerprint);
+  }
+  try {
+    await_written(scores, [&] {
+      if (!base::is_there_anew(scores) || !base::is_there_anew(embeddings)) return false;
+      const store::EmbeddingShardReader reader(embeddings, store::Integrity::kUnchecked);
+      return store::score_shard_matches(scores, reader.header().content_xxh128, shard.id, names,
+                                        fingerprints);
+    });
+  } catch (const base::Error& error) {
+    // It may be there and wrong, which is said better.
+    if (error.code() == base::ExitCode::kInput) check_shard_scores(scores, sets);
+    throw;
+  }
+}
+
+/// Every rank looks at the scores of those shards that it ranks.
+void check_scores(const RunConfig& config, const corpus::Plan& plan, WrittenBy scores,
+                  const std::vector<ConfiguredSet>& sets, const comm::Communicator& comm) {
+  const auto& shards = plan.shards();
+  for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
+       i += static_cast<std::size_t>(comm.size())) {
+    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    if (scores == WrittenBy::kThisJob) {
+      await_scores(config, shards[i], sets);
+    } else {
+      check_shard_scores(score_path(config.run, shards[i].id), sets);
     }
   }
 }
 
 }  // namespace
 
-curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan,
+curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan, WrittenBy scores,
                                    const comm::Communicator& comm) {
   const base::Phase phase("rank");
   curation::RankInput input;
@@ -87,8 +130,8 @@ curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& 
   }
   std::vector<std::string> columns;
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
-  pass::run_pass({"check scores", "", plan.shards().size()}, comm,
-                 [&](pass::ShardFeed& feed) { check_scores(config, plan, feed); });
+  const auto sets = configured_sets(config, comm);
+  comm.together([&] { check_scores(config, plan, scores, sets, comm); });
   auto result = curation::write_manifests(config.run, input, columns, config.curation, software_versions(),
                                           comm, base::stop_requested);
   if (comm.is_root()) {

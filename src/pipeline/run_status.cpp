@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/trial.h"
 #include "corpus/plan.h"
+#include "curation/written_files.h"
 #include "pipeline/embed.h"
 #include "store/embedding_shard.h"
 
@@ -80,6 +81,7 @@ class Report {
       line("  damaged  {} (redone by the next run)", numbers(status.shards_damaged));
     }
     line("manifest            {}", status.ranked ? "written" : "not written yet");
+    for (const auto& fault : status.manifest_faults) line("  {}", fault);
   }
 
   void failures(const RunStatus& status) {
@@ -151,6 +153,7 @@ RunStatus read_run_status(const std::filesystem::path& run) {
   status.shards = plan.shards().size();
   status.ranks = pass::read_metrics(run / "metrics");
   status.ranked = std::filesystem::exists(run / "manifest.csv");
+  status.manifest_faults = curation::check_written_files(run, curation::SumCheck::kSmall);
   std::set<int> running;
   for (const auto& rank : status.ranks) {
     if (rank.finished || seconds_since_1970() - rank.written_at > kLatelyHeard) continue;

@@ -33,6 +33,7 @@ struct RunStatus {
   std::map<base::RowStatus, std::vector<FailureExample>> examples;  ///< The first few of each kind.
   std::vector<pass::MetricsSnapshot> ranks;                         ///< Of the last pass.
   bool ranked = false;                                              ///< The manifest is there.
+  std::vector<std::string> manifest_faults;  ///< What of the manifests is not as summary.json says.
 };
 
 /// Ids of those of the shards, in `run`, whose damage crashes HDF5 when they are read unchecked

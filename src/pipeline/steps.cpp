@@ -16,6 +16,7 @@
 #include "encoder/encoder_config.h"
 #include "image/vips_environment.h"
 #include "pipeline/anchor_check.h"
+#include "pipeline/await_written.h"
 #include "pipeline/build_anchors.h"
 #include "pipeline/run_status.h"
 #include "pipeline/text_anchors.h"
@@ -63,13 +64,6 @@ corpus::Plan new_plan(const RunConfig& config) {
   for (const auto& [reason, count] : plan.left_out())
     left_out += fmt::format("; left out: {} {}", count, reason);
   base::fail(base::ExitCode::kInput, "the corpus holds no image" + left_out);
-}
-
-/// The frozen plan, on every rank.
-corpus::Plan load_plan(const RunConfig& config, const comm::Communicator& comm) {
-  std::optional<corpus::Plan> plan;
-  comm.together([&] { plan.emplace(corpus::Plan::load(config.run)); });
-  return *std::move(plan);
 }
 
 void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
@@ -145,7 +139,7 @@ corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart
     }
     base::write_file_atomically(config.run / "config.yaml", config.effective);
   });
-  auto plan = load_plan(config, comm);
+  auto plan = load_plan(config.run, comm);
   report_plan(config, plan, comm);
   return plan;
 }
@@ -187,7 +181,7 @@ corpus::Plan load_run(const RunConfig& config, const comm::Communicator& comm) {
     }
     check_identity(config);
   });
-  return load_plan(config, comm);
+  return load_plan(config.run, comm);
 }
 
 corpus::Plan open_stored_run(const RunConfig& config, const comm::Communicator& comm) {

@@ -13,6 +13,7 @@
 #include "corpus/plan.h"
 #include "curation/manifest.h"
 #include "encoder/encoder.h"
+#include "pipeline/await_written.h"
 #include "pipeline/embed.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/run_config.h"
@@ -92,8 +93,8 @@ void score_step(const RunConfig& config, const corpus::Plan& plan, const std::ve
 
 /// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kMismatch), naming
 /// both, when the scores were made by other anchors than the configured ones, Error(kNoResult), after
-/// writing, when not a single row could be scored.
-curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan,
+/// writing, when not a single row could be scored. `scores`: who has written them and the built anchors.
+curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan, WrittenBy scores,
                                    const comm::Communicator& comm);
 
 /// Name and version of this program and of the libraries it runs on.

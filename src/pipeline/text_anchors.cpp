@@ -1,9 +1,11 @@
 #include "pipeline/text_anchors.h"
 
 #include "base/atomic_file.h"
+#include "base/await_file.h"
 #include "base/checksum.h"
 #include "base/logging.h"
 #include "encoder/prompts.h"
+#include "pipeline/await_written.h"
 #include "pipeline/embed.h"
 
 namespace quasar::pipeline {
@@ -39,14 +41,24 @@ store::AnchorSet build_text_anchors(const RunConfig& config, const AnchorSource&
                                     const encoder::Encoder& encoder, const comm::Communicator& comm) {
   const auto path = config.run / "anchors" / (source.name + ".h5");
   // One rank reads the text tower; the others take the file.
+  std::string fingerprint;
   comm.on_root([&] {
     base::make_directories(path.parent_path());
-    store::write_anchor_file(path, embed_pairs(config, source, encoder));
+    const auto built = embed_pairs(config, source, encoder);
+    store::write_anchor_file(path, built);
+    fingerprint = store::anchor_fingerprint(built);
     base::log_info("anchors {}: {} pairs of prompts, in {}", source.name, source.good_prompts.size(),
                    path.string());
   });
+  comm.broadcast(fingerprint);
   store::AnchorSet set;
-  comm.together([&] { set = store::read_anchor_file(path); });
+  comm.together([&] {
+    await_written(path, [&] {
+      if (!base::is_there_anew(path)) return false;
+      set = store::read_anchor_file(path);
+      return store::anchor_fingerprint(set) == fingerprint;
+    });
+  });
   return set;
 }
 

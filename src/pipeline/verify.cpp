@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "base/random.h"
 #include "corpus/shard_reader.h"
+#include "curation/written_files.h"
 #include "pass/run_pass.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
@@ -235,6 +236,10 @@ VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Enco
         feed.add_done(1);
       }
     }
+  });
+  comm.on_root([&] {
+    for (auto& fault : curation::check_written_files(config.run, curation::SumCheck::kAll))
+      mine.faults.push_back(std::move(fault));
   });
   auto result = joined(mine, comm);
   if (result.shards == 0) {

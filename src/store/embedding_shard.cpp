@@ -253,7 +253,7 @@ std::vector<double> EmbeddingShardReader::read_labels() const {
 
 bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
                     std::size_t rows, Integrity integrity) {
-  if (!std::filesystem::exists(path)) return false;
+  if (!is_readable(path)) return false;
   try {
     const EmbeddingShardReader reader(path, integrity);
     return reader.header().items_sha256 == items_sha256 && reader.header().shard == shard &&
@@ -264,6 +264,7 @@ bool is_whole_shard(const std::filesystem::path& path, const std::string& items_
 }
 
 bool verify_shard(const std::filesystem::path& path) {
+  if (!is_readable(path)) return false;
   try {
     const auto guard = h5::lock();
     if (check_seal(path, true) == SealState::kBroken) return false;

@@ -86,12 +86,13 @@ class EmbeddingShardReader {
 };
 
 /// Whether `path` is the whole file of this shard, made from these items, with so many rows: also when the
-/// plan has got more shards since. A missing, cut or damaged file is not.
+/// plan has got more shards since. A missing, cut or damaged file is not; one that is there and may not be
+/// read is an Error(kInput).
 bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
                     std::size_t rows, Integrity integrity = Integrity::kChecked);
 
 /// Reads everything anew and compares with the checksums of the file and of its content. False for any
-/// damage.
+/// damage; throws Error(kInput) for a file that is there and may not be read.
 bool verify_shard(const std::filesystem::path& path);
 
 }  // namespace quasar::store

@@ -6,6 +6,7 @@
 #include "base/errors.h"
 #include "base/status.h"
 #include "base/trial.h"
+#include "store/h5_access.h"
 #include "store/seal.h"
 
 namespace quasar::store::h5 {
@@ -44,14 +45,6 @@ std::string reason() {
 void silence_library() {
   // Per thread in thread-safe builds, so it is asked for at every opening.
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
-Handle access_properties() {
-  Handle properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  // Fixed format versions: the same content gives the same bytes with every later library.
-  H5Pset_libver_bounds(properties.get(), H5F_LIBVER_V18, H5F_LIBVER_V110);
-  H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
-  return properties;
 }
 
 /// Reads what there is to read of a file, as this module would.
@@ -115,7 +108,7 @@ File File::create(const std::filesystem::path& path) {
   const Handle creation = creation_properties(H5P_FILE_CREATE);
   H5Pset_userblock(creation.get(), kSealBytes);
   Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.get(), access.get()), H5Fclose);
-  if (!file.valid()) base::fail(base::ExitCode::kOutput, "cannot create " + path.string() + ": " + reason());
+  if (!file.valid()) fail_create(path, reason());
   return {std::move(file), path, true};
 }
 
@@ -124,9 +117,7 @@ File File::open(const std::filesystem::path& path, Integrity integrity) {
   if (integrity == Integrity::kChecked) check(path);
   const Handle access = access_properties();
   Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
-  if (!file.valid()) {
-    base::fail(base::ExitCode::kInput, path.string() + " is no HDF5 file, or not a whole one: " + reason());
-  }
+  if (!file.valid()) fail_open(path, reason());
   return {std::move(file), path, false};
 }
 

@@ -80,7 +80,7 @@ std::map<std::string, std::string> read_score_anchors(const std::filesystem::pat
 bool score_shard_matches(const std::filesystem::path& path, const std::string& embeddings_xxh128, int shard,
                          const std::vector<std::string>& names,
                          const std::vector<std::string>& anchor_fingerprints) {
-  if (!std::filesystem::exists(path)) return false;
+  if (!is_readable(path)) return false;
   try {
     const auto guard = h5::lock();
     // Without a seal nothing says whether the scores are those that were written; they are soon made again.

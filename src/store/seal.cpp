@@ -13,6 +13,7 @@
 
 #include "base/checksum.h"
 #include "base/errors.h"
+#include "base/file_status.h"
 
 namespace quasar::store {
 namespace {
@@ -40,7 +41,8 @@ class Descriptor {
 
 [[noreturn]] void fail_read(const std::filesystem::path& path, int error) {
   if (error == ENOENT) base::fail(base::ExitCode::kInput, "there is no file " + path.string());
-  base::fail(base::ExitCode::kInput, "cannot read " + path.string() + ": " + base::describe_errno(error));
+  base::fail(base::ExitCode::kInput, "cannot read " + path.string() + ": " + base::describe_errno(error) +
+                                         base::access_note(path, error));
 }
 
 bool known(const Version& version, bool add) {
@@ -52,6 +54,13 @@ bool known(const Version& version, bool add) {
 }
 
 }  // namespace
+
+bool is_readable(const std::filesystem::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  if (file.get() >= 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  fail_read(path, errno);
+}
 
 void seal_file(const std::filesystem::path& path) {
   std::string block(kMark);

@@ -17,6 +17,11 @@ enum class SealState {
   kAbsent,  ///< No seal of ours: a file of another program, or of a version that sealed none.
 };
 
+/// False when there is no such file. Throws Error(kInput) for one that is there and cannot be opened: not
+/// being allowed to read it, or an error of the disk, makes it no missing or damaged file that may be
+/// replaced.
+bool is_readable(const std::filesystem::path& path);
+
 /// Seals a closed file whose first kSealBytes are free. Throws Error(kOutput).
 void seal_file(const std::filesystem::path& path);
 

@@ -7,13 +7,11 @@
 #include <cmath>
 #include <limits>
 #include <set>
-#include <thread>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/random.h"
 #include "cluster/kmeans.h"
-#include "cluster/thread_team.h"
 #include "support/test_data.h"
 
 namespace quasar::cluster {
@@ -209,14 +207,6 @@ TEST(MemberMeans, OfOneCentroidIsTheMeanOfAllFiniteRows) {
     for (std::size_t j = 0; j < kDimension; ++j) sum[j] += static_cast<double>(row[j]);
   }
   for (std::size_t j = 0; j < kDimension; ++j) EXPECT_NEAR(members.means[j], sum[j] / 8991, 1e-7);
-}
-
-TEST(FairThreads, IsAtLeastOneAndTogetherNoMoreThanTheMachineHas) {
-  const auto world = comm::Communicator::world();
-  const int threads = fair_threads(world);
-  EXPECT_GE(threads, 1);
-  const auto all = world.all_reduce(static_cast<std::int64_t>(threads), comm::Reduction::kSum);
-  EXPECT_LE(all, std::max<std::int64_t>(world.size(), std::thread::hardware_concurrency()));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/activity.h"
+#include "comm/cores.h"
 #include "comm/dispatcher.h"
 
 namespace quasar::comm {
@@ -67,6 +68,14 @@ TEST(Communicator, AFileThatCannotBeLookedAtIsAnInputErrorOnEveryRank) {
     EXPECT_EQ(error.code(), base::ExitCode::kInput);
     EXPECT_NE(std::string(error.what()).find("File name too long"), std::string::npos) << error.what();
   }
+}
+
+TEST(CoresOfRank, AreAtLeastOneAndTogetherNoMoreThanTheMachineHas) {
+  const auto world = Communicator::world();
+  const int cores = cores_of_rank(world);
+  EXPECT_GE(cores, 1);
+  const auto all = world.all_reduce(static_cast<std::int64_t>(cores), Reduction::kSum);
+  EXPECT_LE(all, std::max<std::int64_t>(world.size(), std::thread::hardware_concurrency()));
 }
 
 TEST(Communicator, CollectivesInsideOfARanksOwnWorkAreRefused) {

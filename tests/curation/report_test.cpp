@@ -36,7 +36,7 @@ TEST(Summary, AddsUpAndWritesFloatsAsTheyRead) {
   CurationConfig config;
   config.top_fraction = 0.3;
   config.weights = {{"quality", 1.0}};
-  const auto text = summary_json(sample_result(), config, {{"quasar", "1.2"}});
+  const auto text = summary_json(sample_result(), config, {{"quasar", "1.2"}}, {});
   const auto json = nlohmann::json::parse(text);
   EXPECT_EQ(json.at("rows"), 1003);
   EXPECT_EQ(json.at("by_status").at("ok").get<int>() + json.at("by_status").at("missing").get<int>(), 1003);
@@ -52,7 +52,7 @@ TEST(Summary, WritesNullWhereThereIsNoNumber) {
   none.min = none.mean = none.max = std::numeric_limits<double>::quiet_NaN();
   none.quantiles.fill(std::numeric_limits<double>::quiet_NaN());
   result.columns = {{"quality", none}};
-  const auto json = nlohmann::json::parse(summary_json(result, {}, {}));
+  const auto json = nlohmann::json::parse(summary_json(result, {}, {}, {}));
   EXPECT_TRUE(json.at("columns").at("quality").at("mean").is_null());
   EXPECT_THAT(report_html(result, {}, {}, {}, {}), HasSubstr("No row has a score"));
 }

@@ -1,10 +1,10 @@
-#include "pipeline/cores.h"
+#include "comm/cores.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
-namespace quasar::pipeline {
+namespace quasar::comm {
 namespace {
 
 RankPlace on(const std::string& machine, int first, int count) {
@@ -56,4 +56,4 @@ TEST(FairCores, AreOneWhereNothingIsKnown) {
 }
 
 }  // namespace
-}  // namespace quasar::pipeline
+}  // namespace quasar::comm

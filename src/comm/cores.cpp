@@ -1,32 +1,21 @@
-#include "pipeline/cores.h"
+#include "comm/cores.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string_view>
 
-namespace quasar::pipeline {
+#include "base/process_identity.h"
+
+namespace quasar::comm {
 namespace {
 
-/// Of the running kernel; a name of the host is not always a machine's own.
-std::string machine_id() {
-  std::string id;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
-  if (!id.empty()) return id;
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return host.data();
-}
-
 std::string own_place() {
-  std::string text = machine_id() + " ";
+  std::string text = base::boot_id() + " ";
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return text;
@@ -61,7 +50,7 @@ int fair_cores(std::span<const RankPlace> ranks, std::size_t own, int cpus_per_t
   return std::max(1, cores);
 }
 
-int cores_of_rank(const comm::Communicator& comm) {
+int cores_of_rank(const Communicator& comm) {
   std::vector<RankPlace> ranks;
   for (const auto& text : comm.all_gather(own_place())) {
     std::istringstream words(text);
@@ -73,4 +62,4 @@ int cores_of_rank(const comm::Communicator& comm) {
   return fair_cores(ranks, static_cast<std::size_t>(comm.rank()), cpus_per_task());
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::comm

@@ -1,4 +1,4 @@
-// Owns the answer to how many cores a rank may use.
+// Owns the answer to how many cores a rank may use, for whatever it does with them.
 #pragma once
 
 #include <span>
@@ -7,7 +7,7 @@
 
 #include "comm/communicator.h"
 
-namespace quasar::pipeline {
+namespace quasar::comm {
 
 /// What is known of a rank's place.
 struct RankPlace {
@@ -22,6 +22,6 @@ struct RankPlace {
 int fair_cores(std::span<const RankPlace> ranks, std::size_t own, int cpus_per_task);
 
 /// fair_cores for this rank. Collective.
-int cores_of_rank(const comm::Communicator& comm);
+int cores_of_rank(const Communicator& comm);
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::comm
