@@ -58,7 +58,9 @@ void register_embed(CLI::App& app, Work& chosen) {
       const auto part = options->part.empty() ? pipeline::Part{} : parse_part(options->part);
       const auto retry = parse_retry(options->retry);
       const auto config = load_config(*options, comm);
-      const auto draft = pipeline::draft_run(config, comm);
+      const auto draft = pipeline::draft_run(
+          config, comm,
+          options->part.empty() ? pipeline::FrozenPlan::kExtended : pipeline::FrozenPlan::kAsItIs);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
       const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);

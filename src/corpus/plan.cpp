@@ -71,33 +71,56 @@ void Plan::save(const std::filesystem::path& run) const {
   base::write_file_atomically(run / kPlanName, state_->to_json());
 }
 
+namespace {
+
+/// The source of `left` that the plan describes so, which is taken out of it.
+const SourceConfig& take_source(std::vector<const SourceConfig*>& left, const std::string& description) {
+  const auto found = std::find_if(
+      left.begin(), left.end(), [&](const SourceConfig* source) { return describe(*source) == description; });
+  if (found == left.end()) {
+    base::fail(
+        base::ExitCode::kMismatch,
+        "this run was planned with the source " + description +
+            ", which the configuration does not name (any more, or not with these keys); sources may be "
+            "added to a run, not taken away or changed: use a new run directory for another corpus");
+  }
+  const SourceConfig& source = **found;
+  left.erase(found);
+  return source;
+}
+
+std::vector<const SourceConfig*> sources_of(const CorpusConfig& config) {
+  std::vector<const SourceConfig*> sources;
+  for (const auto& source : config.sources) sources.push_back(&source);
+  return sources;
+}
+
+}  // namespace
+
 Plan Plan::extend(const CorpusConfig& config) const {
-  std::vector<const SourceConfig*> added;
-  for (const auto& source : config.sources) added.push_back(&source);
+  auto added = sources_of(config);
   for (const auto& old : state_->sources) {
-    const auto found = std::find_if(added.begin(), added.end(), [&](const SourceConfig* source) {
-      return describe(*source) == old.description;
-    });
-    if (found == added.end()) {
-      base::fail(
-          base::ExitCode::kMismatch,
-          "this run was planned with the source " + old.description +
-              ", which the configuration does not name (any more, or not with these keys); sources may be "
-              "added to a run, not taken away or changed: use a new run directory for another corpus");
-    }
-    const std::string now = source_state(**found);
+    const std::string now = source_state(take_source(added, old.description));
     if (!now.empty() && now != old.state) {
       base::fail(base::ExitCode::kMismatch,
                  "the source " + old.description +
                      " has changed since the run was planned: " + describe_change(old.state, now) +
                      "; put it back, name what is new as a source of its own, or use a new run directory");
     }
-    added.erase(found);
   }
   if (added.empty()) return *this;
   PlanBuilder builder(state_.get(), config.shard_size);
   for (const auto* source : added) builder.add_source(*source);
   return Plan(builder.finish());
+}
+
+void Plan::check_sources(const CorpusConfig& config) const {
+  auto added = sources_of(config);
+  for (const auto& old : state_->sources) take_source(added, old.description);
+  if (added.empty()) return;
+  base::fail(base::ExitCode::kMismatch,
+             "the configuration names the source " + describe(*added.front()) +
+                 ", which the frozen plan does not have yet: run \"quasar plan --freeze\" first");
 }
 
 const std::vector<Shard>& Plan::shards() const {

@@ -61,6 +61,10 @@ class Plan {
   /// table, tars more or of another size.
   Plan extend(const CorpusConfig& config) const;
 
+  /// Looks at the sources of `config` as they are configured, and at no file: they must be those of the plan,
+  /// in whatever order. Throws Error(kMismatch) naming one that is not.
+  void check_sources(const CorpusConfig& config) const;
+
   const std::vector<Shard>& shards() const;
   std::uint64_t item_count() const;
   /// SHA-256 over sources, shards and items in order.

@@ -66,6 +66,13 @@ corpus::Plan new_plan(const RunConfig& config) {
   base::fail(base::ExitCode::kInput, "the corpus holds no image" + left_out);
 }
 
+/// A frozen plan as this job goes on with it.
+corpus::Plan continued(const corpus::Plan& frozen, const RunConfig& config, FrozenPlan handling) {
+  if (handling == FrozenPlan::kExtended) return frozen.extend(config.corpus);
+  frozen.check_sources(config.corpus);
+  return frozen;
+}
+
 void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
   if (!comm.is_root()) return;
   base::log_info("{} in {}, {}, run directory {}", base::counted(plan.item_count(), "image"),
@@ -91,9 +98,10 @@ void warn_of_idle_ranks(const corpus::Plan& plan, const comm::Communicator& comm
 
 }  // namespace
 
-RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm) {
+RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm, FrozenPlan handling) {
   const base::Phase phase("plan");
   RunDraft draft;
+  draft.handling = handling;
   std::int64_t frozen = 0;
   std::int64_t begun = 0;
   std::int64_t largest = 0;
@@ -104,7 +112,7 @@ RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm) {
     if (frozen != 0) {
       const auto plan = corpus::Plan::load(config.run);
       draft.based_on = plan.fingerprint();
-      draft.plan = plan.extend(config.corpus);
+      draft.plan = continued(plan, config, handling);
     } else {
       draft.plan = new_plan(config);
     }
@@ -129,7 +137,7 @@ corpus::Plan freeze_run(const RunConfig& config, const RunDraft& draft, RunStart
     if (is_there(config.run / kPlanFile)) {
       const auto found = corpus::Plan::load(config.run);
       if (found.fingerprint() != draft.based_on && found.fingerprint() != plan.fingerprint())
-        plan = found.extend(config.corpus);
+        plan = continued(found, config, draft.handling);
       if (plan.fingerprint() != found.fingerprint()) plan.save(config.run);
     } else {
       plan.save(config.run);

@@ -21,20 +21,28 @@
 
 namespace quasar::pipeline {
 
+/// What is done about a plan that is frozen already.
+enum class FrozenPlan {
+  kExtended,  ///< Its sources are listed again to see that they are as they were; new ones are appended.
+  kAsItIs,    ///< No source is looked at: another job has done it for all parts of an array.
+};
+
 /// A run as it would go on, of which nothing is written yet: what is refused on the way to freeze_run()
 /// leaves a new run directory as it was.
 struct RunDraft {
   std::optional<corpus::Plan> plan;  ///< On root: the frozen one with new sources appended, or a new one.
   std::string based_on;              ///< On root: fingerprint of the frozen plan; empty without one.
   std::uint64_t largest_shard = 0;   ///< Rows.
-  bool frozen = false;               ///< The run directory has a plan, whose shards stay as they are.
-  bool begun = false;                ///< The run directory is tied to the settings that make embeddings.
+  FrozenPlan handling = FrozenPlan::kExtended;
+  bool frozen = false;  ///< The run directory has a plan, whose shards stay as they are.
+  bool begun = false;   ///< The run directory is tied to the settings that make embeddings.
 };
 
 /// Compares the configuration with the run directory, if there is one, and lists the corpus, or what is new
 /// of it. Collective. Throws Error(kMismatch) naming the keys in which the run differs from the
 /// configuration, Error(kInput) for a corpus without images.
-RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm);
+RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm,
+                   FrozenPlan frozen = FrozenPlan::kExtended);
 
 /// Predicts what the stages need. Collective. Throws Error(kConfig) as plan_memory() does.
 MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder,

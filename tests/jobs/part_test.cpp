@@ -102,6 +102,18 @@ TEST_F(PartTest, AFrozenPlanIsThePlanOfTheJobsThatFollow) {
   EXPECT_EQ(content(run("frozen") / "plan.json"), plan);
 }
 
+TEST_F(PartTest, APartOfAFrozenPlanListsNoSource) {
+  const auto path = config("listed");
+  ASSERT_EQ(run_quasar({"plan", path, "--freeze"}).status, 0);
+  write_text(scratch_ / "pictures" / "new.png", "what would be refused, were it seen");
+  const auto part = run_quasar({"embed", path, "--part", "0/2"});
+  EXPECT_EQ(part.status, 0) << part.output;
+  EXPECT_EQ(run_quasar({"embed", path}).status, 6);
+  const auto other = run_quasar({"embed", path, "--part", "1/2", "--set", "corpus.name=other"});
+  EXPECT_EQ(other.status, 6) << other.output;
+  EXPECT_THAT(other.output, HasSubstr((scratch_ / "pictures").string()));
+}
+
 TEST_F(PartTest, OfJobsThatBeginOneDirectoryWithOtherSettingsOneIsRefused) {
   const auto path = config("torn");
   ASSERT_EQ(run_quasar({"plan", path, "--freeze"}).status, 0);

@@ -1,6 +1,8 @@
 // Files damaged on disk: whatever bit is wrong, reading says so and names the file. HDF5 crashes on some.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -158,6 +160,42 @@ TEST_F(Damage, WhatCannotBeOpenedIsNamedWithTheReason) {
   EXPECT_THAT(reason(folder_.path()), AllOf(HasSubstr(folder_.path().string()), HasSubstr("Is a directory")));
   std::ofstream(folder_ / "text.h5") << std::string(1000, 'x');
   EXPECT_THAT(reason(folder_ / "text.h5"), HasSubstr("text.h5 is no HDF5 file"));
+}
+
+TEST_F(Damage, AFileThatMayNotBeReadIsNeitherMissingNorDamaged) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  fs::permissions(folder_.path(), fs::perms(0755));
+  for (const char* name : {"shard", "scores", "anchors"}) fs::permissions(whole(name), fs::perms(0600));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(12345) != 0 || ::setuid(12345) != 0) ::_exit(2);
+    const auto denied = [](const auto& read) {
+      try {
+        read();
+        ADD_FAILURE() << "read";
+      } catch (const base::Error& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("Permission denied"), HasSubstr("belongs to root")));
+      }
+    };
+    denied([&] { is_whole_shard(whole("shard"), "items", 0, 3); });
+    denied([&] { verify_shard(whole("shard")); });
+    denied([&] { EmbeddingShardReader(whole("shard"), Integrity::kUnchecked); });
+    denied([&] { score_shard_matches(whole("scores"), "content", 0, {"quality"}, {"fingerprint"}); });
+    denied([&] { read_anchor_file(whole("anchors")); });
+    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(Damage, AMissingFileIsSaidToBeMissing) {
+  try {
+    EmbeddingShardReader(folder_ / "none.h5", Integrity::kUnchecked);
+    FAIL() << "read";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("there is no file " + (folder_ / "none.h5").string()));
+  }
 }
 
 }  // namespace
