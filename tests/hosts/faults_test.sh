@@ -3,9 +3,11 @@
 # or power: the job ends soon, says which rank, where and in which phase, leaves no launcher behind, and the same command
 # continues it to the result of an undisturbed run.
 #
-# usage: faults_test.sh QUASAR   Exit status 77: hosts cannot be made here (an error where CI=true).
+# usage: faults_test.sh QUASAR [halt] [kill] [cut] [off]   Exit status 77: hosts cannot be made here (an error where CI=true).
 set -euo pipefail
 quasar=$(readlink -f "$1")
+faults=("${@:2}")
+[ ${#faults[@]} -gt 0 ] || faults=(halt kill cut off)
 # shellcheck source=tests/hosts/hosts.sh
 . "$(dirname "$0")/hosts.sh" faults
 cd "$work"
@@ -85,7 +87,7 @@ strike() {
 no_ranks() { ! pgrep -f -- "$quasar run $1.yaml" >/dev/null; }
 
 deadline=$((SECONDS + 480))
-for fault in halt kill cut off; do
+for fault in "${faults[@]}"; do
   write_config $fault
   for phase in embed k-means score rank; do
     how=mpirun3
