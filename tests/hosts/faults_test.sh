@@ -88,18 +88,18 @@ no_ranks() { ! pgrep -f -- "$quasar run $1.yaml" >/dev/null; }
 
 deadline=$((SECONDS + 480))
 for fault in "${faults[@]}"; do
-  write_config $fault
+  write_config "$fault"
   for phase in embed k-means score rank; do
     how=mpirun3
     # Slurm in some of them: every fault, and not each phase, as it takes its time to end a step.
     case $fault-$phase in halt-k-means|kill-rank|cut-score|off-embed) how=srun3 ;; esac
-    strike $fault $how $phase
+    strike "$fault" $how $phase
   done
   # What was begun is continued, on other hosts than before as well.
   how=mpirun3
-  [ $fault != cut ] || how=srun3
-  launch $how "$quasar" run $fault.yaml >$fault.log 2>&1 || fail "$fault: the same command does not continue: status $?"
-  same_result $fault
+  [ "$fault" != cut ] || how=srun3
+  launch $how "$quasar" run "$fault.yaml" >"$fault.log" 2>&1 || fail "$fault: the same command does not continue: status $?"
+  same_result "$fault"
 done
 [ "$failures" -eq 0 ] || fail "$failures checks"
 echo "passed in $SECONDS s"

@@ -18,20 +18,32 @@ write_config direct
 # counted FILE...: pictures that each rank has embedded, one a line.
 counted() { awk '/^quasar_embed_images_total/ {n[FILENAME] += $2} END {for (f in n) print n[f]}' "$@"; }
 
-for how in mpirun1 mpirun2 mpirun3 srun2 srun3; do
-  write_config $how
-  launch $how "$quasar" run $how.yaml >$how.log 2>&1 || fail "$how: status $?"
-  same_result $how
-  ranks=${how: -1}
+# run_on HOW: a run by that launcher from nothing. Sets `shares`, the pictures of each rank.
+run_on() {
+  local how=$1 ranks=${1: -1} files
+  rm -rf "run-$how"
+  write_config "$how"
+  launch "$how" "$quasar" run "$how.yaml" >"$how.log" 2>&1 || fail "$how: status $?"
+  same_result "$how"
   files=("run-$how"/metrics/rank-*.prom)
   [ ${#files[@]} -eq "$ranks" ] || fail "$how: metrics of ${#files[@]} ranks: ${files[*]}"
   mapfile -t shares < <(counted "${files[@]}")
   [ ${#shares[@]} -eq "$ranks" ] || fail "$how: not every rank has embedded something: ${shares[*]}"
-  printf '%s\n' "${shares[@]}" | awk -v all=$images -v ranks="$ranks" '
-    {sum += $1; if (NR == 1 || $1 > most) most = $1; if (NR == 1 || $1 < least) least = $1}
-    END {exit !(sum == all && most - least <= 0.3 * all / ranks)}' ||
-    fail "$how: $images pictures are not shared evenly: ${shares[*]}"
   echo "$how: ${shares[*]} pictures"
+}
+shared_evenly() {
+  printf '%s\n' "${shares[@]}" | awk -v all=$images '
+    {sum += $1; if (NR == 1 || $1 > most) most = $1; if (NR == 1 || $1 < least) least = $1}
+    END {exit !(sum == all && most - least <= 0.3 * all / NR)}'
+}
+for how in mpirun1 mpirun2 mpirun3 srun2 srun3; do
+  run_on $how
+  # Ranks are alike only while nothing else wants the processors, so that it may take a few attempts to see it.
+  for _ in 1 2 3; do
+    if shared_evenly; then break; fi
+    run_on $how
+  done
+  shared_evenly || fail "$how: $images pictures are not shared evenly: ${shares[*]}"
 done
 
 # An array job over the nodes, each task with its part of the plan, and the steps that depend on it. More than two CPUs of
