@@ -141,7 +141,7 @@ let_go array
 until_true "the array task is requeued" log_says "$array_log" 'is requeued and will continue'
 
 # Slurm lets the ranks go on, so that they can follow its SIGTERM.
-until_true "the cancelled job has saved" log_says "$work/cancel.log" 'not requeued: Slurm has ended job'
+until_true "the cancelled job has saved" log_says "$work/cancel.log" 'interrupted: Slurm has ended job'
 
 until_true "the time limit is near" log_says "$limit_log" 'SIGUSR1: asking quasar to stop'
 # Before its ranks go on: these shards are what must survive.

@@ -14,7 +14,7 @@ failed() {
 }
 
 if command -v shellcheck >/dev/null; then
-  (cd "$source" && shellcheck -x slurm/*.sbatch slurm/step.sh slurm/submit-pipeline tools/slurm-sandbox tests/slurm/*.sh) ||
+  (cd "$source" && shellcheck -x slurm/*.sbatch slurm/step.sh slurm/submit-pipeline tools/slurm-sandbox tools/host-sandbox tests/slurm/*.sh tests/hosts/*.sh) ||
     failed "shellcheck complains"
 elif [ "${CI:-}" = true ]; then
   failed "shellcheck is not installed"
@@ -50,8 +50,9 @@ refuses 2 c.yaml d.yaml
 refuses 4 none.yaml
 refuses 4 c.yaml --quasar /none
 
-# A scheduler and a quasar of our own: `steps` says what quasar does (`once N`: ends with N the first time), `queue`
-# what Slurm says of the job.
+# A scheduler and a quasar of our own: `steps` says what quasar does (`once N`: ends with N the first time; `gone N`: is
+# ended without a word; `shards N`: the same, but for one more shard, N times; `lies N M`: says N, its launcher M; `stays
+# N`: says N, its launcher does not end), `queue` what Slurm says of the job.
 mkdir bin
 printf '#!/bin/sh\ncat queue\n' >bin/squeue
 # Slurm ends the processes of a job that it requeues, this one among them.
@@ -62,19 +63,30 @@ kill -TERM "$PPID" $$
 END
 cat >bin/quasar <<'END'
 #!/usr/bin/env bash
-trap 'echo stop >>stops; exit 75' USR1
+end() { echo "$1" >"$QUASAR_RESULT"; exit "$1"; }
+trap 'echo stop >>stops; end 75' USR1
 trap 'echo term >>stops; exit 143' TERM
 echo "$@" >>calls
-case $(cat steps) in
+read -r what number other <steps
+case $what in
   wait) touch waiting; for _ in $(seq 600); do sleep 0.05; done ;;
-  once*) [ "$(wc -l <calls)" -gt 1 ] || exit "$(cut -d' ' -f2 steps)" ;;
+  once) [ "$(wc -l <calls)" -gt 1 ] || end "$number" ;;
+  lost) [ "$(wc -l <calls)" -gt 1 ] || exit "$number" ;;
+  gone) exit "$number" ;;
+  shards)
+    mkdir -p r/embeddings
+    if [ "$(wc -l <calls)" -le "$number" ]; then touch "r/embeddings/shard-$(wc -l <calls).h5"; exit 137; fi
+    ;;
+  lies) echo "$number" >"$QUASAR_RESULT"; exit "$other" ;;
+  stays) echo "$number" >"$QUASAR_RESULT"; trap - TERM; for _ in $(seq 600); do sleep 0.05; done ;;
   deaf) trap 'echo stop >>stops' USR1; touch waiting; for _ in $(seq 600); do sleep 0.05; done ;;
-  *) exit "$(cat steps)" ;;
+  *) end "$what" ;;
 esac
+end 0
 END
 chmod +x bin/*
 export PATH=$work/bin:$PATH QUASAR=$work/bin/quasar QUASAR_SLURM=$source/slurm
-export SLURM_NTASKS=1 SLURM_JOB_ID=12
+export SLURM_NTASKS=1 SLURM_JOB_ID=12 QUASAR_RETRY_PAUSE=0 QUASAR_LAUNCHER_GRACE=1
 
 # step NAME STATUS REQUEUED SCRIPT ARGUMENTS...: runs a batch script; signals of `signals` are sent once quasar waits.
 step() {
@@ -106,21 +118,44 @@ step 'two steps' 0 '' rank.sbatch c.yaml
 echo 4 >steps
 step 'a failure is handed on' 4 '' rank.sbatch c.yaml
 [ "$(wc -l <calls)" -eq 1 ] || failed "a step after one that failed"
-echo 139 >steps
+echo gone 139 >steps
 step 'a crash is no interruption' 139 '' embed.sbatch c.yaml
 [ "$(wc -l <calls)" -eq 7 ] || failed "a step that crashes is started $(wc -l <calls) times"
 QUASAR_MAX_RETRIES=0 step 'a crash is handed on' 139 '' embed.sbatch c.yaml
 [ "$(wc -l <calls)" -eq 1 ] || failed "started again, though that was not wanted"
-for status in 10 137; do
-  echo "once $status" >steps
+for how in 'once 10' 'lost 137' 'lost 1' 'lost 0'; do
+  status=${how#* }
+  echo "$how" >steps
   step "a lost rank ($status) costs a start" 0 '' rank.sbatch c.yaml
   [ "$(cat calls)" = $'score c.yaml\nscore c.yaml\nrank c.yaml' ] || failed "after a lost rank: $(cat calls)"
 done
+echo 'lies 0 1' >steps
+step 'done, whatever the launcher says' 0 '' embed.sbatch c.yaml
+echo 'lies 4 0' >steps
+step 'failed, whatever the launcher says' 4 '' embed.sbatch c.yaml
+echo 'gone 0' >steps
+step 'a launcher that does nothing has not succeeded' 10 '' embed.sbatch c.yaml
+[ "$(wc -l <calls)" -eq 7 ] || failed "what never ran is started $(wc -l <calls) times"
+grep -q 'has not said that it has ended' log || failed "a launcher that did nothing: $(cat log)"
+echo 'gone 127' >steps
+step 'no such launcher' 127 '' embed.sbatch c.yaml
+[ "$(wc -l <calls)" -eq 1 ] || failed "a launcher that is missing is called again"
+echo 'stays 0' >steps
+step 'a launcher that stays is ended' 0 '' embed.sbatch c.yaml
+echo 'shards 9' >steps
+step 'what makes progress is started as often as it takes' 0 '' embed.sbatch c.yaml
+[ "$(wc -l <calls)" -eq 10 ] || failed "a step that makes progress is started $(wc -l <calls) times"
+rm -r r
+QUASAR_MAX_RETRIES=1 step 'also where the run directory is an option' 0 '' embed.sbatch none.yaml --set run=r
+rm -r r
+QUASAR_MAX_RETRIES=1 step 'progress elsewhere does not count' 137 '' embed.sbatch c.yaml --set=run=elsewhere
+[ -z "$(find . -name '.quasar-*')" ] || failed "left behind: $(find . -name '.quasar-*')"
 echo 75 >steps
 step 'interrupted' 75 'requeue 12' embed.sbatch c.yaml
 SLURM_RESTART_COUNT=100 step 'came back too often' 75 '' embed.sbatch c.yaml
 echo 'COMPLETING None' >queue
 step 'cancelled' 75 '' embed.sbatch c.yaml
+grep -q 'Slurm has ended job 12' log || failed "cancelled: $(cat log)"
 echo 'COMPLETING TimeLimit' >queue
 step 'time limit passed' 75 'requeue 12' embed.sbatch c.yaml
 echo 'RUNNING None' >queue
