@@ -24,6 +24,7 @@
 #include "help.h"
 #include "image/vips_environment.h"
 #include "job.h"
+#include "pass/job_result.h"
 #include "pass/job_watch.h"
 #include "pipeline/run_config.h"
 #include "store/inspect.h"
@@ -71,7 +72,10 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
   const auto world = quasar::comm::Communicator::world();
   using quasar::comm::launch_facts;
   if (const auto mistake = quasar::comm::find_launch_mistake(launch_facts(world.size()))) {
-    if (mistake->first) fmt::print(stderr, "quasar: {}\n", mistake->message);
+    if (mistake->first) {
+      fmt::print(stderr, "quasar: {}\n", mistake->message);
+      quasar::pass::write_job_result(static_cast<int>(ExitCode::kUsage));
+    }
     return static_cast<int>(ExitCode::kUsage);
   }
   watch.attach(world.dispatcher());
@@ -99,6 +103,7 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
   if (outcome.code == ExitCode::kOk) outcome = agreed;
   if (outcome.code != ExitCode::kOk && world.is_root()) fmt::print(stderr, "quasar: {}\n", outcome.message);
   watch.detach();
+  if (world.is_root()) quasar::pass::write_job_result(static_cast<int>(outcome.code));
   return static_cast<int>(outcome.code);
 }
 
@@ -159,14 +164,19 @@ int program(int argc, char** argv) {
   try {
     mpi.emplace(argc, argv);
     if (const auto message = unknown_subcommand(app, argc, argv); !message.empty()) {
-      if (quasar::comm::Environment::rank() == 0) fmt::print(stderr, "{}", message);
+      if (quasar::comm::Environment::rank() == 0) {
+        fmt::print(stderr, "{}", message);
+        quasar::pass::write_job_result(static_cast<int>(ExitCode::kUsage));
+      }
       return static_cast<int>(ExitCode::kUsage);
     }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool first = quasar::comm::Environment::rank() == 0;
-    const int status = first ? app.exit(error) : error.get_exit_code();
-    return status == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    const int status =
+        (first ? app.exit(error) : error.get_exit_code()) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    if (first) quasar::pass::write_job_result(status);
+    return status;
   }
   const quasar::image::VipsEnvironment vips;
   return run(work, watch);
@@ -179,6 +189,7 @@ int main(int argc, char** argv) {
     std::fputs("quasar: ", stderr);
     std::fputs(error.what(), stderr);
     std::fputs("\n", stderr);
+    quasar::pass::write_job_result(static_cast<int>(code));
     return static_cast<int>(code);
   };
   try {

@@ -32,7 +32,7 @@ void register_run(CLI::App& app, Work& chosen) {
       const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
       pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
       const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
-      pipeline::score_step(config, plan, sets, comm);
+      pipeline::score_step(config, plan, pipeline::WrittenBy::kThisJob, sets, comm);
       pipeline::rank_step(config, plan, pipeline::WrittenBy::kThisJob, comm);
       pipeline::report_peak_memory(config, comm);
       if (comm.is_root()) base::log_info("the ranked manifest is {}", (config.run / "manifest.csv").string());

@@ -85,7 +85,8 @@ void register_steps(CLI::App& app, Work& chosen) {
         // Anchor files and embeddings carry the encoder's fingerprint; its weights may be gone.
         const auto encoder =
             pipeline::builds_anchors(config) ? pipeline::open_encoder(config, comm) : nullptr;
-        pipeline::score_step(config, plan, pipeline::anchor_step(config, encoder.get(), comm), comm);
+        pipeline::score_step(config, plan, pipeline::WrittenBy::kEarlierJob,
+                             pipeline::anchor_step(config, encoder.get(), comm), comm);
       });
   add(app, chosen, "rank", "Rank the stored scores and write manifests, report and summary",
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/activity.h"
 #include "base/errors.h"
 #include "base/progress.h"
 #include "cluster/centroid_sums.h"
@@ -215,6 +216,7 @@ std::vector<float> choose_start(TrainingRows& rows, const KMeansConfig& config) 
 
 KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::Communicator& comm,
                     const OnIteration& on_iteration, const KMeansRuntime& runtime) {
+  const base::Phase phase("k-means");
   QUASAR_CHECK(config.k > 0 && config.iterations >= 0 && source.dimension() > 0);
   ThreadTeam team(threads_of(runtime, comm));
   RowBudget budget;

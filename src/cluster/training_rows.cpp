@@ -9,6 +9,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "base/activity.h"
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "cluster/exact_sum.h"
@@ -196,7 +197,11 @@ struct TrainingRows::Cursor {
   }
 };
 
-void TrainingRows::for_each(std::int64_t tile_rows, const std::function<void(int, const RowTile&)>& work) {
+void TrainingRows::for_each(std::int64_t tile_rows, const std::function<void(int, const RowTile&)>& on_tile) {
+  const auto work = [&](int thread, const RowTile& tile) {
+    base::note_activity();
+    on_tile(thread, tile);
+  };
   const std::size_t d = dimension();
   Cursor cursor;
   cursor.runs = runs_;

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/errors.h"
@@ -51,6 +52,7 @@ class ShareProgress {
   ShareProgress& operator=(const ShareProgress&) = delete;
   void count() {
     if (++done_ % kRowsPerLook != 0) return;
+    base::note_activity();
     look_out();
     if (progress_) progress_->update(done_);
   }

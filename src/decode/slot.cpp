@@ -97,6 +97,7 @@ void Slot::start() {
   raised_ = false;
   process_ = std::make_unique<WorkerProcess>(shared_.spawner, shared_.config.program, input_to_read_.number(),
                                              output_.descriptor());
+  id_ = process_->id();
   Start message;
   message.version.set(base::version());
   message.config = shared_.config.decode;
@@ -136,7 +137,7 @@ bool Slot::wait_until_ready() {
       break;
     }
     const Death death = process_->end_of_closed();
-    process_.reset();
+    end_process();
     // One that is starting is as likely to be chosen by the system when memory is short as any other.
     constexpr int kMostKills = 3;
     if (death.signal == SIGKILL && ++kills < kMostKills) continue;
@@ -179,7 +180,7 @@ std::optional<Room> Slot::room(std::uint64_t size) {
 std::optional<image::Prepared> Slot::decode(const PictureRequest& request, std::uint64_t size) {
   QUASAR_CHECK(size <= input_.size());
   const auto finished = [&](image::Prepared prepared) {
-    release();
+    release(request.hold && prepared.status == RowStatus::kOk);
     if (size > kKept) input_.give_back(kKept);
     ++shared_.pictures;
     if (prepared.status == RowStatus::kCrashed) ++shared_.crashed;
@@ -195,7 +196,7 @@ std::optional<image::Prepared> Slot::decode(const PictureRequest& request, std::
     Attempt outcome = attempt(request, size, everything);
     switch (outcome.kind) {
       case Attempt::Kind::kInterrupted:
-        process_.reset();
+        end_process();
         ready_ = false;
         release();
         return std::nullopt;
@@ -365,19 +366,24 @@ Slot::Ready Slot::wait(double seconds) const {
   return polled[1].revents != 0 ? Ready::kInterrupted : Ready::kMessage;
 }
 
-void Slot::replace() {
+void Slot::end_process() {
+  id_ = -1;
   process_.reset();
+}
+
+void Slot::replace() {
+  end_process();
   if (output_.size() != kept_output_) output_.resize(kept_output_);
   ++shared_.restarts;
   replacing_ = true;
   start();
 }
 
-void Slot::release() {
+void Slot::release(bool hold) {
   if (output_.size() != kept_output_) output_.resize(kept_output_);
   if (std::exchange(raised_, false) && process_ && kLimited)
     process_->limit_data(idle_data_ + data_limit(kStandingBytes));
-  claim_.reset();
+  if (!hold) claim_.reset();
 }
 
 }  // namespace quasar::decode

@@ -47,7 +47,11 @@ class Slot {
   std::optional<Room> room(std::uint64_t size);
   std::optional<image::Prepared> decode(const PictureRequest& request, std::uint64_t size);
 
-  int process() const { return process_ ? process_->id() : -1; }
+  /// Gives back what the last picture has claimed.
+  void give_back() { claim_.reset(); }
+
+  /// -1 when none runs. From any thread.
+  int process() const { return id_; }
 
  private:
   /// What came of one attempt.
@@ -74,9 +78,11 @@ class Slot {
   /// Claims `bytes` in all. False when interrupted.
   bool claim(std::uint64_t bytes);
   Ready wait(double seconds) const;
+  void end_process();
   /// Ends the process in whatever state it is, and starts another.
   void replace();
-  void release();
+  /// Ready for the next picture; with `hold`, but for the claim.
+  void release(bool hold = false);
 
   PoolShared& shared_;
   SharedArea input_;
@@ -84,6 +90,7 @@ class Slot {
   Descriptor input_to_read_;
   std::uint64_t kept_output_;
   std::unique_ptr<WorkerProcess> process_;
+  std::atomic<int> id_{-1};  ///< Of the process.
   bool ready_ = false;
   bool fresh_ = false;      ///< Has served no picture.
   bool replacing_ = false;  ///< Waiting for it is time lost to a restart.

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -34,6 +36,26 @@ std::uint64_t gate_capacity(const PoolConfig& config) {
 }
 
 }  // namespace
+
+namespace {
+
+std::atomic<std::uint64_t> seen_peak{0};
+
+/// Resident memory that is not shared with other processes; 0 for one that is gone.
+std::uint64_t own_bytes(int process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  if (!(file >> size >> resident >> shared)) return 0;
+  return (resident - std::min(shared, resident)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+std::uint64_t peak_worker_bytes() {
+  return seen_peak;
+}
 
 struct WorkerPool::State {
   explicit State(const PoolConfig& config) : shared(config, gate_capacity(config)) {}
@@ -87,6 +109,10 @@ std::optional<image::Prepared> WorkerPool::decode(int worker, const PictureReque
   return decode(worker, request, bytes.size());
 }
 
+void WorkerPool::release(int worker) {
+  state_->slot(worker).give_back();
+}
+
 void WorkerPool::interrupt() {
   state_->shared.gate.interrupt();
   const std::uint64_t one = 1;
@@ -110,6 +136,16 @@ PoolStatistics WorkerPool::statistics() const {
 
 const MemoryGate& WorkerPool::gate() const {
   return state_->shared.gate;
+}
+
+void WorkerPool::sample_memory() const {
+  std::uint64_t all = 0;
+  for (const auto& slot : state_->slots) {
+    if (const int process = slot->process(); process > 0) all += own_bytes(process);
+  }
+  std::uint64_t most = seen_peak;
+  while (all > most && !seen_peak.compare_exchange_weak(most, all)) {
+  }
 }
 
 int WorkerPool::process(int worker) const {

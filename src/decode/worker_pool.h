@@ -64,6 +64,9 @@ struct Distortion {
 struct PictureRequest {
   std::string_view id = {};  ///< The item's.
   std::optional<Distortion> distortion = {};
+  /// Keep what the picture has claimed until release(): its pixels are the caller's then, and still take
+  /// memory.
+  bool hold = false;
 };
 
 /// Memory that a worker reads: where a file's bytes are to be put.
@@ -84,6 +87,11 @@ struct PoolStatistics {
   std::uint64_t memory_peak = 0;    ///< Most bytes claimed at once beside idle workers and standing shares.
   std::uint64_t idle_bytes = 0;     ///< Resident memory of the largest idle worker at its start, measured.
 };
+
+/// Most memory of their own that all workers of a pool were seen to have at once, over all pools of this
+/// process so far: what getrusage() says of the process itself. What they share, code and files and pixels
+/// handed over, is not in it.
+std::uint64_t peak_worker_bytes();
 
 class WorkerPool {
  public:
@@ -112,12 +120,17 @@ class WorkerPool {
   std::optional<image::Prepared> decode(int worker, const PictureRequest& request,
                                         std::span<const std::byte> bytes);
 
+  /// Gives back what a picture decoded with PictureRequest::hold has claimed.
+  void release(int worker);
+
   /// Ends all calls, now and later, at once: they give nothing. From any thread.
   void interrupt();
 
   PoolStatistics statistics() const;
   /// The budget that pictures claim from which need more than a standing share.
   const MemoryGate& gate() const;
+  /// Looks how much memory of their own the workers have now, for peak_worker_bytes(). Thread-safe.
+  void sample_memory() const;
   /// The worker's process, for tests; -1 when it is not running.
   int process(int worker) const;
 

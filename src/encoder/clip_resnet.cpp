@@ -2,6 +2,8 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -152,6 +154,46 @@ class ClipResNet final : public Network {
     const double tokens = static_cast<double>(h * w + 1);
     return flops + 2.0 * channels * (3.0 * channels + static_cast<double>(sizes_.embedding)) +
            4.0 * channels * tokens * static_cast<double>(heads());
+  }
+
+  /// Walks through the layers as forward() does.
+  double forward_bytes(double count, double height, double width) const override {
+    double h = std::ceil(height / 2.0);
+    double w = std::ceil(width / 2.0);
+    double most = 0.0;
+    const auto map = [&](double channels) { return count * channels * h * w; };
+    const auto out = [&](const Convolution& c) { return map(static_cast<double>(c.weight.size(0))); };
+    const auto weights = [](const Convolution& c) { return static_cast<double>(c.weight.numel()); };
+    // Values that live at once.
+    const auto note = [&](double values) { most = std::max(most, values); };
+    double x = 0.0;  // The pixels are not ours.
+    for (const Convolution& convolution : stem_) {
+      note(x + out(convolution) + weights(convolution));
+      x = out(convolution);
+    }
+    h = std::floor(h / 2.0);
+    w = std::floor(w / 2.0);
+    note(x * 1.25);
+    x /= 4.0;
+    for (const Bottleneck& block : blocks_) {
+      const double reduced = out(block.reduce);
+      const double spatial = out(block.spatial);
+      note(x + reduced + spatial + weights(block.spatial));
+      h = std::floor(h / block.stride);
+      w = std::floor(w / block.stride);
+      const double expanded = out(block.expand);
+      note(x + spatial + out(block.spatial) + expanded + weights(block.expand));
+      if (block.shortcut.weight.defined())
+        note(x + 2.0 * expanded + out(block.shortcut) + weights(block.shortcut));
+      x = expanded;
+    }
+    const double tokens = h * w + 1.0;
+    const double channels = static_cast<double>(channels_out());
+    const double element = static_cast<double>(key_.element_size());
+    const double pooling =
+        element * (x + count * tokens * channels) + 2.0 * sizeof(float) * tokens * channels +
+        single_query_attention_bytes(count, tokens, channels, static_cast<double>(heads()), element);
+    return std::max(element * most, pooling);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <string>
 
 namespace quasar::encoder {
@@ -64,6 +65,17 @@ class Coca final : public Network {
     return 2.0 * static_cast<double>((trunk.position_rows - 1) * trunk_.patch.weight.numel()) +
            trunk.layers * block_flops(trunk.block(), tokens) + 4.0 * embedding * (width + embedding) +
            4.0 * tokens * width * static_cast<double>(sizes_.pooler_heads);
+  }
+
+  double forward_bytes(double count, double /*height*/, double /*width*/) const override {
+    const auto tokens = static_cast<double>(sizes_.trunk.position_rows);
+    const auto width = static_cast<double>(sizes_.trunk.width);
+    const auto element = static_cast<double>(key_.element_size());
+    const double pooling =
+        count * tokens * width * sizeof(float) + norm_bytes(norm_keys_, count * tokens) +
+        single_query_attention_bytes(count, tokens, width, static_cast<double>(sizes_.pooler_heads), element);
+    return std::max({trunk_.embed_bytes(count),
+                     run_blocks_bytes(trunk_.blocks, sizes_.trunk.block(), count, tokens), pooling});
   }
 
  private:

@@ -33,6 +33,10 @@ struct Vectors {
   torch::Tensor contract;
 };
 
+/// Of each row, what a product packs for its inner loops at a time: the BLAS libraries' depth of a block of
+/// float32, from above (OpenBLAS 0.3: 256 to 448 on x86, driver/level3/level3.c and param.h).
+constexpr double kPackedDepth = 512.0;
+
 /// Buffers for `pictures` pictures of t tokens.
 class Workspace {
  public:
@@ -149,6 +153,18 @@ torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes,
     }
   }
   return stream;
+}
+
+double run_blocks_bytes(std::span<const Block> blocks, const BlockSizes& sizes, double n, double t) {
+  const auto element = static_cast<double>(blocks.front().qkv.weight.element_size());
+  const auto d = static_cast<double>(sizes.width);
+  const auto hidden = static_cast<double>(sizes.hidden);
+  // As in run_blocks; parts of equal size only make it less.
+  const double rows = std::min(n * t, std::max(static_cast<double>(kRowsAtOnce), t));
+  const double mlp = (sizes.activation == Activation::kSwiGlu ? 3.0 : 1.0) * hidden;
+  const double workspace = rows * (6.0 * d + mlp) + static_cast<double>(sizes.heads) * t * t;
+  const double stream = n * t * d * (sizeof(float) + (element < sizeof(float) ? element : 0.0));
+  return stream + element * workspace + sizeof(float) * kPackedDepth * rows;
 }
 
 }  // namespace quasar::encoder::cpu

@@ -18,4 +18,7 @@ bool takes(std::span<const Block> blocks);
 torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes, const torch::Tensor& x,
                          const torch::Tensor& mask);
 
+/// Bytes at the peak of run_blocks for n pictures of t tokens, from above, with x and without the weights.
+double run_blocks_bytes(std::span<const Block> blocks, const BlockSizes& sizes, double n, double t);
+
 }  // namespace quasar::encoder::cpu

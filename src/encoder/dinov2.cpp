@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -93,6 +94,25 @@ class DinoV2 final : public Network {
     return 2.0 * patches * static_cast<double>(patch_.weight.numel()) +
            (sizes_.layers - 1) * block_flops(sizes_.block(), tokens) +
            first_token_block_flops(sizes_.block(), tokens);
+  }
+
+  double forward_bytes(double count, double height, double width) const override {
+    const BlockSizes sizes = sizes_.block();
+    const auto d = static_cast<double>(sizes_.width);
+    const auto element = static_cast<double>(patch_.weight.element_size());
+    const double rows = std::floor(height / static_cast<double>(sizes_.patch));
+    const double columns = std::floor(width / static_cast<double>(sizes_.patch));
+    const double tokens = rows * columns + static_cast<double>(prefix_.size(0));
+    // The stored map, it stretched along the rows, then along both, and that in the network's type.
+    const auto grid = static_cast<double>(grid_);
+    const double positions =
+        d * (sizeof(float) * (grid * grid + grid * columns + rows * columns) + element * rows * columns);
+    // forward() keeps the patches until its end.
+    const double patches = element * count * rows * columns * d;
+    const double prepared = element * count * tokens * d;
+    return std::max({embed_patches_bytes(patch_, count, rows * columns), patches + positions,
+                     patches + prepared, patches + run_blocks_bytes(blocks_, sizes, count, tokens),
+                     patches + first_token_block_bytes(blocks_.back(), sizes, count, tokens)});
   }
 
  private:

@@ -27,6 +27,15 @@ struct ImageBatch {
   std::span<const std::uint8_t> pixels;
 };
 
+/// Memory that encoding takes beyond the weights, from above.
+struct WorkingMemory {
+  /// Bytes of this process, for each call that runs: on the CPU everything, on a GPU the page-locked buffer
+  /// and the result. The pictures' own bytes and the embeddings are the caller's and not counted.
+  std::uint64_t host = 0;
+  /// Bytes of the GPU, for all calls together; 0 on the CPU.
+  std::uint64_t device = 0;
+};
+
 /// A loaded encoder, complete after construction.
 class Encoder {
  public:
@@ -48,6 +57,13 @@ class Encoder {
   /// only. Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice) when the device
   /// fails.
   virtual void encode(const ImageBatch& batch, std::span<float> embeddings) = 0;
+
+  /// What encode() takes for `count` pictures of that shape in one call, by arithmetic alone; also for shapes
+  /// that are too large to be encoded here.
+  virtual WorkingMemory working_memory(int count, int height, int width) const = 0;
+  /// Of `threads` threads that call encode() at once, how many hold the memory of a call; the others wait
+  /// before they take any.
+  virtual int calls_at_once(int threads) const = 0;
 
  protected:
   Encoder() = default;

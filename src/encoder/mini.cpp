@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -100,6 +101,9 @@ class Mini : public Network {
     for (auto& [name, tensor] : weights_) tensor = tensor.to(device);
     type_ = type;
   }
+  double forward_bytes(double count, double height, double width) const override {
+    return mini_forward_bytes(count, height, width, type_);
+  }
 
  private:
   TensorMap weights_;
@@ -164,6 +168,21 @@ torch::Tensor mini_head(const TensorMap& weights, const torch::Tensor& features)
 torch::Tensor mini_forward(const TensorMap& weights, const torch::Tensor& pixels,
                            torch::ScalarType convolutions) {
   return mini_head(weights, mini_features(weights, pixels, convolutions));
+}
+
+double mini_forward_bytes(double count, double height, double width, torch::ScalarType convolutions) {
+  const auto element = static_cast<double>(c10::elementSize(convolutions));
+  // Every second pixel of every second row.
+  double most = sizeof(float) * count * 3.0 * std::ceil(height / 2.0) * std::ceil(width / 2.0);
+  double x = 0.0;  // The pixels are not ours.
+  for (std::size_t i = 0; i < kStrides.size(); ++i) {
+    height = std::ceil(height / static_cast<double>(kStrides[i]));
+    width = std::ceil(width / static_cast<double>(kStrides[i]));
+    const double out = element * count * static_cast<double>(kChannels[i + 1]) * height * width;
+    most = std::max(most, x + 2.0 * out);
+    x = out;
+  }
+  return most;
 }
 
 std::unique_ptr<Network> make_mini(TensorMap weights) {

@@ -38,6 +38,9 @@ torch::Tensor mini_head(const TensorMap& weights, const torch::Tensor& features)
 torch::Tensor mini_forward(const TensorMap& weights, const torch::Tensor& pixels,
                            torch::ScalarType convolutions);
 
+/// Bytes of mini_forward without gradients at its peak, from above, without the pixels.
+double mini_forward_bytes(double count, double height, double width, torch::ScalarType convolutions);
+
 /// The network with these weights. Throws Error(kInput) listing what does not fit.
 std::unique_ptr<Network> make_mini(TensorMap weights);
 

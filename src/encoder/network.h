@@ -32,6 +32,10 @@ class Network {
   /// Floating-point operations of the matrix products and convolutions that forward() does for one picture of
   /// that size; 0 where nobody counted them.
   virtual double flops_per_image(int height, int width) const;
+  /// Bytes that forward() takes at its peak for pixels [count, 3, height, width], from above, on the
+  /// network's device and in its type: activations, copies, and the scratch of convolutions and products;
+  /// beyond the weights and the pixels. A double does not overflow for any shape.
+  virtual double forward_bytes(double count, double height, double width) const = 0;
 
  protected:
   Network() = default;

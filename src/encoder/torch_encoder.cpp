@@ -6,7 +6,9 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/errors.h"
 #include "encoder/gpu_arithmetic.h"
@@ -20,6 +22,15 @@ void compute_on_one_thread() {
   thread_local bool done = false;
   if (!done) at::set_num_threads(1);
   done = true;
+}
+
+/// What LibTorch's libraries keep for each thread that computes: the buffer into which the BLAS packs
+/// matrices, generated kernels, and what the allocator cannot use of what it has.
+constexpr double kThreadBytes = 24.0 * (1 << 20);
+
+std::uint64_t whole_bytes(double bytes) {
+  constexpr double kMost = 9.0e18;  // Fits, and leaves room to add.
+  return static_cast<std::uint64_t>(std::ceil(std::min(bytes, kMost)));
 }
 
 }  // namespace
@@ -91,6 +102,24 @@ void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) 
   }
   QUASAR_CHECK(static_cast<std::size_t>(result.numel()) == embeddings.size());
   std::memcpy(embeddings.data(), result.data_ptr<float>(), embeddings.size_bytes());
+}
+
+WorkingMemory TorchEncoder::working_memory(int count, int height, int width) const {
+  const double pixels = 3.0 * count * height * width;
+  const double rows = static_cast<double>(sizeof(float)) * count * dimension();
+  const double typed = type_ == torch::kFloat32 ? 0.0 : static_cast<double>(c10::elementSize(type_));
+  // forward(): the pixels in float32, and once more in the network's type; the result is copied when it is
+  // not contiguous.
+  const double forward =
+      pixels * (sizeof(float) + typed) + 2.0 * rows + network_->forward_bytes(count, height, width);
+  if (device_.is_cpu()) return {whole_bytes(forward + kThreadBytes), 0};
+  const double uploads = Uploader::uploads_at_once(std::numeric_limits<int>::max());
+  return {whole_bytes(Uploader::pinned_bytes(pixels) + 2.0 * rows),
+          whole_bytes(uploads * pixels + forward + rows)};
+}
+
+int TorchEncoder::calls_at_once(int threads) const {
+  return device_.is_cpu() ? threads : Uploader::uploads_at_once(threads);
 }
 
 torch::Tensor TorchEncoder::forward(const torch::Tensor& pixels) {

@@ -26,6 +26,8 @@ class TorchEncoder : public Encoder {
   const Fingerprint& fingerprint() const override { return fingerprint_; }
   std::string device() const override;
   void encode(const ImageBatch& batch, std::span<float> embeddings) override;
+  WorkingMemory working_memory(int count, int height, int width) const override;
+  int calls_at_once(int threads) const override;
 
  private:
   torch::Tensor forward(const torch::Tensor& pixels);

@@ -4,6 +4,7 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -18,6 +19,17 @@ constexpr double kQuickGeluFactor = 1.702;
 double mlp_flops(const BlockSizes& sizes, double tokens) {
   const double expanded = sizes.activation == Activation::kSwiGlu ? 2.0 : 1.0;
   return 2.0 * tokens * static_cast<double>(sizes.width * sizes.hidden) * (expanded + 1.0);
+}
+
+/// Values that run_mlp and cpu::run_blocks hold of a token: what `expand` and the activation make, and the
+/// result.
+double mlp_values(const BlockSizes& sizes) {
+  const double hidden = static_cast<double>(sizes.hidden);
+  return (sizes.activation == Activation::kSwiGlu ? 3.0 : 1.0) * hidden + static_cast<double>(sizes.width);
+}
+
+double element_bytes(const Linear& linear) {
+  return static_cast<double>(linear.weight.element_size());
 }
 
 torch::Tensor run_mlp(const Block& block, Activation activation, const torch::Tensor& x) {
@@ -218,6 +230,45 @@ double block_flops(const BlockSizes& sizes, double tokens) {
 double first_token_block_flops(const BlockSizes& sizes, double tokens) {
   const double d = static_cast<double>(sizes.width);
   return 2.0 * 4.0 * d * d + 4.0 * tokens * d * static_cast<double>(sizes.heads) + mlp_flops(sizes, 1.0);
+}
+
+double run_blocks_bytes(std::span<const Block> blocks, const BlockSizes& sizes, double n, double t) {
+  if (blocks.empty()) return 0.0;
+  if (cpu::takes(blocks)) return cpu::run_blocks_bytes(blocks, sizes, n, t);
+  const double d = static_cast<double>(sizes.width);
+  // Of a token: x, its queries, keys and values, copies of them where a kernel wants them padded, what is
+  // mixed, and its projection; or x and the network.
+  const double attention = d + 3.0 * d + 3.0 * d + 2.0 * d;
+  double values = n * t * std::max(attention, 2.0 * d + mlp_values(sizes));
+#if TORCH_VERSION_MAJOR < 2
+  values += 2.0 * static_cast<double>(sizes.heads) * t * t;  // Fused kernels keep no scores.
+#endif
+  return element_bytes(blocks.front().qkv) * values;
+}
+
+double first_token_block_bytes(const Block& block, const BlockSizes& sizes, double n, double t) {
+  const double d = static_cast<double>(sizes.width);
+  const double element = element_bytes(block.qkv);
+  const double stream = block.qkv.weight.is_cpu() ? sizeof(float) : element;
+  return n * t * d * stream + norm_bytes(block.norm1, n * t) +
+         single_query_attention_bytes(n, t, d, static_cast<double>(sizes.heads), element) +
+         n * sizeof(float) * (4.0 * d + mlp_values(sizes));
+}
+
+double single_query_attention_bytes(double n, double t, double c, double heads, double element) {
+  // by_head, its scaled copy, what is mixed, and copies that the products make; the scores and their softmax.
+  return element * n * heads * (5.0 * c + 3.0 * t);
+}
+
+double embed_patches_bytes(const Linear& patch, double n, double patches) {
+  const auto rows = static_cast<double>(patch.weight.size(1) + patch.weight.size(0));
+  return element_bytes(patch) * n * patches * rows;
+}
+
+double norm_bytes(const LayerNorm& norm, double rows) {
+  const auto element = static_cast<double>(norm.weight.element_size());
+  const double in_float = element < sizeof(float) ? sizeof(float) : 0.0;
+  return rows * static_cast<double>(norm.weight.size(0)) * (element + in_float);
 }
 
 }  // namespace quasar::encoder

@@ -97,4 +97,15 @@ torch::Tensor embed_patches(const Linear& patch, std::int64_t patch_size, const 
 double block_flops(const BlockSizes& sizes, double tokens);
 double first_token_block_flops(const BlockSizes& sizes, double tokens);
 
+// Bytes at the peak of the functions above, from above, with their arguments' and their results' but without
+// the weights', for n pictures of t tokens. Doubles do not overflow for any picture.
+double run_blocks_bytes(std::span<const Block> blocks, const BlockSizes& sizes, double n, double t);
+double first_token_block_bytes(const Block& block, const BlockSizes& sizes, double n, double t);
+/// Without the query and the tokens; c is the tokens' length.
+double single_query_attention_bytes(double n, double t, double c, double heads, double element);
+/// The patches of the pixels as rows, and what comes of them; without the pixels.
+double embed_patches_bytes(const Linear& patch, double n, double patches);
+/// A layer norm's result for x [rows, d], and the copies that it makes, without x.
+double norm_bytes(const LayerNorm& norm, double rows);
+
 }  // namespace quasar::encoder

@@ -5,10 +5,16 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 
 namespace quasar::encoder {
 
 Uploader::Uploader(torch::Device device) : device_(device), lanes_{make_lane(), make_lane()} {}
+
+double Uploader::pinned_bytes(double batch) {
+  return 2.0 * std::exp2(std::ceil(std::log2(std::max(batch, 1.0))));
+}
 
 Uploader::Lane Uploader::make_lane() const {
   const c10::impl::VirtualGuardImpl devices(device_.type());
@@ -41,7 +47,8 @@ Uploader::Upload::Upload(Uploader& owner, const torch::Tensor& pixels) : Upload(
   const std::int64_t size = pixels.numel();
   torch::Tensor& pinned = lane_.pinned;
   if (!pinned.defined() || pinned.numel() < size) {
-    pinned = at::empty({size}, torch::TensorOptions().dtype(torch::kUInt8).pinned_memory(true));
+    const auto grown = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(size)));
+    pinned = at::empty({grown}, torch::TensorOptions().dtype(torch::kUInt8).pinned_memory(true));
   }
   const torch::Tensor staged = pinned.narrow(0, 0, size).view(pixels.sizes());
   staged.copy_(pixels);

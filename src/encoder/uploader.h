@@ -11,20 +11,27 @@
 
 namespace quasar::encoder {
 
-/// Two lanes, each a page-locked buffer and a copy stream of its own: while one thread's batch is computed,
-/// another's crosses the bus. Written against LibTorch's device-independent streams, so that it compiles
-/// where LibTorch has no CUDA. Thread-safe.
+/// kLanes lanes, each a page-locked buffer and a copy stream of its own: while one thread's batch is
+/// computed, another's crosses the bus. Written against LibTorch's device-independent streams, so that it
+/// compiles where LibTorch has no CUDA. Thread-safe.
 class Uploader {
+  static constexpr int kLanes = 2;
+
   struct Lane {
     c10::Stream stream;
     c10::Event uploaded;
-    torch::Tensor pinned;  ///< uint8, grows to the largest batch.
+    torch::Tensor pinned;  ///< uint8, grows to the largest batch, to the next power of two.
     bool taken = false;
   };
 
  public:
   /// `device` is a CUDA device.
   explicit Uploader(torch::Device device);
+  /// Page-locked bytes of a lane whose largest batch has that many bytes, from above: what it has outgrown is
+  /// kept by LibTorch, and adds up to less than what it has.
+  static double pinned_bytes(double batch);
+  /// Of `threads` that upload at once, those that have a lane.
+  static int uploads_at_once(int threads) { return threads < kLanes ? threads : kLanes; }
   Uploader(const Uploader&) = delete;
   Uploader& operator=(const Uploader&) = delete;
 
@@ -56,7 +63,7 @@ class Uploader {
   void release(Lane& lane);
 
   torch::Device device_;
-  std::array<Lane, 2> lanes_;
+  std::array<Lane, kLanes> lanes_;
   std::mutex mutex_;
   std::condition_variable freed_;
 };

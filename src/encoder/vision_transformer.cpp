@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -47,6 +48,13 @@ class VisionTransformer final : public Network {
     return 2.0 * static_cast<double>((sizes.position_rows - 1) * trunk_.patch.weight.numel()) +
            (sizes.layers - 1) * block_flops(sizes.block(), tokens) +
            first_token_block_flops(sizes.block(), tokens) + 2.0 * static_cast<double>(projection_.numel());
+  }
+
+  double forward_bytes(double count, double /*height*/, double /*width*/) const override {
+    const BlockSizes sizes = trunk_.sizes.block();
+    const auto tokens = static_cast<double>(trunk_.sizes.position_rows);
+    return std::max({trunk_.embed_bytes(count), run_blocks_bytes(trunk_.blocks, sizes, count, tokens),
+                     first_token_block_bytes(trunk_.blocks.back(), sizes, count, tokens)});
   }
 
  private:
@@ -119,6 +127,14 @@ torch::Tensor VisionTrunk::embed(const torch::Tensor& pixels) const {
   const std::int64_t n = pixels.size(0);
   const torch::Tensor patches = embed_patches(patch, sizes.patch, pixels).add_(position_rows);
   return apply(norm_before, at::cat({class_token.unsqueeze(0).expand({n, 1, sizes.width}), patches}, 1));
+}
+
+double VisionTrunk::embed_bytes(double n) const {
+  const auto tokens = static_cast<double>(sizes.position_rows);
+  const auto element = static_cast<double>(patch.weight.element_size());
+  const double row = element * n * tokens * static_cast<double>(sizes.width);
+  return std::max(embed_patches_bytes(patch, n, tokens - 1.0),
+                  2.0 * row + norm_bytes(norm_before, n * tokens));
 }
 
 void VisionTrunk::visit_all(const TensorVisitor& visitor) {

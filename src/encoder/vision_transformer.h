@@ -42,6 +42,8 @@ struct VisionTrunk {
   /// Pixels [n, 3, side, side] -> normalised tokens [n, 1 + patches, width] before the first block. Throws
   /// Error(kMismatch) for another side.
   torch::Tensor embed(const torch::Tensor& pixels) const;
+  /// Bytes of embed() at its peak for n pictures, from above, with its result and without the pixels.
+  double embed_bytes(double n) const;
   void visit_all(const TensorVisitor& visitor);
 
   VisionTransformerSizes sizes;

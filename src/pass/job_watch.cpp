@@ -9,6 +9,7 @@
 
 #include "base/activity.h"
 #include "comm/communicator.h"
+#include "pass/job_result.h"
 #include "pass/launcher.h"
 
 namespace quasar::pass {
@@ -33,6 +34,7 @@ void end_job(base::ExitCode code, const std::string& message) {
   fmt::print(stderr, "quasar: {}\n", message);
   std::fflush(stderr);
   const int status = static_cast<int>(code);
+  write_job_result(status);
   end_launcher_after(kLauncherGrace);
   // Where the network is gone, or a thread hangs in MPI with its lock held, MPI_Abort hangs as well.
   std::thread([status] {

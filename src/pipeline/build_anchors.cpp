@@ -159,6 +159,7 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
                                  .decode = config.decode,
                                  .threads = config.embed,
                                  .batch_size = config.encoder.batch_size,
+                                 .memory = embed_memory(config, plan, encoder, comm),
                                  .what = "anchors " + source.name},
                                 comm);
   const auto identity = encoder_identity(encoder, config.decode);

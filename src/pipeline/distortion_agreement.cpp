@@ -11,6 +11,7 @@
 #include "pipeline/await_written.h"
 #include "pipeline/distorted_items.h"
 #include "pipeline/embed.h"
+#include "pipeline/memory_plan.h"
 #include "scoring/score.h"
 
 namespace quasar::pipeline {
@@ -60,6 +61,7 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
          .decode = config.decode,
          .threads = config.embed,
          .batch_size = config.encoder.batch_size,
+         .memory = embed_memory(config, plan, encoder, comm),
          .what = "agreement"},
         comm);
 

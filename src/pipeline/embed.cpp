@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "pass/rank_metrics.h"
 #include "pass/run_pass.h"
+#include "pipeline/await_written.h"
 #include "pipeline/rank_embedder.h"
 #include "store/virtual_dataset.h"
 
@@ -137,6 +138,7 @@ std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, con
   pass::run_pass({"count " + job.what, "", places.size()}, comm, [&](pass::ShardFeed& feed) {
     while (const auto next = feed.next()) {
       const auto path = shard_path(job.folder, job.plan.shards()[places[*next]].id);
+      await_written(path);
       for (const auto status :
            store::EmbeddingShardReader(path, store::Integrity::kUnchecked).read_statuses())
         ++counts[static_cast<std::size_t>(status)];
@@ -156,6 +158,7 @@ void join_shards(const EmbedJob& job) {
   std::vector<std::filesystem::path> shards;
   for (const auto& shard : job.plan.shards()) {
     shards.push_back(shard_path(job.folder, shard.id));
+    if (job.part.holds(shard.id)) await_written(shards.back());
     if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), shard.sha256, shard.id,
                                                             shard.count, store::Integrity::kUnchecked)) {
       base::log_info("part {} of {} is done; others are not, embeddings.h5 is left to them", job.part.index,
@@ -187,8 +190,10 @@ void work_off(const EmbedJob& job, const store::EncoderIdentity& identity, const
   comm.together([&] { embedder.emplace(job, identity, missing, threads, metrics); });
   std::uint64_t total = rows_before;
   for (const int place : missing) total += job.plan.shards()[static_cast<std::size_t>(place)].count;
-  const pass::PassJob pass{job.what, "images",    missing.size(),
-                           total,    rows_before, [&] { file.write_when_due(*embedder); }};
+  const pass::PassJob pass{job.what, "images", missing.size(), total, rows_before, [&] {
+                             embedder->sample_memory();
+                             file.write_when_due(*embedder);
+                           }};
   constexpr double kWorthTelling = 1;
   const base::PhaseDetail detail([&] { return embedder->in_flight_table().longest(kWorthTelling); });
   pass::run_pass(pass, comm, [&](pass::ShardFeed& feed) {
@@ -226,6 +231,9 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
       base::make_directories(job.folder / name);
       base::remove_stale_temporaries(job.folder / name);
     }
+  });
+  comm.together([&] {
+    for (const char* name : {"embeddings", "metrics"}) await_written(job.folder / name);
   });
   const std::vector<int> missing = missing_shards(job, identity, comm);
 

@@ -33,7 +33,9 @@ struct EmbedStatistics {
 
 /// What an embedding pass may take of a rank's memory, bytes; 0: no limit.
 struct EmbedMemory {
-  std::uint64_t decode = 0;  ///< All decode workers together, as decode::PoolConfig::memory.
+  std::uint64_t decode = 0;       ///< All decode workers together, as decode::PoolConfig::memory.
+  std::uint64_t encode = 0;       ///< Decoded pictures of different shapes, with what encoding them takes.
+  std::uint64_t encode_most = 0;  ///< Of these, one picture: more is kOutOfMemory.
 };
 
 /// Everything the pass needs; referenced objects outlive the call.

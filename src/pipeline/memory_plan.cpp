@@ -13,6 +13,8 @@
 #include "base/progress.h"
 #include "cluster/kmeans.h"
 #include "comm/cores.h"
+#include "decode/worker_pool.h"
+#include "pipeline/rank_embedder.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -21,56 +23,102 @@ constexpr const char* kRankStage = "rank";
 
 /// A row's texts and numbers (id, source, hash, fields) beside its embedding; measured on web scrapes.
 constexpr std::uint64_t kRecordBytes = 1024;
-/// A large photo being decoded by one thread: 24 megapixels as libvips streams them, and its file.
-constexpr std::uint64_t kDecodeBytes = std::uint64_t{96} << 20U;
-/// Activations of one picture in the encoder, as multiples of its float32 pixels; ViT-L's lie at about 40.
-constexpr std::uint64_t kActivations = 40;
+/// What the predictions without a limit assume of large pictures: one of 24 megapixels at a time beside those
+/// that keep within their worker's share.
+constexpr std::uint64_t kLargeDecode = std::uint64_t{128} << 20U;
+/// A picture at native resolution, without a limit: four megapixels.
+constexpr int kNativeSide = 2048;
 
-/// A picture at native resolution: four megapixels. A larger one takes more, in proportion.
-constexpr std::uint64_t kNativePixels = std::uint64_t{4} << 20U;
-
-/// Bytes of a picture as the encoder takes it. Of those whose longer side is free, one twice as long as high.
-std::uint64_t picture_bytes(const base::InputSpec& input) {
-  if (input.resize == base::ResizeRule::kNone) return 3 * kNativePixels;
-  const auto side = static_cast<std::uint64_t>(input.size);
-  return 3 * side * side * (input.fixed_shape() ? 1 : 2);
+/// Height and width of a picture as the encoder takes it. Of those whose longer side is free, one twice as
+/// wide as high.
+std::pair<int, int> usual_shape(const base::InputSpec& input) {
+  if (input.resize == base::ResizeRule::kNone) return {kNativeSide, kNativeSide};
+  return {input.size, input.fixed_shape() ? input.size : 2 * input.size};
 }
 
-StageMemory embed_memory(const RunConfig& config, const MemoryDemand& demand) {
-  const auto batch = static_cast<std::uint64_t>(config.encoder.batch_size);
-  const std::uint64_t picture = picture_bytes(demand.input);
-  // Pictures of different shapes are encoded one by one.
-  const std::uint64_t encoded = demand.input.fixed_shape() ? batch : 1;
-  const auto decoders = static_cast<std::uint64_t>(
-      config.embed.decode_threads > 0 ? config.embed.decode_threads : demand.threads);
-  const auto encoders = static_cast<std::uint64_t>(
-      config.embed.encode_threads > 0 ? config.embed.encode_threads : demand.threads);
-  const auto in_flight = static_cast<std::uint64_t>(config.embed.batches_in_flight);
-  const std::uint64_t rows = demand.largest_shard * (demand.dimension * sizeof(float) * 2 + kRecordBytes);
-  const std::uint64_t buffers = in_flight * batch * picture;
-  const std::uint64_t encoding = encoders * encoded * picture * (1 + sizeof(float) * kActivations);
-  StageMemory memory{"embed", rows + buffers + encoding + decoders * kDecodeBytes, {}};
-  memory.note =
-      fmt::format("a shard's rows {}, {} batches {}, {} decoders {}, {} encoders {}", base::human_bytes(rows),
-                  in_flight, base::human_bytes(buffers), decoders, base::human_bytes(decoders * kDecodeBytes),
-                  encoders, base::human_bytes(encoding));
+/// The stage "embed", and how it divides its memory. `rest`: what the limit leaves beside the process; 0 for
+/// none.
+StageMemory embed_stage(const RunConfig& config, const MemoryDemand& demand, std::uint64_t limit,
+                        std::uint64_t rest, EmbedMemory& shares) {
+  const EmbedThreads threads{config.embed.decode_threads > 0 ? config.embed.decode_threads : demand.threads,
+                             config.embed.encode_threads > 0 ? config.embed.encode_threads : demand.threads};
+  const auto batch = static_cast<std::size_t>(config.encoder.batch_size);
+  const auto held = in_flight(config.embed, threads, batch, demand.input);
+  const std::uint64_t row = demand.dimension * sizeof(float) * 2 + kRecordBytes;
+  // Two shards: one being begun while the other one's last rows are encoded and its file is written.
+  const std::uint64_t rows = 2 * demand.largest_shard * row;
+
+  const std::uint64_t workers = decode::least_memory(threads.decode);
+  std::uint64_t large = kLargeDecode;
+  if (limit > 0) {
+    large = std::max(limit / kDecodePart, decode::kStandingBytes) - decode::kStandingBytes;
+    shares.decode = workers + large;
+  }
+
+  const auto [height, width] = usual_shape(demand.input);
+  const std::uint64_t picture =
+      std::uint64_t{3} * static_cast<std::uint64_t>(height) * static_cast<std::uint64_t>(width);
+  const auto calls = static_cast<std::uint64_t>(demand.encode_calls(threads.encode));
+  const std::uint64_t waiting = held.rows() * picture;
+  const std::uint64_t copied =
+      demand.input.fixed_shape() ? static_cast<std::uint64_t>(threads.encode) * batch * picture : 0;
+  std::uint64_t encoding =
+      waiting + copied + calls * demand.encode_bytes(static_cast<int>(held.batch), height, width);
+  if (limit > 0 && !demand.input.fixed_shape()) {
+    const std::uint64_t other = rows + workers + large;
+    shares.encode_most = limit / kEncodePart;
+    shares.encode = std::max(shares.encode_most, rest > other ? rest - other : 0);
+    encoding = shares.encode;
+  }
+  StageMemory memory{"embed", rows + workers + large + encoding, {}};
+  memory.note = fmt::format(
+      "rows of two shards {}, {} decode workers {}, large pictures {}, pictures being encoded by {} "
+      "and waiting {}",
+      base::human_bytes(rows), threads.decode, base::human_bytes(workers), base::human_bytes(large),
+      threads.encode, base::human_bytes(encoding));
   return memory;
 }
 
-/// The least limit that every stage keeps within.
-std::uint64_t least_limit(const RunConfig& config, const MemoryPlan& plan) {
-  std::uint64_t least = 0;
-  for (const auto& stage : plan.stages) {
-    std::uint64_t bytes = stage.bytes;
-    // Ranking takes half of the limit, up to its default, and so gets more with a higher one: process + limit
-    // / 2 <= limit.
-    if (stage.stage == kRankStage && config.halved_for_ranking) {
-      bytes = std::clamp(plan.process, static_cast<std::uint64_t>(curation::kLeastMemory),
-                         static_cast<std::uint64_t>(curation::CurationConfig{}.memory));
-    }
-    least = std::max(least, plan.process + bytes);
+std::vector<StageMemory> stages_of(const RunConfig& config, const MemoryDemand& demand, std::uint64_t limit,
+                                   EmbedMemory& shares) {
+  const std::uint64_t rest = limit > demand.process ? limit - demand.process : 0;
+  std::vector<StageMemory> stages = {embed_stage(config, demand, limit, rest, shares)};
+  for (const auto& source : config.anchors) {
+    if (!source.file.empty()) continue;
+    const bool mean = source.recipe.aggregate.aggregation == anchors::Aggregation::kMean;
+    const int k = mean ? 1 : source.recipe.aggregate.kmeans.k;
+    // What streaming takes; more is used only as far as it is allowed.
+    const auto least = cluster::least_kmeans_memory(demand.dimension, k, demand.threads);
+    stages.push_back({"anchors " + source.name, least,
+                      fmt::format("k-means of {} with the rows streamed; rows stay in memory as far as "
+                                  "the limit allows",
+                                  k)});
   }
-  return least;
+  stages.push_back({kRankStage, static_cast<std::uint64_t>(config.curation.memory), "curation.memory"});
+  return stages;
+}
+
+/// The least limit that every stage keeps within. Some take parts of it, so that it is approached from below.
+std::uint64_t least_limit(const RunConfig& config, const MemoryDemand& demand) {
+  constexpr int kTurns = 200;
+  std::uint64_t limit = demand.process;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    EmbedMemory ignored;
+    std::uint64_t least = limit;
+    for (const auto& stage : stages_of(config, demand, limit, ignored)) {
+      std::uint64_t bytes = stage.bytes;
+      // Ranking takes half of the limit, up to its default, and so gets more with a higher one: process +
+      // limit / 2 <= limit.
+      if (stage.stage == kRankStage && config.halved_for_ranking) {
+        bytes = std::clamp(demand.process, static_cast<std::uint64_t>(curation::kLeastMemory),
+                           static_cast<std::uint64_t>(curation::CurationConfig{}.memory));
+      }
+      least = std::max(least, demand.process + bytes);
+    }
+    if (least == limit) break;
+    limit = least;
+  }
+  return limit;
 }
 
 /// As the key is written, rounded up; with something to spare, as a process is not of the same size at every
@@ -101,19 +149,7 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand) {
   MemoryPlan plan;
   plan.process = demand.process;
   plan.limit = static_cast<std::uint64_t>(config.memory);
-  plan.stages.push_back(embed_memory(config, demand));
-  for (const auto& source : config.anchors) {
-    if (!source.file.empty()) continue;
-    const bool mean = source.recipe.aggregate.aggregation == anchors::Aggregation::kMean;
-    const int k = mean ? 1 : source.recipe.aggregate.kmeans.k;
-    // What streaming takes; more is used only as far as it is allowed.
-    const auto least = cluster::least_kmeans_memory(demand.dimension, k, demand.threads);
-    plan.stages.push_back({"anchors " + source.name, least,
-                           fmt::format("k-means of {} with the rows streamed; rows stay in memory as far as "
-                                       "the limit allows",
-                                       k)});
-  }
-  plan.stages.push_back({kRankStage, static_cast<std::uint64_t>(config.curation.memory), "curation.memory"});
+  plan.stages = stages_of(config, demand, plan.limit, plan.embed);
   if (plan.limit == 0) return plan;
   for (const auto& stage : plan.stages) {
     const std::uint64_t needed = plan.process + stage.bytes;
@@ -123,7 +159,7 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand) {
         fmt::format("memory: {} is not enough for the stage \"{}\", which needs about {} beside the {} "
                     "of the process and its encoder ({}); set memory to at least {}{}",
                     base::human_bytes(plan.limit), stage.stage, base::human_bytes(stage.bytes),
-                    base::human_bytes(plan.process), stage.note, limit_text(least_limit(config, plan)),
+                    base::human_bytes(plan.process), stage.note, limit_text(least_limit(config, demand)),
                     stage.stage == "embed" ? ", or lower " + keys_to_lower(demand) : ""));
   }
   return plan;
@@ -134,9 +170,22 @@ MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communic
   demand.input = encoder.input_spec();
   demand.dimension = static_cast<std::size_t>(encoder.dimension());
   demand.threads = comm::cores_of_rank(comm);
+  demand.encode_bytes = [&encoder](int count, int height, int width) {
+    return encoder.working_memory(count, height, width).host;
+  };
+  demand.encode_calls = [&encoder](int threads) { return encoder.calls_at_once(threads); };
   demand.process = static_cast<std::uint64_t>(
       comm.all_reduce(static_cast<std::int64_t>(resident_bytes()), comm::Reduction::kMax));
   return demand;
+}
+
+EmbedMemory embed_memory(const RunConfig& config, const corpus::Plan& plan, const encoder::Encoder& encoder,
+                         const comm::Communicator& comm) {
+  auto demand = memory_demand(encoder, comm);
+  demand.largest_shard = largest_shard(plan);
+  EmbedMemory shares;
+  stages_of(config, demand, static_cast<std::uint64_t>(config.memory), shares);
+  return shares;
 }
 
 std::uint64_t largest_shard(const corpus::Plan& plan) {
@@ -174,18 +223,21 @@ std::uint64_t kmeans_limit(const RunConfig& config, std::size_t dimension, int k
 }
 
 void report_peak_memory(const RunConfig& config, const comm::Communicator& comm) {
-  const auto peak = static_cast<std::uint64_t>(
-      comm.all_reduce(static_cast<std::int64_t>(peak_resident_bytes()), comm::Reduction::kMax));
+  const auto own = peak_resident_bytes() + decode::peak_worker_bytes();
+  const auto peak =
+      static_cast<std::uint64_t>(comm.all_reduce(static_cast<std::int64_t>(own), comm::Reduction::kMax));
   if (!comm.is_root()) return;
   if (config.memory == 0) {
-    base::log_info("peak memory of a rank: {} (no limit is set: key memory)", base::human_bytes(peak));
+    base::log_info("peak memory of a rank and its decode workers: {} (no limit is set: key memory)",
+                   base::human_bytes(peak));
     return;
   }
   const auto limit = static_cast<std::uint64_t>(config.memory);
   if (peak <= limit) {
-    base::log_info("peak memory of a rank: {} of {}", base::human_bytes(peak), base::human_bytes(limit));
+    base::log_info("peak memory of a rank and its decode workers: {} of {}", base::human_bytes(peak),
+                   base::human_bytes(limit));
   } else {
-    base::log_warning("peak memory of a rank: {}, more than the {} that memory allows",
+    base::log_warning("peak memory of a rank and its decode workers: {}, more than the {} that memory allows",
                       base::human_bytes(peak), base::human_bytes(limit));
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "comm/communicator.h"
 #include "corpus/plan.h"
 #include "encoder/encoder.h"
+#include "pipeline/embed.h"
 #include "pipeline/run_config.h"
 
 namespace quasar::pipeline {
@@ -26,6 +28,7 @@ struct MemoryPlan {
   std::uint64_t process = 0;  ///< Resident before the stages: libraries, encoder, MPI.
   std::uint64_t limit = 0;    ///< config.memory; 0: none.
   std::vector<StageMemory> stages;
+  EmbedMemory embed;  ///< How the stage "embed", and those of anchors, divide theirs.
 
   std::uint64_t peak() const;
 };
@@ -36,18 +39,30 @@ struct MemoryDemand {
   std::size_t dimension = 0;        ///< Of an embedding.
   std::uint64_t largest_shard = 0;  ///< Rows.
   int threads = 1;                  ///< Cores of this rank.
-  std::uint64_t process = 0;        ///< Resident now, the encoder loaded.
-  bool shards_frozen = false;       ///< corpus.shard_size changes nothing any more.
-  bool batch_size_frozen = false;   ///< The run directory is tied to encoder.batch_size.
+  /// Bytes of this process that one call of the encoder takes for so many pictures of a height and width.
+  std::function<std::uint64_t(int count, int height, int width)> encode_bytes;
+  /// Of so many threads that encode, how many such calls run at once.
+  std::function<int(int threads)> encode_calls;
+  std::uint64_t process = 0;       ///< Resident now, the encoder loaded.
+  bool shards_frozen = false;      ///< corpus.shard_size changes nothing any more.
+  bool batch_size_frozen = false;  ///< The run directory is tied to encoder.batch_size.
 };
+
+/// What one picture may take while it is decoded and while it is encoded, as parts of config.memory alone,
+/// whatever the cores and the ranks: the same pictures fit everywhere.
+inline constexpr std::uint64_t kDecodePart = 8;
+inline constexpr std::uint64_t kEncodePart = 2;
 
 /// Predicts every stage. Throws Error(kConfig), naming the stage and the least limit that would do, when one
 /// cannot keep within config.memory; also what else can be lowered, of that which can still be changed.
 MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand);
 
-/// What is known once the encoder is loaded, with the largest process of all ranks and the plan's largest
-/// shard left to the caller. Collective.
+/// What is known once the encoder, which outlives it, is loaded, with the largest process of all ranks and
+/// the plan's largest shard left to the caller. Collective.
 MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communicator& comm);
+/// How an embedding pass over this plan divides config.memory. Collective.
+EmbedMemory embed_memory(const RunConfig& config, const corpus::Plan& plan, const encoder::Encoder& encoder,
+                         const comm::Communicator& comm);
 /// Rows of the largest shard.
 std::uint64_t largest_shard(const corpus::Plan& plan);
 /// Logs the prediction, on root.
@@ -60,7 +75,8 @@ std::vector<std::string> describe(const MemoryPlan& plan);
 std::uint64_t kmeans_limit(const RunConfig& config, std::size_t dimension, int k,
                            const comm::Communicator& comm);
 
-/// Logs the largest peak of all ranks against config.memory; a warning when it lies above. Collective.
+/// Logs the largest peak of all ranks, each with its decode workers, against config.memory; a warning when it
+/// lies above. Collective.
 void report_peak_memory(const RunConfig& config, const comm::Communicator& comm);
 
 /// Bytes of this process in memory, now and at most so far (Linux; 0 where that is not known).

@@ -44,7 +44,11 @@ OpenShard::OpenShard(const EmbedJob& job, const corpus::Shard& shard, std::size_
       kept_(size(), 0) {
   for (std::size_t first = 0; first < size(); first += batch_size_) {
     const auto count = std::min(batch_size_, size() - first);
-    batches_.push_back({this, first, count, {}, count});
+    auto& batch = batches_.emplace_back();
+    batch.shard = this;
+    batch.first = first;
+    batch.count = count;
+    batch.undecoded = count;
   }
 }
 

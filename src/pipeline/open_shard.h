@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "corpus/plan.h"
 #include "corpus/shard_reader.h"
+#include "decode/memory_gate.h"
 #include "image/raster.h"
 #include "pipeline/embed.h"
 #include "store/embedding_shard.h"
@@ -21,6 +23,7 @@ struct Batch {
   std::size_t first = 0;
   std::size_t count = 0;
   std::vector<image::RgbImage> images;  ///< Empty until the batch is begun and after it is encoded.
+  std::optional<decode::MemoryGate::Claim> claim = {};  ///< What its picture takes, where shapes differ.
   std::size_t undecoded = 0;
 };
 

@@ -1,11 +1,14 @@
 #include "pipeline/rank_embedder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
 #include "base/activity.h"
 #include "base/checksum.h"
 #include "base/errors.h"
+#include "base/progress.h"
 #include "base/stop_signal.h"
 #include "comm/cores.h"
 #include "pipeline/distorted_items.h"
@@ -51,7 +54,10 @@ RankEmbedder::RankEmbedder(const EmbedJob& job, const store::EncoderIdentity& id
       pool_({.decode = job.decode,
              .spec = job.encoder.input_spec(),
              .workers = threads.decode,
-             .memory = job.memory.decode}) {}
+             .memory = job.memory.decode}) {
+  if (job.memory.encode > 0 && !job.encoder.input_spec().fixed_shape())
+    encode_gate_.emplace(job.memory.encode);
+}
 
 RankEmbedder::~RankEmbedder() {
   stop();
@@ -148,6 +154,7 @@ void RankEmbedder::stop() {
   }
   ready_.close();
   pool_.interrupt();
+  if (encode_gate_) encode_gate_->interrupt();
   changed_.notify_all();
 }
 
@@ -186,7 +193,12 @@ std::optional<RankEmbedder::Item> RankEmbedder::next_item() {
 void RankEmbedder::decode_loop(int worker) {
   while (const auto item = next_item()) {
     auto& batch = item->shard->batch_of(item->row);
-    if (!item->shard->is_kept(item->row)) batch.images[item->row - batch.first] = decode(worker, *item);
+    if (!item->shard->is_kept(item->row)) {
+      batch.images[item->row - batch.first] = decode(worker, *item);
+      const bool admitted = admit(*item, batch);
+      pool_.release(worker);
+      if (!admitted) return;
+    }
     base::note_activity();
     bool decoded = false;
     {
@@ -226,13 +238,34 @@ image::RgbImage RankEmbedder::decode(int worker, const Item& place) {
   row.hash = base::xxh128_hex(bytes.first(static_cast<std::size_t>(size)));
   items_.begin(worker, "decoding", shard, item.id);
   const pass::Stopwatch decoding(metrics_.decode_ns);
-  auto prepared = pool_.decode(worker, picture_request(item), size);
+  auto request = picture_request(item);
+  request.hold = true;
+  auto prepared = pool_.decode(worker, request, size);
   if (!prepared) return {};
   row.status = prepared->status;
   row.error = std::move(prepared->error);
   row.width = prepared->width;
   row.height = prepared->height;
   return std::move(prepared->image);
+}
+
+bool RankEmbedder::admit(const Item& item, Batch& batch) {
+  auto& image = batch.images[item.row - batch.first];
+  if (!encode_gate_ || image.pixels.empty()) return true;
+  const std::uint64_t bytes =
+      image.pixels.size() + job_.encoder.working_memory(1, image.height, image.width).host;
+  if (bytes > job_.memory.encode_most) {
+    auto& row = item.shard->row(item.row);
+    row.status = base::RowStatus::kOutOfMemory;
+    row.error = fmt::format(
+        "encoding {}x{} pixels takes about {}, more than the {} that one picture may take by the key "
+        "memory",
+        image.width, image.height, base::human_bytes(bytes), base::human_bytes(job_.memory.encode_most));
+    image = {};
+    return true;
+  }
+  batch.claim = encode_gate_->acquire(bytes);
+  return batch.claim.has_value();
 }
 
 void RankEmbedder::encode_loop() {
@@ -292,6 +325,7 @@ void RankEmbedder::finish(Batch& batch) {
     if (!shard.is_kept(i)) ++metrics_.images[static_cast<std::size_t>(shard.row(i).status)];
   }
   batch.images = {};
+  batch.claim.reset();
   const std::size_t count = batch.count;
   {
     const std::scoped_lock lock(mutex_);

@@ -62,6 +62,7 @@ class RankEmbedder {
   void run(pass::ShardFeed& feed);
 
   decode::PoolStatistics decoding() const { return pool_.statistics(); }
+  void sample_memory() const { pool_.sample_memory(); }
   /// Shards begun and not written yet. Thread-safe, as is in_flight_table().
   std::vector<int> open_shards();
   const pass::InFlightTable& in_flight_table() const { return items_; }
@@ -83,6 +84,9 @@ class RankEmbedder {
   std::optional<Item> next_item();
   void decode_loop(int worker);
   image::RgbImage decode(int worker, const Item& item);
+  /// Claims what encoding the picture takes; a picture that takes too much is dropped, with its row's status.
+  /// False when interrupted.
+  bool admit(const Item& item, Batch& batch);
   void encode_loop();
   void encode_together(const Batch& batch, std::vector<float>& output);
   void encode_one(const Batch& batch, std::size_t i);
@@ -109,8 +113,9 @@ class RankEmbedder {
   std::exception_ptr error_;
   base::BoundedQueue<Batch*> ready_;
   pass::InFlightTable items_;
-  decode::WorkerPool pool_;  ///< A worker per decode thread.
-  std::mutex hdf5_;          ///< The library is not thread-safe everywhere.
+  decode::WorkerPool pool_;                        ///< A worker per decode thread.
+  std::optional<decode::MemoryGate> encode_gate_;  ///< Where pictures differ in shape and memory has a limit.
+  std::mutex hdf5_;                                ///< The library is not thread-safe everywhere.
   pass::ShardFeed* feed_ = nullptr;
   std::vector<std::thread> workers_;
 };

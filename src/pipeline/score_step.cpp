@@ -61,6 +61,7 @@ void score_shard(const store::EmbeddingShardReader& reader, const std::vector<Sc
 struct ScoreJob {
   const RunConfig& config;
   const std::vector<store::AnchorSet>& sets;
+  WrittenBy embeddings = WrittenBy::kEarlierJob;
   std::vector<ScoringSet> scoring;
   std::vector<std::string> names;
   std::vector<std::string> fingerprints;
@@ -70,6 +71,7 @@ struct ScoreJob {
 void work_on(const ScoreJob& job, const corpus::Shard& shard) {
   const auto from = shard_path(job.config.run, shard.id);
   const auto to = score_path(job.config.run, shard.id);
+  if (job.embeddings == WrittenBy::kThisJob) await_written(from);
   if (!std::filesystem::exists(from)) {
     base::fail(base::ExitCode::kInput, from.string() + " is missing: run \"quasar embed\" first");
   }
@@ -90,14 +92,17 @@ std::filesystem::path score_path(const std::filesystem::path& run, int shard) {
   return run / "scores" / fmt::format("shard-{:06}.h5", shard);
 }
 
-void score_step(const RunConfig& config, const corpus::Plan& plan, const std::vector<store::AnchorSet>& sets,
-                const comm::Communicator& comm) {
+void score_step(const RunConfig& config, const corpus::Plan& plan, WrittenBy embeddings,
+                const std::vector<store::AnchorSet>& sets, const comm::Communicator& comm) {
   comm.on_root([&] {
     base::make_directories(config.run / "scores");
     base::remove_stale_temporaries(config.run / "scores");
   });
-  ScoreJob job{config, sets, {}, {}, {}};
-  comm.together([&] { job.scoring = scoring_sets(sets); });
+  ScoreJob job{config, sets, embeddings, {}, {}, {}};
+  comm.together([&] {
+    await_written(config.run / "scores");
+    job.scoring = scoring_sets(sets);
+  });
   for (const auto& set : sets) {
     job.names.push_back(set.name);
     job.fingerprints.push_back(store::anchor_fingerprint(set));

@@ -219,6 +219,7 @@ EmbedStatistics embed_step(const RunConfig& config, const corpus::Plan& plan, en
                      .decode = config.decode,
                      .threads = config.embed,
                      .batch_size = config.encoder.batch_size,
+                     .memory = embed_memory(config, plan, encoder, comm),
                      .half = config.half,
                      .part = part,
                      .retry = retry};

@@ -96,8 +96,8 @@ std::filesystem::path score_path(const std::filesystem::path& run, int shard);
 
 /// Scores every row against every set from the stored embeddings and writes RUN/scores. Throws
 /// Error(kMismatch) when a set's encoder is not the embeddings'.
-void score_step(const RunConfig& config, const corpus::Plan& plan, const std::vector<store::AnchorSet>& sets,
-                const comm::Communicator& comm);
+void score_step(const RunConfig& config, const corpus::Plan& plan, WrittenBy embeddings,
+                const std::vector<store::AnchorSet>& sets, const comm::Communicator& comm);
 
 /// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kMismatch), naming
 /// both, when the scores were made by other anchors than the configured ones, Error(kNoResult), after

@@ -30,6 +30,7 @@ class Identity : public Network {
   int dimension() const override { return values_; }
   std::int64_t parameter_count() const override { return 0; }
   void to(torch::Device /*device*/, torch::ScalarType /*type*/) override {}
+  double forward_bytes(double /*count*/, double /*height*/, double /*width*/) const override { return 0.0; }
 
  private:
   int values_;
@@ -66,6 +67,7 @@ class BrokenNetwork : public Network {
   int dimension() const override { return 4; }
   std::int64_t parameter_count() const override { return 0; }
   void to(torch::Device, torch::ScalarType) override {}
+  double forward_bytes(double, double, double) const override { return 0.0; }
 };
 
 TEST(TorchEncoder, WhatLibTorchThrowsIsOneParagraphThatNamesTheEncoder) {

@@ -42,7 +42,7 @@ class PoisonTest : public testing::TestWithParam<int> {
     write_text(
         path,
         "run: " + run().string() + "\ncorpus: {directory: " + (*scratch_ / "pictures").string() +
-            ", shard_size: 8}\nencoder: {batch_size: 4}\ndecode: {timeout_s: 0.5}\nanchors: {quality: " +
+            ", shard_size: 8}\nencoder: {batch_size: 4}\ndecode: {timeout_s: 0.5}\nmemory: 2GiB\nanchors: {quality: " +
             (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");
     return path;
   }
