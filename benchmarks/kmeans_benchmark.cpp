@@ -20,7 +20,6 @@
 #include <functional>
 #include <limits>
 #include <string>
-#include <thread>
 
 #include <faiss/Clustering.h>
 #include <faiss/IndexFlat.h>
@@ -34,7 +33,7 @@
 #include "cluster/nearest.h"
 #include "cluster/thread_team.h"
 #include "comm/communicator.h"
-#include "comm/work_counter.h"
+#include "comm/cores.h"
 #include "support.h"
 
 extern "C" {
@@ -222,10 +221,9 @@ std::pair<double, double> time_sums(std::span<const float> rows, const Setup& se
 
 void benchmark(Setup setup) {
   const auto comm = comm::Communicator::world();
-  comm::WorkCounter turn(comm, 1);
   const std::int64_t first = setup.rows * comm.rank() / comm.size();
   const std::int64_t last = setup.rows * (comm.rank() + 1) / comm.size();
-  const int threads = cluster::fair_threads(comm);
+  const int threads = comm::cores_of_rank(comm);
   const auto all_threads =
       static_cast<int>(comm.all_reduce(static_cast<std::int64_t>(threads), comm::Reduction::kSum));
   if (all_threads == 1) setup.now = benchmarks::processor_seconds;
@@ -235,17 +233,9 @@ void benchmark(Setup setup) {
     std::puts(line.c_str());
     std::fflush(stdout);
   };
-  // The others sleep, where a barrier would spin.
-  std::int64_t turns = 0;
   const auto root_alone = [&](const std::function<void()>& work) {
     comm.barrier();
-    ++turns;
-    if (comm.is_root()) {
-      work();
-      turn.fetch_add(0, 1);
-    } else {
-      while (turn.read()[0] < turns) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+    if (comm.is_root()) work();
     comm.barrier();
   };
   say(fmt::format("{} rows x {}, k = {}, {} ranks x {} threads; {} time; products in {}", setup.rows,
