@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/activity.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 #include "base/process_identity.h"
@@ -114,7 +113,6 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::write(std::string_view text) {
-  note_activity();
   impl_->buffer.append(text);
   if (impl_->buffer.size() >= kBufferSize) impl_->flush();
 }
