@@ -258,14 +258,15 @@ void File::write(const std::string& name, hid_t file_type, hid_t memory_type, co
 std::vector<ByteRange> File::chunks(const std::string& name) const {
   const Handle set = open_dataset(name);
   const Handle properties(H5Dget_create_plist(set.get()), H5Pclose);
+  const Handle space(H5Dget_space(set.get()), H5Sclose);
   std::vector<ByteRange> ranges;
   hsize_t count = 0;
-  if (H5Pget_layout(properties.get()) != H5D_CHUNKED || H5Dget_num_chunks(set.get(), H5S_ALL, &count) < 0)
+  if (H5Pget_layout(properties.get()) != H5D_CHUNKED || H5Dget_num_chunks(set.get(), space.get(), &count) < 0)
     return ranges;
   for (hsize_t i = 0; i < count; ++i) {
     haddr_t address = 0;
     hsize_t size = 0;
-    if (H5Dget_chunk_info(set.get(), H5S_ALL, i, nullptr, nullptr, &address, &size) < 0)
+    if (H5Dget_chunk_info(set.get(), space.get(), i, nullptr, nullptr, &address, &size) < 0)
       fail("cannot tell where the chunks of " + name + " lie");
     ranges.push_back({address, size});
   }

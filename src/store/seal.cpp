@@ -38,18 +38,21 @@ struct Seal {
   std::string rows;  ///< Empty without a second checksum.
 };
 
+/// "8760+1048576,1057336+4096"
+std::string to_text(std::span<const ByteRange> ranges) {
+  std::string text;
+  for (const auto& range : ranges)
+    text += (text.empty() ? "" : ",") + std::to_string(range.offset) + "+" + std::to_string(range.size);
+  return text;
+}
+
 std::string to_text(const Seal& seal) {
   std::string text = std::string(kMark) + seal.all + "\n";
   if (seal.rows.empty()) return text;
-  text += kSecondMark;
-  for (const auto& range : seal.vectors) {
-    if (text.back() != ' ') text += ',';
-    text += std::to_string(range.offset) + "+" + std::to_string(range.size);
-  }
-  return text + std::string(kBetween) + seal.rows + "\n";
+  return text + std::string(kSecondMark) + to_text(seal.vectors) + std::string(kBetween) + seal.rows + "\n";
 }
 
-/// "8760+1048576,1057336+4096"
+/// And back.
 std::optional<std::vector<ByteRange>> parse_ranges(std::string_view text) {
   std::vector<ByteRange> ranges;
   const char* at = text.data();
@@ -135,6 +138,8 @@ Sums sums_of(int fd, const std::filesystem::path& path, std::uint64_t size,
     if (extent == SealExtent::kAll) all.update(bytes);
     rows.update(bytes);
   };
+  // What is left out is sealed, too: other places might hold the same bytes.
+  rows.update(to_text(vectors));
   for (const auto& range : vectors) {
     // Ranges of a damaged seal may lie anywhere.
     const std::uint64_t begin = std::clamp(range.offset, at, std::max(at, size));
