@@ -10,8 +10,10 @@ endif()
 
 find_program(QUASAR_CCACHE ccache)
 if(QUASAR_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER "${QUASAR_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${QUASAR_CCACHE}")
+  # As its manual asks for where headers are precompiled.
+  set(launcher "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${QUASAR_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
 
 add_library(quasar_options INTERFACE)
@@ -30,6 +32,12 @@ if(QUASAR_SANITIZE)
   target_compile_options(quasar_options INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(quasar_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# Tests are compiled more often than they run for long; what they test is optimised all the same.
+add_library(quasar_test_options INTERFACE)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(quasar_test_options INTERFACE -O1)
 endif()
 
 # For targets that use <regex>, about which GCC 12 warns wrongly under the sanitizers (GCC bug 105562).
