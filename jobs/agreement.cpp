@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "job.h"
 #include "pipeline/anchor_step.h"
 #include "pipeline/distortion_agreement.h"
@@ -23,7 +23,7 @@ void print(const evaluation::DistortionAgreement& agreement, const AgreementOpti
   std::vector<int> seen;
   std::vector<int> unseen;
   fmt::print("SRCC of score and human score within a kind: over all photos, and within each photo (mean)\n");
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     const int kind = static_cast<int>(info.kind);
     const bool held_out =
         std::find(options.unseen.begin(), options.unseen.end(), info.name) != options.unseen.end();
@@ -45,7 +45,7 @@ void print(const evaluation::DistortionAgreement& agreement, const AgreementOpti
 
 void measure(const AgreementOptions& options, const comm::Communicator& comm) {
   for (const auto& name : options.unseen) {
-    const auto table = image::distortion_table();
+    const auto table = distort::distortion_table();
     if (std::none_of(table.begin(), table.end(), [&](const auto& info) { return info.name == name; })) {
       base::fail(base::ExitCode::kUsage, "--unseen: there is no distortion \"" + name + "\"");
     }

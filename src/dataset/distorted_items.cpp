@@ -7,7 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/random.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 
 namespace quasar::dataset {
 namespace {
@@ -25,7 +25,7 @@ std::optional<ItemDistortion> parse(const std::string& text) {
   const auto seed = std::from_chars(level.ptr + 1, end, distortion.seed);
   const bool valid = kind.ec == std::errc{} && level.ec == std::errc{} && seed.ec == std::errc{} &&
                      seed.ptr == end && distortion.kind >= 1 &&
-                     distortion.kind <= static_cast<int>(image::distortion_table().size()) &&
+                     distortion.kind <= static_cast<int>(distort::distortion_table().size()) &&
                      distortion.level >= 1 && distortion.level <= kLevels;
   return valid ? std::optional(distortion) : std::nullopt;
 }
@@ -36,7 +36,7 @@ std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pris
                                            const DistortionRecipe& recipe) {
   std::vector<int> kinds = recipe.kinds;
   if (kinds.empty()) {
-    kinds.resize(image::distortion_table().size());
+    kinds.resize(distort::distortion_table().size());
     std::iota(kinds.begin(), kinds.end(), 1);
   }
   std::vector<int> levels = recipe.levels;
@@ -50,7 +50,7 @@ std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pris
     for (const int kind : kinds) {
       for (const int level : levels) {
         corpus::Item copy = item;
-        const auto name = image::distortion_table()[static_cast<std::size_t>(kind - 1)].name;
+        const auto name = distort::distortion_table()[static_cast<std::size_t>(kind - 1)].name;
         copy.id += "#" + std::string(name) + "-" + std::to_string(level);
         copy.group = item.id;
         copy.label.reset();
@@ -68,7 +68,7 @@ std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pris
 decode::PictureRequest picture_request(const corpus::Item& item) {
   decode::PictureRequest request{.id = item.id};
   if (const auto distortion = stated_distortion(item)) {
-    request.distortion = {static_cast<image::DistortionKind>(distortion->kind), distortion->level,
+    request.distortion = {static_cast<distort::DistortionKind>(distortion->kind), distortion->level,
                           distortion->seed};
   }
   return request;

@@ -28,7 +28,7 @@
 #include "decode/program.h"
 #include "image/decode.h"
 #include "image/decode_config.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 
 namespace quasar::decode {
 
@@ -55,7 +55,7 @@ struct PoolConfig {
 
 /// A degradation, rendered at full size before the picture is brought to the encoder's input.
 struct Distortion {
-  image::DistortionKind kind = image::DistortionKind::kGaussianBlur;
+  distort::DistortionKind kind = distort::DistortionKind::kGaussianBlur;
   int level = 1;
   std::uint64_t seed = 0;
 };

@@ -8,7 +8,7 @@
 #include "dataset/data_set.h"
 #include "dataset/distorted_items.h"
 #include "dataset/embed.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "pipeline/anchor_check.h"
 #include "pipeline/embed_step.h"
 #include "scoring/score.h"
@@ -84,12 +84,12 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
         else
           distorted.push_back({static_cast<int>(pristine.size()) - 1, distortion->kind, distortion->level,
                                score,
-                               image::leaves_unchanged(static_cast<image::DistortionKind>(distortion->kind),
+                               distort::leaves_unchanged(static_cast<distort::DistortionKind>(distortion->kind),
                                                        distortion->level)});
       }
     }
     std::vector<double> human;
-    for (const auto& info : image::distortion_table()) {
+    for (const auto& info : distort::distortion_table()) {
       human.insert(human.end(), info.human_score.begin(), info.human_score.end());
     }
     agreement = evaluation::distortion_agreement(distorted, pristine, human);

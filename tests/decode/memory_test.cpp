@@ -273,7 +273,7 @@ TEST(DistortionMemory, EveryKindTakesNoMoreThanEstimated) {
     return false;
   };
   image::decode(bytes_of(bytes), {}, estimate);
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     WorkerPool pool(config);
     const auto idle = memory_of(pool.process(0), "VmRSS");
     const auto prepared =

@@ -12,9 +12,9 @@
 
 #include "base/atomic_file.h"
 #include "decode/worker_pool.h"
-#include "image/scenes.h"
+#include "distort/scenes.h"
 #include "image/vips_environment.h"
-#include "image/write_image.h"
+#include "distort/write_image.h"
 #include "support/test_data.h"
 
 namespace quasar::decode {
@@ -46,7 +46,7 @@ class Poison {
 /// A rendered scene as JPEG bytes.
 inline std::string scene_jpeg(int width = 320, int height = 240) {
   const test::ScratchFolder folder;
-  image::write_jpeg(image::render_scene(width, height, 5), folder / "scene.jpg", 90);
+  distort::write_jpeg(distort::render_scene(width, height, 5), folder / "scene.jpg", 90);
   return base::read_file(folder / "scene.jpg");
 }
 

@@ -41,14 +41,14 @@ struct Options {
   encoder::MiniTrainingConfig training;
 };
 
-std::vector<image::DistortionKind> kinds_to_train(const Options& options) {
-  std::vector<image::DistortionKind> kinds;
-  for (const auto& info : image::distortion_table()) {
+std::vector<distort::DistortionKind> kinds_to_train(const Options& options) {
+  std::vector<distort::DistortionKind> kinds;
+  for (const auto& info : distort::distortion_table()) {
     if (std::find(options.held_out.begin(), options.held_out.end(), info.name) == options.held_out.end()) {
       kinds.push_back(info.kind);
     }
   }
-  if (kinds.size() + options.held_out.size() != image::distortion_table().size()) {
+  if (kinds.size() + options.held_out.size() != distort::distortion_table().size()) {
     base::fail(base::ExitCode::kUsage, "--hold-out names a distortion that does not exist");
   }
   return kinds;
@@ -66,7 +66,7 @@ void report(const evaluation::DistortionAgreement& agreement, const Options& opt
   std::vector<int> seen;
   std::vector<int> unseen;
   std::string by_kind;
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     const bool held_out =
         std::find(options.held_out.begin(), options.held_out.end(), info.name) != options.held_out.end();
     const int kind = static_cast<int>(info.kind);

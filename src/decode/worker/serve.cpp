@@ -16,7 +16,7 @@
 #include "decode/channel.h"
 #include "decode/memory_need.h"
 #include "image/decode.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "image/resize.h"
 #include "image/vips_environment.h"
 #include "poison.h"
@@ -115,7 +115,7 @@ class Worker {
     if (distorted) {
       prepared = image::decode(bytes, start_.config, admit);
       if (prepared.status == base::RowStatus::kOk) {
-        auto degraded = image::distort(prepared.image, static_cast<image::DistortionKind>(request.distortion),
+        auto degraded = distort::distort(prepared.image, static_cast<distort::DistortionKind>(request.distortion),
                                        request.level, request.seed);
         prepared.image = {};
         prepared.image = image::fit(std::move(degraded), start_.spec);

@@ -1,9 +1,9 @@
-#include "image/distortion_planes.h"
+#include "distort/planes.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace quasar::image::distortion {
+namespace quasar::distort {
 namespace {
 
 constexpr int kGammaSteps = 4096;
@@ -194,4 +194,4 @@ float bilinear(const Plane& plane, float x, float y) {
   return top * (1 - v) + bottom * v;
 }
 
-}  // namespace quasar::image::distortion
+}  // namespace quasar::distort

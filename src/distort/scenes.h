@@ -5,11 +5,11 @@
 
 #include "image/raster.h"
 
-namespace quasar::image {
+namespace quasar::distort {
 
 /// A picture with statistics close to those of photos: either dead leaves (overlapping shapes whose sizes
 /// follow a power law, each with a 1/f texture and shading; Lee, Mumford, Huang 2001) or a landscape (sky,
 /// sun, haze, fractal hills). The seed alone decides; sides from 16 px. Throws Error(kInternal) below.
-RgbImage render_scene(int width, int height, std::uint64_t seed);
+image::RgbImage render_scene(int width, int height, std::uint64_t seed);
 
-}  // namespace quasar::image
+}  // namespace quasar::distort

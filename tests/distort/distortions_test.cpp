@@ -1,4 +1,4 @@
-#include "image/distortions.h"
+#include "distort/distortions.h"
 
 #include <gtest/gtest.h>
 
@@ -7,12 +7,14 @@
 #include <set>
 
 #include "base/errors.h"
-#include "image/scenes.h"
-#include "image/similarity.h"
-#include "shared_vips.h"
+#include "distort/scenes.h"
+#include "distort/similarity.h"
+#include "support/shared_vips.h"
 
-namespace quasar::image {
+namespace quasar::distort {
 namespace {
+
+using image::RgbImage;
 
 using Kind = DistortionKind;
 
@@ -300,4 +302,4 @@ TEST(Distortions, CodecsAreTheRealOnes) {
 }
 
 }  // namespace
-}  // namespace quasar::image
+}  // namespace quasar::distort

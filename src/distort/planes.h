@@ -9,7 +9,9 @@
 #include "base/random.h"
 #include "image/raster.h"
 
-namespace quasar::image::distortion {
+namespace quasar::distort {
+
+using image::RgbImage;
 
 /// One channel, row by row.
 struct Plane {
@@ -52,28 +54,4 @@ Plane filtered(const Plane& plane, std::span<const float> kernel, int side);
 /// The value between pixels, coordinates held inside.
 float bilinear(const Plane& plane, float x, float y);
 
-// Each takes the level's parameter.
-Planes colour_diffused(const Planes& rgb, double amount);
-Planes colour_shifted(const Planes& rgb, double amount, base::Random& random);
-RgbImage colour_quantised(const RgbImage& image, int colours);
-Planes saturated_hsv(const Planes& rgb, double factor);
-Planes saturated_lab(const Planes& rgb, double factor);
-Planes brightness_changed(const Planes& rgb, double amount);
-Planes contrast_changed(const Planes& rgb, double amount);
-Planes quantised(const Planes& rgb, int levels);
-Planes lens_blurred(const Planes& rgb, double radius);
-Planes motion_blurred(const Planes& rgb, double length, base::Random& random);
-Planes sharpened(const Planes& rgb, double amount);
-Planes white_noise(const Planes& rgb, double variance, base::Random& random);
-Planes white_noise_ycbcr(const Planes& rgb, double variance, base::Random& random);
-Planes impulse_noise(const Planes& rgb, double share, base::Random& random);
-Planes multiplicative_noise(const Planes& rgb, double variance, base::Random& random);
-Planes denoised(const Planes& rgb, double variance, base::Random& random);
-Planes jittered(const Planes& rgb, double amount, base::Random& random);
-RgbImage patches_moved(const RgbImage& image, int count, base::Random& random);
-RgbImage pixelated(const RgbImage& image, double strength);
-RgbImage colour_blocks(const RgbImage& image, int count, base::Random& random);
-RgbImage jpeg_coded(const RgbImage& image, int quality);
-RgbImage jpeg2000_coded(const RgbImage& image, double ratio);
-
-}  // namespace quasar::image::distortion
+}  // namespace quasar::distort

@@ -1,4 +1,4 @@
-#include "image/similarity.h"
+#include "distort/similarity.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,10 @@
 
 #include "base/errors.h"
 
-namespace quasar::image {
+namespace quasar::distort {
+
+using image::RgbImage;
+
 namespace {
 
 // Constants of the paper, for samples in 0..255.
@@ -123,4 +126,4 @@ double mean_deviation_similarity(const RgbImage& reference, const RgbImage& degr
   return std::sqrt(std::sqrt(deviation / static_cast<double>(map.size())));
 }
 
-}  // namespace quasar::image
+}  // namespace quasar::distort

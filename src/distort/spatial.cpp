@@ -1,12 +1,12 @@
-// Blurs, sharpening and displaced pixels.
+#include "distort/spatial.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "image/distortion_planes.h"
 #include "image/resize.h"
 
-namespace quasar::image::distortion {
+namespace quasar::distort {
 namespace {
 
 constexpr int kPatchSide = 16;
@@ -131,14 +131,14 @@ RgbImage patches_moved(const RgbImage& image, int count, base::Random& random) {
 
 RgbImage pixelated(const RgbImage& image, double strength) {
   const double scale = 0.95 - std::pow(strength, 0.6);
-  Raster raster;
+  image::Raster raster;
   raster.width = image.width;
   raster.height = image.height;
   raster.channels = 3;
   raster.pixels = image.pixels;
   const int width = std::max(1, static_cast<int>(std::lround(image.width * scale)));
   const int height = std::max(1, static_cast<int>(std::lround(image.height * scale)));
-  return to_rgb(resize_nearest(resize_nearest(raster, width, height), image.width, image.height));
+  return image::to_rgb(image::resize_nearest(image::resize_nearest(raster, width, height), image.width, image.height));
 }
 
 RgbImage colour_blocks(const RgbImage& image, int count, base::Random& random) {
@@ -160,4 +160,4 @@ RgbImage colour_blocks(const RgbImage& image, int count, base::Random& random) {
   return result;
 }
 
-}  // namespace quasar::image::distortion
+}  // namespace quasar::distort

@@ -1,13 +1,13 @@
-// Distortions of colour and tone.
+#include "distort/colour.h"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
 #include <numeric>
 
-#include "image/distortion_planes.h"
 
-namespace quasar::image::distortion {
+namespace quasar::distort {
 namespace {
 
 constexpr int kCubeSide = 32;
@@ -247,4 +247,4 @@ Planes quantised(const Planes& rgb, int levels) {
   return result;
 }
 
-}  // namespace quasar::image::distortion
+}  // namespace quasar::distort

@@ -1,4 +1,4 @@
-#include "image/scenes.h"
+#include "distort/scenes.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,10 @@
 #include "base/errors.h"
 #include "base/random.h"
 
-namespace quasar::image {
+namespace quasar::distort {
+
+using image::RgbImage;
+
 namespace {
 
 constexpr int kMinSide = 16;
@@ -223,4 +226,4 @@ RgbImage render_scene(int width, int height, std::uint64_t seed) {
   return random.uniform() < 0.5 ? dead_leaves(width, height, random) : landscape(width, height, random);
 }
 
-}  // namespace quasar::image
+}  // namespace quasar::distort

@@ -1,9 +1,12 @@
-#include "image/distortions.h"
+#include "distort/distortions.h"
 
 #include "base/errors.h"
-#include "image/distortion_planes.h"
+#include "distort/codec.h"
+#include "distort/colour.h"
+#include "distort/noise.h"
+#include "distort/spatial.h"
 
-namespace quasar::image {
+namespace quasar::distort {
 namespace {
 
 using Kind = DistortionKind;
@@ -47,17 +50,17 @@ constexpr std::array<DistortionInfo, kDistortionKinds> kTable = {{
 }};
 
 RgbImage blurred(const RgbImage& image, double sigma) {
-  auto planes = distortion::to_planes(image);
-  for (auto& plane : planes) plane = distortion::gaussian_blurred(plane, sigma);
-  return distortion::to_image(planes);
+  auto planes = to_planes(image);
+  for (auto& plane : planes) plane = gaussian_blurred(plane, sigma);
+  return to_image(planes);
 }
 
 RgbImage shifted(const RgbImage& image, double constant) {
-  auto planes = distortion::to_planes(image);
+  auto planes = to_planes(image);
   for (auto& plane : planes) {
     for (auto& value : plane.values) value += static_cast<float>(constant);
   }
-  return distortion::to_image(planes);
+  return to_image(planes);
 }
 
 }  // namespace
@@ -81,7 +84,6 @@ bool leaves_unchanged(DistortionKind kind, int level) {
 }
 
 RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uint64_t seed) {
-  using namespace distortion;
   QUASAR_CHECK(level >= 1 && level <= kDistortionLevels);
   if (image.width == 0 || image.height == 0) return image;
   const double p =
@@ -142,4 +144,4 @@ RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uin
   base::fail(base::ExitCode::kInternal, "unknown distortion");
 }
 
-}  // namespace quasar::image
+}  // namespace quasar::distort

@@ -1,5 +1,5 @@
-// Coding losses: JPEG through libvips, JPEG 2000 through OpenJPEG, whose encoder takes the compression ratio
-// that the levels are stated in.
+#include "distort/codec.h"
+
 #include <openjpeg.h>
 #include <vips/vips.h>
 
@@ -8,9 +8,8 @@
 #include <memory>
 
 #include "base/errors.h"
-#include "image/distortion_planes.h"
 
-namespace quasar::image::distortion {
+namespace quasar::distort {
 namespace {
 
 struct ImageUnref {
@@ -172,4 +171,4 @@ RgbImage jpeg2000_coded(const RgbImage& image, double ratio) {
   return result;
 }
 
-}  // namespace quasar::image::distortion
+}  // namespace quasar::distort

@@ -12,7 +12,7 @@
 
 #include "image/raster.h"
 
-namespace quasar::image {
+namespace quasar::distort {
 
 /// Numbered as in KADID-10k.
 enum class DistortionKind : int {
@@ -63,6 +63,6 @@ bool leaves_unchanged(DistortionKind kind, int level);
 
 /// The picture degraded by the level 1..5 of a kind. Any size from 1 x 1. Throws Error(kInternal) for a level
 /// outside.
-RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uint64_t seed);
+image::RgbImage distort(const image::RgbImage& image, DistortionKind kind, int level, std::uint64_t seed);
 
-}  // namespace quasar::image
+}  // namespace quasar::distort

@@ -1,10 +1,10 @@
-// Noise, and what is left of a picture when noise has been removed.
+#include "distort/noise.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "image/distortion_planes.h"
 
-namespace quasar::image::distortion {
+namespace quasar::distort {
 namespace {
 
 void add_noise(Plane& plane, double variance, base::Random& random) {
@@ -87,4 +87,4 @@ Planes denoised(const Planes& rgb, double variance, base::Random& random) {
   return result;
 }
 
-}  // namespace quasar::image::distortion
+}  // namespace quasar::distort

@@ -1,4 +1,4 @@
-#include "image/write_image.h"
+#include "distort/write_image.h"
 
 #include <vips/vips.h>
 
@@ -8,7 +8,10 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 
-namespace quasar::image {
+namespace quasar::distort {
+
+using image::RgbImage;
+
 namespace {
 
 struct ImageUnref {
@@ -44,4 +47,4 @@ void write_jpeg(const RgbImage& image, const std::filesystem::path& path, int qu
   });
 }
 
-}  // namespace quasar::image
+}  // namespace quasar::distort
