@@ -12,10 +12,14 @@
 
 namespace quasar::corpus {
 
-/// One line of JSON without its end, and back. Throws Error(kInternal) for text that is not UTF-8, and
-/// Error(kMismatch) for a line that is no item.
+/// Version of plan.json and items.jsonl as they are written. 1: the distortion of a copy stood among its
+/// fields.
+inline constexpr int kPlanSchema = 2;
+
+/// One line of JSON without its end, and back; `schema`: of the plan that the line belongs to. Throws
+/// Error(kInternal) for text that is not UTF-8, and Error(kMismatch) for a line that is no item.
 std::string item_to_line(const Item& item);
-Item item_from_line(std::string_view line);
+Item item_from_line(std::string_view line, int schema = kPlanSchema);
 
 /// A file of lines: appended to while it has no name, read by place. Reading is thread-safe.
 class ItemStore {

@@ -15,7 +15,7 @@
 
 #include "base/errors.h"
 #include "corpus/path_text.h"
-#include "corpus/tar_reader.h"
+#include "corpus/sources/tar_reader.h"
 
 namespace quasar::corpus {
 namespace {

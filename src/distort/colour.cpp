@@ -6,7 +6,6 @@
 #include <numbers>
 #include <numeric>
 
-
 namespace quasar::distort {
 namespace {
 

@@ -1,5 +1,8 @@
 #include "distort/distortions.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "base/errors.h"
 #include "distort/codec.h"
 #include "distort/colour.h"
@@ -81,6 +84,42 @@ bool leaves_unchanged(DistortionKind kind, int level) {
     default:
       return false;
   }
+}
+
+std::string to_text(const Distortion& distortion) {
+  const auto place = static_cast<std::size_t>(distortion.kind) - 1;
+  return std::string(kTable.at(place).name) + " " + std::to_string(distortion.level) + " " +
+         std::to_string(distortion.seed);
+}
+
+std::optional<Distortion> distortion_from_text(std::string_view text) {
+  const auto word = [&text] {
+    const auto end = std::min(text.find(' '), text.size());
+    const auto first = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return first;
+  };
+  const auto number = [](std::string_view digits, auto& value) {
+    const char* const end = digits.data() + digits.size();
+    const auto result = std::from_chars(digits.data(), end, value);
+    return !digits.empty() && result.ec == std::errc{} && result.ptr == end;
+  };
+  const auto kind = word();
+  const auto level = word();
+  const auto seed = word();
+  int kind_number = 0;
+  if (!number(kind, kind_number)) {
+    const auto found =
+        std::find_if(kTable.begin(), kTable.end(), [&](const auto& info) { return info.name == kind; });
+    kind_number = found == kTable.end() ? 0 : static_cast<int>(found->kind);
+  }
+  Distortion distortion;
+  if (!text.empty() || kind_number < 1 || kind_number > kDistortionKinds ||
+      !number(level, distortion.level) || distortion.level < 1 || distortion.level > kDistortionLevels ||
+      !number(seed, distortion.seed))
+    return std::nullopt;
+  distortion.kind = static_cast<DistortionKind>(kind_number);
+  return distortion;
 }
 
 RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uint64_t seed) {

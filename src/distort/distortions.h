@@ -7,7 +7,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "image/raster.h"
@@ -53,6 +55,20 @@ struct DistortionInfo {
   /// What people thought of the level in KADID-10k: mean DMOS over 81 photos, 1 worst to 5 imperceptible.
   std::array<double, kDistortionLevels> human_score;
 };
+
+/// What is done to a picture.
+struct Distortion {
+  DistortionKind kind = DistortionKind::kGaussianBlur;
+  int level = 1;           ///< 1..kDistortionLevels
+  std::uint64_t seed = 0;  ///< Of its randomness.
+
+  friend bool operator==(const Distortion&, const Distortion&) = default;
+};
+
+/// "jpeg 3 1234": kind, level and seed, as files hold them.
+std::string to_text(const Distortion& distortion);
+/// And back; also with the number of the kind, as files of before have it. Nothing for a text that is none.
+std::optional<Distortion> distortion_from_text(std::string_view text);
 
 /// All kinds in order of their number.
 std::span<const DistortionInfo> distortion_table();

@@ -1,4 +1,5 @@
-// Internal to the module: noise, and what is left of a picture when noise has been removed. Each takes the level's parameter.
+// Internal to the module: noise, and what is left of a picture when noise has been removed. Each takes the
+// level's parameter.
 #pragma once
 
 #include "distort/planes.h"

@@ -138,7 +138,8 @@ RgbImage pixelated(const RgbImage& image, double strength) {
   raster.pixels = image.pixels;
   const int width = std::max(1, static_cast<int>(std::lround(image.width * scale)));
   const int height = std::max(1, static_cast<int>(std::lround(image.height * scale)));
-  return image::to_rgb(image::resize_nearest(image::resize_nearest(raster, width, height), image.width, image.height));
+  return image::to_rgb(
+      image::resize_nearest(image::resize_nearest(raster, width, height), image.width, image.height));
 }
 
 RgbImage colour_blocks(const RgbImage& image, int count, base::Random& random) {

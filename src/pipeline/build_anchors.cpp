@@ -45,7 +45,7 @@ std::vector<anchors::LabelledRow> labelled_rows(const dataset::DataSet& data) {
   std::vector<anchors::LabelledRow> rows;
   rows.reserve(data.plan().item_count());
   data.for_each_row(dataset::WrittenBy::kThisJob, [&](std::int64_t number, const store::RowRecord& row) {
-    rows.push_back({number, row.label, row.id, row.group, row.status == base::RowStatus::kOk});
+    rows.push_back({number, row.label, row.id, row.reference, row.status == base::RowStatus::kOk});
   });
   return rows;
 }
@@ -56,7 +56,7 @@ std::string name_of(const dataset::DataSet& data, std::int64_t number) {
   const auto row = data.open(shard, dataset::WrittenBy::kThisJob, store::Integrity::kRows)
                        .read_rows(static_cast<std::uint64_t>(number) - shard.first, 1)
                        .front();
-  return "the image " + row.id + (row.group.empty() ? "" : " (of \"" + row.group + "\")");
+  return "the image " + row.id + (row.reference.empty() ? "" : " (of \"" + row.reference + "\")");
 }
 
 anchors::AnchorSplit split(const AnchorSource& source, const std::vector<anchors::LabelledRow>& rows,

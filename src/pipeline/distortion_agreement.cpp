@@ -77,15 +77,14 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
         }
         const double score = scoring::score_row(
             std::span(embeddings).subspan(i * anchors.dimension, anchors.dimension), pairs);
-        const auto distortion = dataset::stated_distortion(rows[i].fields);
+        const auto& distortion = rows[i].distortion;
         // A pristine picture comes before its copies.
         if (!distortion)
           pristine.push_back(score);
         else
-          distorted.push_back({static_cast<int>(pristine.size()) - 1, distortion->kind, distortion->level,
-                               score,
-                               distort::leaves_unchanged(static_cast<distort::DistortionKind>(distortion->kind),
-                                                       distortion->level)});
+          distorted.push_back({static_cast<int>(pristine.size()) - 1, static_cast<int>(distortion->kind),
+                               distortion->level, score,
+                               distort::leaves_unchanged(distortion->kind, distortion->level)});
       }
     }
     std::vector<double> human;

@@ -6,9 +6,9 @@
 #include "base/input_spec.h"
 #include "base/shipped_file.h"
 #include "curation/column_name.h"
+#include "distort/distortions.h"
 #include "encoder/encoder_yaml.h"
 #include "encoder/prompts.h"
-#include "distort/distortions.h"
 
 namespace quasar::pipeline {
 namespace {

@@ -99,9 +99,10 @@ TEST(WorkerPool, DistortionsAreRenderedAtFullSize) {
     for (const int level : {1, 4}) {
       auto expected = decoded;
       expected.image = image::fit(distort::distort(decoded.image, info.kind, level, 9), config.spec);
-      expect_same(expected,
-                  pool.decode(0, {.id = "a", .distortion = Distortion{info.kind, level, 9}}, bytes_of(jpeg)),
-                  std::string(info.name));
+      expect_same(
+          expected,
+          pool.decode(0, {.id = "a", .distortion = distort::Distortion{info.kind, level, 9}}, bytes_of(jpeg)),
+          std::string(info.name));
     }
   }
 }

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/atomic_file.h"
-#include "image/decode.h"
 #include "distort/scenes.h"
 #include "distort/write_image.h"
+#include "image/decode.h"
 #include "support/shared_vips.h"
 #include "support/test_data.h"
 

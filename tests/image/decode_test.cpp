@@ -7,10 +7,10 @@
 #include <map>
 
 #include "base/atomic_file.h"
-#include "image/resize.h"
 #include "distort/write_image.h"
-#include "support/shared_vips.h"
+#include "image/resize.h"
 #include "support/safetensors_reader.h"
+#include "support/shared_vips.h"
 #include "support/test_data.h"
 
 namespace quasar::image {

@@ -1,3 +1,5 @@
+#include "corpus/sources/tar_pattern.h"
+
 #include <glob.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "corpus/corpus_config.h"
 
 namespace quasar::corpus {
 namespace {

@@ -1,3 +1,5 @@
+#include "corpus/sources/tar.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,11 +17,19 @@
 #include "base/errors.h"
 #include "base/logging.h"
 #include "corpus/path_text.h"
-#include "corpus/source_listing.h"
-#include "corpus/tar_reader.h"
+#include "corpus/sources/source_text.h"
+#include "corpus/sources/tar_pattern.h"
+#include "corpus/sources/tar_reader.h"
 
 namespace quasar::corpus {
 namespace {
+
+/// What one tar holds.
+struct TarIndex {
+  std::vector<Item> items;
+  LeftOut left_out;
+  std::vector<std::string> warnings;
+};
 
 /// Longest .json, .txt or .cls believed.
 constexpr std::size_t kMaxMetadata = std::size_t{16} << 20U;
@@ -55,7 +65,8 @@ class TarIndexer {
       : tar_(tar),
         source_(source),
         wants_metadata_(!source.fields.empty() || !source.label_column.empty() ||
-                        !source.group_column.empty()) {}
+                        !source.deviation_column.empty() || !source.group_column.empty() ||
+                        !source.split_column.empty()) {}
 
   TarIndex run() {
     auto input = open_tar(tar_.path);
@@ -77,7 +88,7 @@ class TarIndexer {
     for (auto& image : images) add_image(image, reader);
     for (const auto& damage : reader.damage()) {
       ++index_.left_out["damaged places in tars"];
-      warn(fmt::format("{}, byte {}: {}", path_to_text(tar_.path), damage.offset, clean_text(damage.what)));
+      warn(fmt::format("{}, byte {}: {}", path_to_text(tar_.path), damage.offset, escaped_text(damage.what)));
     }
     return std::move(index_);
   }
@@ -109,8 +120,8 @@ class TarIndexer {
 
   void add_image(const TarMember& image, const TarReader& reader) {
     Item item;
-    const std::string member = clean_text(image.name);
-    item.id = clean_text(tar_.name) + "/" + member;
+    const std::string member = escaped_text(image.name);
+    item.id = escaped_text(tar_.name) + "/" + member;
     // A name that comes again stands for another image.
     if (!names_.insert(member).second) item.id += "@" + std::to_string(image.offset);
     item.source = path_to_text(tar_.path);
@@ -126,7 +137,7 @@ class TarIndexer {
     auto text = reader.read(*member, kMaxMetadata);
     if (!text) {
       ++index_.left_out[kUnreadable];
-      warn(path_to_text(tar_.path) + ": " + clean_text(member->name) + " cannot be read");
+      warn(path_to_text(tar_.path) + ": " + escaped_text(member->name) + " cannot be read");
       return std::nullopt;
     }
     while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
@@ -139,7 +150,7 @@ class TarIndexer {
       json = nlohmann::json::parse(*text, nullptr, false);
       if (!json.is_object()) {
         ++index_.left_out[kUnreadable];
-        warn(path_to_text(tar_.path) + ": " + clean_text(sample.json->name) + " holds no JSON object");
+        warn(path_to_text(tar_.path) + ": " + escaped_text(sample.json->name) + " holds no JSON object");
       }
     }
     const auto value = [&](const std::string& name) -> std::optional<std::string> {
@@ -155,15 +166,22 @@ class TarIndexer {
       return std::nullopt;
     };
     for (const auto& field : source_.fields)
-      item.fields.emplace_back(field, clean_text(value(field).value_or("")));
-    if (!source_.group_column.empty()) item.group = clean_text(value(source_.group_column).value_or(""));
-    if (source_.label_column.empty()) return;
-    try {
-      item.label = parse_label(value(source_.label_column).value_or(""));
-    } catch (const std::invalid_argument& error) {
-      ++index_.left_out[kUnreadable];
-      warn(path_to_text(tar_.path) + ": " + item.member + ": " + error.what());
-    }
+      item.fields.emplace_back(field, escaped_text(value(field).value_or("")));
+    if (!source_.group_column.empty())
+      item.reference = escaped_text(value(source_.group_column).value_or(""));
+    if (!source_.split_column.empty()) item.split = escaped_text(value(source_.split_column).value_or(""));
+    const auto number = [&](const std::string& column, const char* what) -> std::optional<double> {
+      if (column.empty()) return std::nullopt;
+      try {
+        return parse_number(value(column).value_or(""), what);
+      } catch (const std::invalid_argument& error) {
+        ++index_.left_out[kUnreadable];
+        warn(path_to_text(tar_.path) + ": " + item.member + ": " + error.what());
+        return std::nullopt;
+      }
+    };
+    item.label = number(source_.label_column, "label");
+    item.deviation = number(source_.deviation_column, "deviation");
   }
 
   const TarFile& tar_;
@@ -248,22 +266,84 @@ class TarListing {
   bool stopping_ = false;
 };
 
-}  // namespace
+class Tars final : public Source {
+ public:
+  explicit Tars(SourceConfig source) : source_(std::move(source)) {}
 
-TarIndex index_tar(const TarFile& tar, const SourceConfig& source) {
-  return TarIndexer(tar, source).run();
+  std::string list(ItemSink& sink, LeftOut& left_out) const override {
+    const auto tars = expand_tars(source_.patterns);
+    TarListing listing(tars, source_);
+    for (std::size_t i = 0; i < tars.size(); ++i) {
+      TarIndex index = listing.take();
+      for (const auto& warning : index.warnings) base::log_warning("{}", warning);
+      for (const auto& [reason, count] : index.left_out) left_out[reason] += count;
+      sink.begin_group(index.items.size());
+      for (auto& item : index.items) sink.add(std::move(item));
+    }
+    return state();
+  }
+
+  std::string state() const override {
+    auto tars = nlohmann::json::object();
+    try {
+      std::error_code error;
+      for (const auto& tar : expand_tars(source_.patterns)) {
+        const auto size = std::filesystem::file_size(tar.path, error);
+        if (!error) tars[path_to_text(tar.path)] = size;
+      }
+    } catch (const base::Error&) {
+      return "";
+    }
+    return nlohmann::json({{"tars", tars}}).dump();
+  }
+
+  std::string describe_change(const std::string& before, const std::string& now) const override {
+    const auto old_state = nlohmann::json::parse(before, nullptr, false);
+    const auto new_state = nlohmann::json::parse(now, nullptr, false);
+    if (!old_state.is_object() || !new_state.is_object()) return kOtherKind;
+    const auto old_tars = old_state.value("tars", nlohmann::json::object());
+    const auto new_tars = new_state.value("tars", nlohmann::json::object());
+    for (const auto& [path, size] : new_tars.items()) {
+      if (!old_tars.contains(path)) return path + " is new";
+      if (old_tars[path] != size)
+        return fmt::format("{} had {} bytes and now has {}", path, old_tars[path].dump(), size.dump());
+    }
+    for (const auto& [path, size] : old_tars.items()) {
+      if (!new_tars.contains(path)) return path + " is gone";
+    }
+    return "it has changed";
+  }
+
+ private:
+  SourceConfig source_;
+};
+
+void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
+          SourceConfig& source) {
+  for (const auto& element : place.elements()) {
+    source.patterns.push_back(absolute_path(element.as<std::filesystem::path>()).native());
+  }
+  if (source.patterns.empty()) place.fail("at least one tar or pattern is needed");
+  if (presence == SourcePresence::kRequired) {
+    try {
+      expand_tars(source.patterns);
+    } catch (const base::Error& error) {
+      place.fail(error.what());
+    }
+  }
+  read_suffixes(node, source);
+  read_columns(node, source);
 }
 
-void list_tars(const SourceConfig& source, ItemSink& sink, LeftOut& left_out) {
-  const auto tars = expand_tars(source.patterns);
-  TarListing listing(tars, source);
-  for (std::size_t i = 0; i < tars.size(); ++i) {
-    TarIndex index = listing.take();
-    for (const auto& warning : index.warnings) base::log_warning("{}", warning);
-    for (const auto& [reason, count] : index.left_out) left_out[reason] += count;
-    sink.begin_tar(index.items.size());
-    for (auto& item : index.items) sink.add(std::move(item));
-  }
+}  // namespace
+
+SourceType tar_type() {
+  return {
+      SourceKind::kTar, "tar", read,
+      [](const SourceConfig& source) {
+        return SourceText(source, "tar").patterns().name().columns().fields().suffixes().text();
+      },
+      [](const SourceConfig& source) -> std::unique_ptr<Source> { return std::make_unique<Tars>(source); }};
 }
 
 }  // namespace quasar::corpus

@@ -1,17 +1,22 @@
+#include "corpus/sources/directory.h"
+
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/checksum.h"
 #include "base/errors.h"
 #include "base/logging.h"
 #include "corpus/path_text.h"
-#include "corpus/source_listing.h"
+#include "corpus/sources/source_text.h"
 
 namespace quasar::corpus {
 namespace {
@@ -34,10 +39,12 @@ struct Folder {
 
 class DirectoryLister {
  public:
-  DirectoryLister(const SourceConfig& source, ItemSink& sink, LeftOut& left_out)
+  /// `sink`: null where only the state is wanted.
+  DirectoryLister(const SourceConfig& source, ItemSink* sink, LeftOut& left_out)
       : source_(source), sink_(sink), left_out_(left_out) {}
 
-  void run() {
+  /// The state of the folder: how many ids, and which, without keeping them.
+  std::string run() {
     std::vector<Folder> stack;
     const int root = ::open(source_.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) {
@@ -73,6 +80,7 @@ class DirectoryLister {
       }
       stack.push_back(read_folder(child, below));
     }
+    return nlohmann::json({{"files", count_}, {"sha256", ids_.hex_digest()}}).dump();
   }
 
  private:
@@ -141,21 +149,68 @@ class DirectoryLister {
       return;
     }
     Item item;
-    item.id = clean_text(prefix + name);
+    item.id = escaped_text(prefix + name);
     item.source = path_to_text(source_.path / (prefix + name));
     item.size = static_cast<std::uint64_t>(status.st_size);
-    sink_.add(std::move(item));
+    ++count_;
+    ids_.update(item.id);
+    ids_.update(std::string_view("\0", 1));
+    if (sink_ != nullptr) sink_->add(std::move(item));
   }
 
   const SourceConfig& source_;
-  ItemSink& sink_;
+  ItemSink* sink_;
   LeftOut& left_out_;
+  std::uint64_t count_ = 0;
+  base::Sha256 ids_;
 };
+
+/// Images come in bytewise order of their path below the folder. Links to files count as files; links to
+/// folders are not followed, so that no file comes twice and none from outside the folder's own tree unless a
+/// link names it.
+class Directory final : public Source {
+ public:
+  explicit Directory(SourceConfig source) : source_(std::move(source)) {}
+
+  std::string list(ItemSink& sink, LeftOut& left_out) const override {
+    return DirectoryLister(source_, &sink, left_out).run();
+  }
+  std::string state() const override {
+    std::error_code error;
+    if (!std::filesystem::exists(source_.path, error)) return "";
+    LeftOut left_out;
+    return DirectoryLister(source_, nullptr, left_out).run();
+  }
+  std::string describe_change(const std::string& before, const std::string& now) const override {
+    const auto old_state = nlohmann::json::parse(before, nullptr, false);
+    const auto new_state = nlohmann::json::parse(now, nullptr, false);
+    if (!old_state.is_object() || !new_state.is_object()) return kOtherKind;
+    const auto count = [](const nlohmann::json& state) { return state.value("files", std::uint64_t{0}); };
+    return count(old_state) == count(new_state)
+               ? fmt::format("it holds as many images ({}) under other names", count(new_state))
+               : fmt::format("it held {} images and now holds {}", count(old_state), count(new_state));
+  }
+
+ private:
+  SourceConfig source_;
+};
+
+void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
+          SourceConfig& source) {
+  source.path = source_path(place, PathKind::kFolder, presence);
+  read_suffixes(node, source);
+}
 
 }  // namespace
 
-void list_directory(const SourceConfig& source, ItemSink& sink, LeftOut& left_out) {
-  DirectoryLister(source, sink, left_out).run();
+SourceType directory_type() {
+  return {SourceKind::kDirectory, "directory", read,
+          [](const SourceConfig& source) {
+            return SourceText(source, "directory").path().name().suffixes().text();
+          },
+          [](const SourceConfig& source) -> std::unique_ptr<Source> {
+            return std::make_unique<Directory>(source);
+          }};
 }
 
 }  // namespace quasar::corpus

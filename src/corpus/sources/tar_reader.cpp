@@ -1,4 +1,4 @@
-#include "corpus/tar_reader.h"
+#include "corpus/sources/tar_reader.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
