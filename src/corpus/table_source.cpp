@@ -6,6 +6,7 @@
 #include "base/config_node.h"
 #include "base/errors.h"
 #include "base/mapped_file.h"
+#include "base/nearest_word.h"
 #include "corpus/csv_reader.h"
 #include "corpus/path_text.h"
 #include "corpus/source_listing.h"

@@ -87,7 +87,7 @@ torch::Tensor unit(const torch::Tensor& rows) {
 
 /// Bytes [n, h, w, 3] as the network takes them.
 torch::Tensor normalised(const torch::Tensor& bytes) {
-  const auto spec = mini_input_spec();
+  const auto spec = effective_input(EncoderConfig{});
   return bytes.to(torch::kFloat32).permute({0, 3, 1, 2}).div_(255.0).sub_(spec.mean[0]).div_(spec.std[0]);
 }
 

@@ -1,21 +1,11 @@
 #include "encoder/prompts.h"
 
-#include <algorithm>
-
 #include "base/errors.h"
 #include "encoder/architectures.h"
 #include "encoder/checkpoint.h"
 #include "encoder/text_tower.h"
 
 namespace quasar::encoder {
-
-bool has_text_tower(const std::string& architecture) {
-  const auto& presets = architectures();
-  const bool preset = std::any_of(presets.begin(), presets.end(),
-                                  [&](const auto& known) { return known.name == architecture; });
-  if (!preset && architecture != "mini" && architecture != "torchscript") find_architecture(architecture);
-  return preset && !std::holds_alternative<DinoV2Sizes>(find_architecture(architecture).sizes);
-}
 
 std::vector<float> embed_prompts(const EncoderConfig& config, const std::string& weights_sha256,
                                  std::span<const std::string> texts) {

@@ -131,4 +131,9 @@ std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& token
   return {vectors.data_ptr<float>(), vectors.data_ptr<float>() + vectors.numel()};
 }
 
+SpecialTokens special_tokens(const std::string& preset) {
+  return text_options(preset).activation == Activation::kQuickGelu ? SpecialTokens::kOpenAi
+                                                                   : SpecialTokens::kOpenClip;
+}
+
 }  // namespace quasar::encoder

@@ -8,24 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "encoder/architectures.h"
 #include "encoder/tokenizer.h"
 #include "encoder/transformer.h"
 
 namespace quasar::encoder {
 
-/// What a checkpoint's shapes do not tell about its text tower.
-struct TextTowerOptions {
-  Activation activation = Activation::kGelu;  ///< QuickGELU for OpenAI's weights.
-  int heads = 0;                              ///< 0: heads of width 64, as in all published models.
-
-  friend bool operator==(const TextTowerOptions&, const TextTowerOptions&) = default;
-};
-
-/// The options of the text tower that belongs to a preset of make_network. Throws Error(kConfig) for a preset
-/// without a text tower and for an unknown name.
-TextTowerOptions text_options(const std::string& preset);
-
-/// How that preset's tokenizer spells the special tokens.
+/// How that preset's tokenizer spells the special tokens. Throws as text_options().
 SpecialTokens special_tokens(const std::string& preset);
 
 /// A text tower with its weights; CoCa's is recognised by its names ("text."). Thread-safe.

@@ -145,7 +145,7 @@ void check_scores(const RunConfig& config, int shard, const store::EmbeddingShar
 }
 
 /// Reads the shards through; how many rows of each that this rank got are ok.
-void check_shards(const RunConfig& config, const corpus::Plan& plan, const store::EncoderIdentity& identity,
+void check_shards(const RunConfig& config, const corpus::Plan& plan, const base::EncoderIdentity& identity,
                   pass::ShardFeed& feed, std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
   while (const auto next = feed.next()) {
     const auto& shard = plan.shards()[*next];

@@ -1,5 +1,5 @@
 // Encoders as the rest of the program sees them: a configuration in, embeddings of 8-bit pixels out.
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 
 #include <ATen/Functions.h>
 #include <gmock/gmock.h>
@@ -10,7 +10,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "encoder/golden_case.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/prompts.h"
 
 namespace quasar::encoder {
@@ -84,21 +84,21 @@ TEST(MakeEncoder, EncodesBytesAsTheNetworkDoesNormalisedPixels) {
   expect_as_network(tiny_resnet("clip-rn-any-nopos"), 1, 512, 530);
 }
 
-TEST(MakeEncoder, TheFingerprintTellsWeightsHeadsPreprocessingAndPrecision) {
+TEST(MakeEncoder, TheIdentityTellsWeightsHeadsPreprocessingAndPrecision) {
   EncoderConfig config = tiny_vit();
-  const Fingerprint first = make_encoder(config, 0)->fingerprint();
+  const base::EncoderIdentity first = make_encoder(config, 0)->identity();
   EXPECT_EQ(first.weights_sha256, base::sha256_file(config.weights));
   EXPECT_EQ(first.architecture, "vit-any, heads 2");
   EXPECT_EQ(first.dtype, "float32");
-  EXPECT_EQ(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_EQ(make_encoder(config, 0)->identity(), first);
   config.heads.trunk = 4;
-  EXPECT_NE(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_NE(make_encoder(config, 0)->identity(), first);
   config = tiny_vit();
   config.precision = Precision::kBfloat16;
-  EXPECT_NE(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_NE(make_encoder(config, 0)->identity(), first);
   config = tiny_vit();
   config.input = base::InputSpec{.mean = {0.5, 0.5, 0.5}};
-  EXPECT_NE(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_NE(make_encoder(config, 0)->identity(), first);
 }
 
 TEST(MakeEncoder, Float16NeedsAGpu) {

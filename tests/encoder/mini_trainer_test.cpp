@@ -9,7 +9,7 @@
 
 #include "base/errors.h"
 #include "base/random.h"
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 #include "support/test_data.h"
 
 namespace quasar::encoder {

@@ -1,99 +1,16 @@
-#include <algorithm>
-#include <cstdint>
-#include <numeric>
+#include "encoder/network_factory.h"
+
 #include <utility>
 #include <variant>
 
 #include "base/errors.h"
-#include "encoder/architectures.h"
-#include "encoder/text_tower.h"
+#include "encoder/clip_resnet.h"
+#include "encoder/coca.h"
+#include "encoder/dinov2.h"
+#include "encoder/vision_transformer.h"
 
 namespace quasar::encoder {
 namespace {
-
-base::InputSpec clip_input(int size) {
-  base::InputSpec spec;
-  spec.size = size;
-  return spec;
-}
-
-/// Without positional rows the ResNet sees the whole picture: 512 px at the shorter side, nothing cut.
-base::InputSpec whole_picture_input() {
-  base::InputSpec spec;
-  spec.size = 512;
-  spec.center_crop = false;
-  spec.min_side = 32;
-  return spec;
-}
-
-base::InputSpec imagenet_input() {
-  base::InputSpec spec;
-  spec.mean = {0.485, 0.456, 0.406};
-  spec.std = {0.229, 0.224, 0.225};
-  return spec;
-}
-
-std::vector<Architecture> make_table() {
-  std::vector<Architecture> table;
-  const auto add_resnet = [&](const std::string& name, const ClipResNetSizes& sizes, int side,
-                              SizeRule rule) {
-    table.push_back({name, clip_input(side), ClipResNetVariant{sizes, PositionRows::kUsed}, rule});
-    table.push_back(
-        {name + "-nopos", whole_picture_input(), ClipResNetVariant{sizes, PositionRows::kLeftOut}, rule});
-  };
-  add_resnet("clip-rn50", {{3, 4, 6, 3}, 64, 1024, 50}, 224, SizeRule::kFixed);
-  add_resnet("clip-rn101", {{3, 4, 23, 3}, 64, 512, 50}, 224, SizeRule::kFixed);
-  add_resnet("clip-rn50x4", {{4, 6, 10, 6}, 80, 640, 82}, 288, SizeRule::kFixed);
-  add_resnet("clip-rn50x16", {{6, 8, 18, 8}, 96, 768, 145}, 384, SizeRule::kFixed);
-  add_resnet("clip-rn50x64", {{3, 15, 36, 10}, 128, 1024, 197}, 448, SizeRule::kFixed);
-  add_resnet("clip-rn-any", {}, 224, SizeRule::kFromCheckpoint);
-
-  const auto add_vit = [&](const std::string& name, VisionTransformerSizes sizes, SizeRule rule) {
-    const int side = static_cast<int>(sizes.side());
-    sizes.activation = Activation::kGelu;
-    table.push_back({name, clip_input(side), sizes, rule});
-    sizes.activation = Activation::kQuickGelu;
-    table.push_back({name + "-quickgelu", clip_input(side), sizes, rule});
-  };
-  add_vit("vit-b-32", {768, 12, 12, 3072, 32, 50, 512}, SizeRule::kFixed);
-  add_vit("vit-b-16", {768, 12, 12, 3072, 16, 197, 512}, SizeRule::kFixed);
-  add_vit("vit-l-14", {1024, 24, 16, 4096, 14, 257, 768}, SizeRule::kFixed);
-  add_vit("vit-l-14-336", {1024, 24, 16, 4096, 14, 577, 768}, SizeRule::kFixed);
-  add_vit("vit-h-14", {1280, 32, 16, 5120, 14, 257, 1024}, SizeRule::kFixed);
-  add_vit("vit-bigg-14", {1664, 48, 16, 8192, 14, 257, 1280}, SizeRule::kFixed);
-  add_vit("vit-any", {}, SizeRule::kFromCheckpoint);
-
-  table.push_back({"coca-vit-l-14", clip_input(224), CocaSizes{}, SizeRule::kFixed});
-  table.push_back({"coca-any", clip_input(224), CocaSizes{}, SizeRule::kFromCheckpoint});
-
-  const auto add_dino = [&](const std::string& name, DinoV2Sizes sizes) {
-    table.push_back({name, imagenet_input(), sizes, SizeRule::kFixed});
-    sizes.registers = 4;
-    table.push_back({name + "-reg", imagenet_input(), sizes, SizeRule::kFixed});
-  };
-  add_dino("dinov2-vit-s-14", {384, 12, 6, 1536});
-  add_dino("dinov2-vit-b-14", {768, 12, 12, 3072});
-  add_dino("dinov2-vit-l-14", {1024, 24, 16, 4096});
-  add_dino("dinov2-vit-g-14", {1536, 40, 24, 4096, 14, 1370, 0, Activation::kSwiGlu});
-  table.push_back({"dinov2-any", imagenet_input(), DinoV2Sizes{}, SizeRule::kFromCheckpoint});
-  return table;
-}
-
-/// Number of single-character changes between two names.
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 bool belongs_elsewhere(const Sizes& sizes, const std::string& name) {
   constexpr std::string_view kCounter = ".num_batches_tracked";
@@ -180,24 +97,6 @@ std::string check_heads(const Sizes& sizes) {
 
 }  // namespace
 
-const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> table = make_table();
-  return table;
-}
-
-const Architecture& find_architecture(const std::string& name) {
-  const std::vector<Architecture>& table = architectures();
-  const auto found =
-      std::find_if(table.begin(), table.end(), [&](const Architecture& a) { return a.name == name; });
-  if (found != table.end()) return *found;
-  const auto nearest =
-      std::min_element(table.begin(), table.end(), [&](const Architecture& a, const Architecture& b) {
-        return edit_distance(a.name, name) < edit_distance(b.name, name);
-      });
-  base::fail(base::ExitCode::kConfig,
-             "there is no encoder '" + name + "'; the nearest name is '" + nearest->name + "'");
-}
-
 WeightShapes weight_shapes(const Sizes& sizes) {
   return std::visit([](const auto& own) { return weight_shapes(own); }, sizes);
 }
@@ -206,19 +105,8 @@ WeightShapes weight_shapes(const ClipResNetVariant& variant) {
   return weight_shapes(variant.sizes);
 }
 
-std::vector<Preset> presets() {
-  std::vector<Preset> result;
-  for (const Architecture& architecture : architectures())
-    result.push_back({architecture.name, architecture.input});
-  return result;
-}
-
 std::int64_t preset_parameter_count(const std::string& name) {
   return parameter_count(weight_shapes(find_architecture(name).sizes));
-}
-
-double Network::flops_per_image(int /*height*/, int /*width*/) const {
-  return 0.0;
 }
 
 // Takes the tensors over, so that nobody holds them any more when the network converts its own.
@@ -244,21 +132,6 @@ std::unique_ptr<Network> make_network(const std::string& name, TensorMap tensors
     std::unique_ptr<Network> operator()(const DinoV2Sizes& v) const { return make_dinov2(v, tensors); }
   };
   return std::visit(Maker{tensors}, sizes);
-}
-
-TextTowerOptions text_options(const std::string& preset) {
-  const Sizes& sizes = find_architecture(preset).sizes;
-  if (std::holds_alternative<DinoV2Sizes>(sizes))
-    base::fail(base::ExitCode::kConfig,
-               "the encoder '" + preset + "' has no text tower; text anchors need a CLIP or CoCa encoder");
-  if (std::holds_alternative<ClipResNetVariant>(sizes)) return {Activation::kQuickGelu, 0};
-  if (const auto* vit = std::get_if<VisionTransformerSizes>(&sizes)) return {vit->activation, 0};
-  return {Activation::kGelu, 0};
-}
-
-SpecialTokens special_tokens(const std::string& preset) {
-  return text_options(preset).activation == Activation::kQuickGelu ? SpecialTokens::kOpenAi
-                                                                   : SpecialTokens::kOpenClip;
 }
 
 }  // namespace quasar::encoder
