@@ -17,7 +17,7 @@ std::vector<float> embed_prompts(const EncoderConfig& config, const std::string&
     base::fail(base::ExitCode::kConfig,
                "encoder.vocabulary is missing: text anchors need CLIP's file bpe_simple_vocab_16e6.txt.gz");
   }
-  const Tokenizer tokenizer(config.vocabulary, special_tokens(config.architecture));
+  const text::Tokenizer tokenizer(config.vocabulary, special_tokens(config.architecture));
   TextTowerOptions options = text_options(config.architecture);
   options.heads = config.heads.text;
   const Checkpoint checkpoint = read_checkpoint(config.weights);

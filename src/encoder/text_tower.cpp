@@ -116,7 +116,7 @@ torch::Tensor TextTower::forward_coca(const torch::Tensor& ids) const {
   return x / x.norm(2, {1}, true);
 }
 
-std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& tokenizer,
+std::vector<float> encode_texts(const TensorMap& tensors, const text::Tokenizer& tokenizer,
                                 std::span<const std::string> texts, const TextTowerOptions& options) {
   if (texts.empty()) return {};
   const TextTower tower(tensors, options);
@@ -131,9 +131,9 @@ std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& token
   return {vectors.data_ptr<float>(), vectors.data_ptr<float>() + vectors.numel()};
 }
 
-SpecialTokens special_tokens(const std::string& preset) {
-  return text_options(preset).activation == Activation::kQuickGelu ? SpecialTokens::kOpenAi
-                                                                   : SpecialTokens::kOpenClip;
+text::SpecialTokens special_tokens(const std::string& preset) {
+  return text_options(preset).activation == Activation::kQuickGelu ? text::SpecialTokens::kOpenAi
+                                                                   : text::SpecialTokens::kOpenClip;
 }
 
 }  // namespace quasar::encoder

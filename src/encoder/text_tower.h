@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "encoder/architectures.h"
-#include "encoder/tokenizer.h"
 #include "encoder/transformer.h"
+#include "text/tokenizer.h"
 
 namespace quasar::encoder {
 
 /// How that preset's tokenizer spells the special tokens. Throws as text_options().
-SpecialTokens special_tokens(const std::string& preset);
+text::SpecialTokens special_tokens(const std::string& preset);
 
 /// A text tower with its weights; CoCa's is recognised by its names ("text."). Thread-safe.
 class TextTower {
@@ -46,7 +46,7 @@ class TextTower {
 };
 
 /// Vectors [n, d] of texts, row-major. Texts too long for the tower are cut as the reference cuts them.
-std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& tokenizer,
+std::vector<float> encode_texts(const TensorMap& tensors, const text::Tokenizer& tokenizer,
                                 std::span<const std::string> texts, const TextTowerOptions& options = {});
 
 }  // namespace quasar::encoder

@@ -129,8 +129,8 @@ class ShardVerifier {
 };
 
 /// Reads a shard's scores through, if it has any.
-void check_scores(const RunConfig& config, int shard, const store::EmbeddingShardReader& embeddings,
-                  VerifyResult& result) {
+void verify_scores(const RunConfig& config, int shard, const store::EmbeddingShardReader& embeddings,
+                   VerifyResult& result) {
   const auto path = score_path(config.run, shard);
   if (!std::filesystem::exists(path)) return;
   try {
@@ -166,7 +166,7 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const base:
     }
     const store::EmbeddingShardReader reader(path);
     check_shard_encoder(path, reader.header().encoder, identity);
-    check_scores(config, shard.id, reader, result);
+    verify_scores(config, shard.id, reader, result);
     const auto statuses = reader.read_statuses();
     ok_rows[*next] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
   }

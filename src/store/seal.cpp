@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/checksum.h"
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 
@@ -25,19 +26,9 @@ constexpr std::size_t kDigits = 32;
 /// A file as it was at some time.
 using Version = std::array<std::int64_t, 5>;
 
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+base::Descriptor open_file(const std::filesystem::path& path, int flags) {
+  return base::Descriptor(::open(path.c_str(), flags | O_CLOEXEC));
+}
 
 [[noreturn]] void fail_read(const std::filesystem::path& path, int error) {
   if (error == ENOENT) base::fail(base::ExitCode::kInput, "there is no file " + path.string());
@@ -56,8 +47,8 @@ bool known(const Version& version, bool add) {
 }  // namespace
 
 bool is_readable(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDONLY);
-  if (file.get() >= 0) return true;
+  const base::Descriptor file = open_file(path, O_RDONLY);
+  if (file.number() >= 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
   fail_read(path, errno);
 }
@@ -66,9 +57,9 @@ void seal_file(const std::filesystem::path& path) {
   std::string block(kMark);
   block += base::xxh128_file(path, kSealBytes) + "\n";
   block.resize(kSealBytes, ' ');
-  const Descriptor file(path, O_WRONLY);
-  if (file.get() < 0 ||
-      ::pwrite(file.get(), block.data(), block.size(), 0) != static_cast<ssize_t>(block.size())) {
+  const base::Descriptor file = open_file(path, O_WRONLY);
+  if (file.number() < 0 ||
+      ::pwrite(file.number(), block.data(), block.size(), 0) != static_cast<ssize_t>(block.size())) {
     base::fail(base::ExitCode::kOutput, "cannot write " + path.string() + ": " + base::describe_errno(errno));
   }
 }
@@ -77,10 +68,10 @@ SealState check_seal(const std::filesystem::path& path, bool anew) {
   std::array<char, kMark.size() + kDigits> block{};
   Version version{};
   {
-    const Descriptor file(path, O_RDONLY);
+    const base::Descriptor file = open_file(path, O_RDONLY);
     struct stat status {};
-    if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail_read(path, errno);
-    const ssize_t count = ::pread(file.get(), block.data(), block.size(), 0);
+    if (file.number() < 0 || ::fstat(file.number(), &status) != 0) fail_read(path, errno);
+    const ssize_t count = ::pread(file.number(), block.data(), block.size(), 0);
     if (count < 0) fail_read(path, errno);
     const std::string_view text(block.data(), static_cast<std::size_t>(count));
     if (text.size() < block.size() || !text.starts_with(kMark)) return SealState::kAbsent;

@@ -33,7 +33,7 @@ class GoldenEncoder : public testing::TestWithParam<Case> {};
 
 TEST_P(GoldenEncoder, GivesTheReferenceEmbedding) {
   const Case& c = GetParam();
-  QUASAR_REQUIRE_DATA(golden_folder(c.folder));
+  QUASAR_REQUIRE_DATA(test::encoder_golden_folder(c.folder));
   const TensorMap values = golden_values(c.folder);
   if (!values.contains(c.output))
     GTEST_SKIP() << c.output << " is not among the cases kept in the repository";

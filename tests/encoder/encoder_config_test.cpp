@@ -21,7 +21,7 @@ using testing::HasSubstr;
 EncoderConfig tiny_vit() {
   EncoderConfig config;
   config.architecture = "vit-any";
-  config.weights = golden_folder("openclip_vit_tiny_d_224_head20") / "weights.safetensors";
+  config.weights = test::encoder_golden_folder("openclip_vit_tiny_d_224_head20") / "weights.safetensors";
   config.heads.trunk = 2;
   config.device = DeviceKind::kCpu;
   return config;
@@ -30,7 +30,7 @@ EncoderConfig tiny_vit() {
 EncoderConfig tiny_resnet(const std::string& architecture) {
   EncoderConfig config;
   config.architecture = architecture;
-  config.weights = golden_folder("clip_rn_tiny_b_res64") / "weights_fp16mixed.safetensors";
+  config.weights = test::encoder_golden_folder("clip_rn_tiny_b_res64") / "weights_fp16mixed.safetensors";
   config.device = DeviceKind::kCpu;
   return config;
 }
@@ -152,7 +152,7 @@ TEST(EmbedPrompts, NeedsATextTowerAVocabularyAndTheSameFile) {
   const std::vector<std::string> texts = {"Good photo."};
   EncoderConfig config = tiny_vit();
   expect_error(base::ExitCode::kConfig, {"encoder.vocabulary"}, [&] { embed_prompts(config, "", texts); });
-  config.vocabulary = golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
+  config.vocabulary = test::encoder_golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
   expect_error(base::ExitCode::kMismatch, {config.weights.string(), "changed while it was in use"},
                [&] { embed_prompts(config, std::string(64, '0'), texts); });
   config.architecture = "mini";

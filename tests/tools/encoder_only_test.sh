@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The encoder module and its benchmark build and run where LibTorch is the only dependency that can be found.
+# The encoder module and its benchmark build and run where LibTorch, nlohmann-json and utf8proc are all that can be found.
 # Usage: encoder_only_test.sh BUILD_FOLDER TORCH_DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$1
 hidden=()
-for package in OpenSSL ZLIB fmt spdlog nlohmann_json yaml-cpp MPI HDF5 faiss BLAS CLI11 GTest benchmark PkgConfig; do
+for package in OpenSSL ZLIB fmt spdlog yaml-cpp MPI HDF5 faiss BLAS CLI11 GTest benchmark PkgConfig; do
   hidden+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON")
 done
 cmake -S "$root" -B "$build" -G Ninja -Wno-dev --no-warn-unused-cli -DTorch_DIR="$2" -DCMAKE_BUILD_TYPE=Release \
