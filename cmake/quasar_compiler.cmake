@@ -28,10 +28,20 @@ endif()
 if(QUASAR_WARNINGS_AS_ERRORS)
   target_compile_options(quasar_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
+if(QUASAR_SANITIZE STREQUAL "address")
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+elseif(QUASAR_SANITIZE STREQUAL "thread")
+  set(sanitizers -fsanitize=thread)
+  # GCC warns that it does not see fences in other people's headers, either.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(quasar_options INTERFACE -Wno-tsan)
+  endif()
+elseif(QUASAR_SANITIZE)
+  message(FATAL_ERROR "QUASAR_SANITIZE=${QUASAR_SANITIZE} is none of address, thread")
+endif()
 if(QUASAR_SANITIZE)
-  target_compile_options(quasar_options INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-  target_link_options(quasar_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(quasar_options INTERFACE ${sanitizers} -fno-omit-frame-pointer)
+  target_link_options(quasar_options INTERFACE ${sanitizers})
 endif()
 
 # Levels of optimisation other than the build type's, of which Release asks for the highest. Values of floating-point
