@@ -21,11 +21,11 @@
 #include "base/logging.h"
 #include "comm/communicator.h"
 #include "comm/dispatcher.h"
+#include "dataset/embed.h"
 #include "embedding_benchmark.h"
 #include "image/vips_environment.h"
 #include "pass/in_flight.h"
 #include "pass/rank_metrics.h"
-#include "pipeline/embed.h"
 #include "store/embedding_shard.h"
 
 namespace {
@@ -67,12 +67,11 @@ void embed(benchmark::State& state, benchmarks::Photos& photos, const comm::Comm
     const benchmarks::ScratchFolder run;
     const CpuTimer timer;
     const double start = benchmarks::seconds_of(CLOCK_MONOTONIC);
-    pipeline::embed({.plan = photos.plan,
-                     .folder = run.path(),
-                     .encoder = *photos.encoder,
-                     .decode = photos.decode,
-                     .threads = {}},
-                    comm);
+    dataset::embed({.set = {store::DataSetLayout(run.path()), photos.plan},
+                    .encoder = *photos.encoder,
+                    .decode = photos.decode,
+                    .threads = {}},
+                   comm);
     cpu += timer.seconds();
     wall += benchmarks::seconds_of(CLOCK_MONOTONIC) - start;
     images += static_cast<double>(photos.reader.size());

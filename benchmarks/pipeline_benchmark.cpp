@@ -24,9 +24,9 @@
 #include "base/allocator.h"
 #include "base/logging.h"
 #include "comm/communicator.h"
+#include "dataset/embed.h"
 #include "embedding_benchmark.h"
 #include "image/vips_environment.h"
-#include "pipeline/embed.h"
 
 namespace {
 
@@ -93,14 +93,13 @@ void overlap(benchmark::State& state, benchmarks::Photos& photos, const comm::Co
         }));
     const benchmarks::ScratchFolder run;
     const Cost now = cost_of([&] {
-      pipeline::embed({.plan = photos.plan,
-                       .folder = run.path(),
-                       .encoder = *photos.encoder,
-                       .decode = photos.decode,
-                       .threads = {.decode_threads = decoders, .encode_threads = encoders},
-                       // Small, so that a few dozen photos fill the pipeline; mini encodes one at a time.
-                       .batch_size = 4},
-                      comm);
+      dataset::embed({.set = {store::DataSetLayout(run.path()), photos.plan},
+                      .encoder = *photos.encoder,
+                      .decode = photos.decode,
+                      .threads = {.decode_threads = decoders, .encode_threads = encoders},
+                      // Small, so that a few dozen photos fill the pipeline; mini encodes one at a time.
+                      .batch_size = 4},
+                     comm);
     });
     add(whole, now);
     state.SetIterationTime(now.wall);

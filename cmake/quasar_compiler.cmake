@@ -10,8 +10,10 @@ endif()
 
 find_program(QUASAR_CCACHE ccache)
 if(QUASAR_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER "${QUASAR_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${QUASAR_CCACHE}")
+  # As its manual asks for where headers are precompiled.
+  set(launcher "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${QUASAR_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
 
 add_library(quasar_options INTERFACE)
@@ -26,10 +28,29 @@ endif()
 if(QUASAR_WARNINGS_AS_ERRORS)
   target_compile_options(quasar_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
+if(QUASAR_SANITIZE STREQUAL "address")
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+elseif(QUASAR_SANITIZE STREQUAL "thread")
+  set(sanitizers -fsanitize=thread)
+  # GCC warns that it does not see fences in other people's headers, either.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(quasar_options INTERFACE -Wno-tsan)
+  endif()
+elseif(QUASAR_SANITIZE)
+  message(FATAL_ERROR "QUASAR_SANITIZE=${QUASAR_SANITIZE} is none of address, thread")
+endif()
 if(QUASAR_SANITIZE)
-  target_compile_options(quasar_options INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-  target_link_options(quasar_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(quasar_options INTERFACE ${sanitizers} -fno-omit-frame-pointer)
+  target_link_options(quasar_options INTERFACE ${sanitizers})
+endif()
+
+# Levels of optimisation other than the build type's, of which Release asks for the highest. Values of floating-point
+# numbers do not depend on them.
+add_library(quasar_lean_options INTERFACE)  # what waits and hands on: no loops over pixels, vectors or weights
+add_library(quasar_once_options INTERFACE)  # what is compiled more often than it runs for long: tests, the command line
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(quasar_lean_options INTERFACE -O2)
+  target_compile_options(quasar_once_options INTERFACE -O1)
 endif()
 
 # For targets that use <regex>, about which GCC 12 warns wrongly under the sanitizers (GCC bug 105562).

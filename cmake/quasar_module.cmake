@@ -1,8 +1,9 @@
-# quasar_module(NAME [ONLY files...] PUBLIC targets... PRIVATE targets...)
+# quasar_module(NAME [NUMERIC] [ONLY files...] PUBLIC targets... PRIVATE targets...)
 # A folder is a module is a static library quasar_NAME made of the folder's sources (or of ONLY some of
 # them). What it links states what it may include. PRIVATE dependencies never show in the module's headers.
+# NUMERIC: it loops over pixels, vectors or weights, and is optimised as far as the build type says.
 function(quasar_module name)
-  cmake_parse_arguments(ARG "" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "NUMERIC" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_ONLY)
     set(sources ${ARG_ONLY})
   else()
@@ -15,13 +16,39 @@ function(quasar_module name)
   add_library(quasar_${name} STATIC ${sources})
   target_include_directories(quasar_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(quasar_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} quasar_options)
+  if(NOT ARG_NUMERIC)
+    target_link_libraries(quasar_${name} PRIVATE quasar_lean_options)
+  endif()
 endfunction()
 
-# quasar_test(MODULE [RANKS n...] [LIBS targets...] [EXCLUDE regex] [TIMEOUT s])
+# quasar_test_suites(TARGET PREFIX [PROPERTIES ...])
+# One ctest entry for each source file of a GoogleTest program, PREFIX.FILE for FILE_test.cpp: starting a
+# program that loads LibTorch costs more than most tests. The files are looked through when ctest starts.
+function(quasar_test_suites target prefix)
+  cmake_parse_arguments(ARG "" "" "PROPERTIES" ${ARGN})
+  get_target_property(files ${target} SOURCES)
+  set(paths)
+  foreach(file IN LISTS files)
+    cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+    list(APPEND paths "${file}")
+  endforeach()
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}_suites.cmake")
+  file(GENERATE OUTPUT "${script}" CONTENT "\
+set(program \"$<TARGET_FILE:${target}>\")
+set(prefix \"${prefix}\")
+set(files \"${paths}\")
+set(properties \"${ARG_PROPERTIES}\")
+include(\"${CMAKE_SOURCE_DIR}/cmake/quasar_test_suites.cmake\")
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
+endfunction()
+
+# quasar_test(MODULE [RANKS n...] [LIBS targets...] [EXCLUDE regex] [TIMEOUT s] [PRECOMPILED headers...])
 # One GoogleTest program quasar_MODULE_test from this folder's *_test.cpp. Files named *_mpi_test.cpp
 # form a second program, quasar_MODULE_mpi_test, run under mpirun at each of the given rank counts.
+# PRECOMPILED: what this program precompiles instead of what all share.
 function(quasar_test module)
-  cmake_parse_arguments(ARG "" "TIMEOUT;EXCLUDE" "RANKS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;EXCLUDE" "RANKS;LIBS;PRECOMPILED" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 600)
   endif()
@@ -35,15 +62,22 @@ function(quasar_test module)
   if(sources)
     add_executable(quasar_${module}_test ${sources})
     target_link_libraries(quasar_${module}_test PRIVATE
-      quasar_${module} ${ARG_LIBS} quasar_test_support GTest::gmock GTest::gtest_main quasar_options)
-    gtest_discover_tests(quasar_${module}_test TEST_PREFIX "${module}." DISCOVERY_TIMEOUT 120
-                         DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT}
-                         ENVIRONMENT "QUASAR_DECODE=${CMAKE_BINARY_DIR}/jobs/quasar-decode")
+      quasar_${module} ${ARG_LIBS} quasar_test_support quasar_test_main GTest::gmock quasar_options
+      quasar_once_options)
+    if(ARG_PRECOMPILED)
+      target_precompile_headers(quasar_${module}_test PRIVATE ${ARG_PRECOMPILED})
+    else()
+      target_precompile_headers(quasar_${module}_test REUSE_FROM quasar_test_precompiled)
+    endif()
+    quasar_test_suites(quasar_${module}_test ${module}
+      PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "QUASAR_DECODE=${CMAKE_BINARY_DIR}/jobs/quasar-decode")
   endif()
   if(mpi_sources)
     add_executable(quasar_${module}_mpi_test ${mpi_sources})
     target_link_libraries(quasar_${module}_mpi_test PRIVATE
-      quasar_${module} ${ARG_LIBS} quasar_test_support quasar_mpi_test_main GTest::gmock quasar_options)
+      quasar_${module} ${ARG_LIBS} quasar_test_support quasar_mpi_test_main GTest::gmock quasar_options
+      quasar_once_options)
+    target_precompile_headers(quasar_${module}_mpi_test REUSE_FROM quasar_test_precompiled)
     foreach(ranks IN LISTS ARG_RANKS)
       add_test(NAME ${module}.mpi.${ranks}
         COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} --oversubscribe

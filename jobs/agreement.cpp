@@ -6,8 +6,9 @@
 
 #include "image/distortions.h"
 #include "job.h"
+#include "pipeline/anchor_step.h"
 #include "pipeline/distortion_agreement.h"
-#include "pipeline/steps.h"
+#include "pipeline/embed_step.h"
 
 namespace quasar::jobs {
 namespace {

@@ -13,7 +13,7 @@
 #include "base/status.h"
 #include "comm/communicator.h"
 #include "comm/dispatcher.h"
-#include "pipeline/retry.h"
+#include "dataset/retry.h"
 #include "pipeline/run_config.h"
 
 namespace quasar::jobs {
@@ -46,11 +46,11 @@ inline void add_retry_option(CLI::App& command, std::string& retry) {
 }
 
 /// What add_retry_option has got. Throws Error(kUsage) for an unknown status.
-inline std::optional<pipeline::RetryFailed> parse_retry(const std::string& text) {
+inline std::optional<dataset::RetryFailed> parse_retry(const std::string& text) {
   if (text.empty()) return std::nullopt;
-  if (text == "all") return pipeline::RetryFailed{};
+  if (text == "all") return dataset::RetryFailed{};
   const auto status = base::status_from_name(text);
-  if (status && *status != base::RowStatus::kOk) return pipeline::RetryFailed{status};
+  if (status && *status != base::RowStatus::kOk) return dataset::RetryFailed{status};
   std::string names;
   for (const auto known : base::all_statuses()) {
     if (known != base::RowStatus::kOk)

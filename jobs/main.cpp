@@ -111,7 +111,7 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
 /// embed.stall_timeout as the command line and the configuration that it names say, before either is checked:
 /// the start of MPI is watched as well. Its default where they do not say.
 double stated_stall_timeout(int argc, const char* const* argv) {
-  double seconds = quasar::pipeline::EmbedConfig{}.stall_timeout_s;
+  double seconds = quasar::dataset::EmbedConfig{}.stall_timeout_s;
   std::vector<std::string> overrides;
   std::filesystem::path config;
   for (int i = 1; i < argc; ++i) {

@@ -6,8 +6,8 @@
 #include "base/progress.h"
 #include "job.h"
 #include "pipeline/anchor_check.h"
+#include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
-#include "pipeline/steps.h"
 
 namespace quasar::jobs {
 
@@ -18,7 +18,7 @@ struct PlanOptions : ConfigOptions {
 };
 
 void print(const corpus::Plan& plan, const pipeline::RunConfig& config) {
-  fmt::print("run directory  {}\nimages         {}\nshards         {}\n", config.run.string(),
+  fmt::print("run directory  {}\nimages         {}\nshards         {}\n", config.run.root().string(),
              base::with_thousands(plan.item_count()), plan.shards().size());
   for (const auto& [reason, count] : plan.left_out()) {
     fmt::print("left out       {} ({})\n", base::with_thousands(count), reason);
@@ -49,8 +49,8 @@ void register_plan(CLI::App& app, Work& chosen) {
       const auto config = load_config(*options, comm);
       const auto draft = pipeline::draft_run(config, comm);
       if (options->freeze) {
-        const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kLater, comm);
-        if (comm.is_root()) print(plan, config);
+        const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kLater, comm);
+        if (comm.is_root()) print(corpus.plan(), config);
         return;
       }
       const auto encoder = pipeline::open_encoder(config, comm);
@@ -60,7 +60,8 @@ void register_plan(CLI::App& app, Work& chosen) {
         const auto& plan = *draft.plan;
         const auto row_bytes = static_cast<std::uint64_t>(encoder->dimension()) * (config.half ? 2 : 4);
         std::optional<pipeline::DoneAlready> done;
-        if (draft.frozen) done = pipeline::done_already(config, draft, *encoder);
+        if (draft.frozen)
+          done = pipeline::done_already(config, draft, dataset::encoder_identity(*encoder, config.decode));
         print(plan, config);
         if (done) {
           fmt::print("done already   {} of {} shards, {} of {} images\n", done->shards, plan.shards().size(),

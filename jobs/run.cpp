@@ -1,8 +1,11 @@
 #include "base/logging.h"
 #include "job.h"
 #include "pipeline/anchor_check.h"
+#include "pipeline/anchor_step.h"
+#include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
-#include "pipeline/steps.h"
+#include "pipeline/rank_step.h"
+#include "pipeline/score_step.h"
 
 namespace quasar::jobs {
 
@@ -29,13 +32,13 @@ void register_run(CLI::App& app, Work& chosen) {
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::check_anchor_files(config, *encoder, comm);
       pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
-      const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
-      pipeline::embed_step(config, plan, *encoder, comm, {}, retry);
+      const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
+      pipeline::embed_step(config, corpus, *encoder, comm, {}, retry);
       const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
-      pipeline::score_step(config, plan, pipeline::WrittenBy::kThisJob, sets, comm);
-      pipeline::rank_step(config, plan, pipeline::WrittenBy::kThisJob, comm);
+      pipeline::score_step(config, corpus, dataset::WrittenBy::kThisJob, sets, comm);
+      pipeline::rank_step(config, corpus, dataset::WrittenBy::kThisJob, comm);
       pipeline::report_peak_memory(config, comm);
-      if (comm.is_root()) base::log_info("the ranked manifest is {}", (config.run / "manifest.csv").string());
+      if (comm.is_root()) base::log_info("the ranked manifest is {}", config.run.manifest_csv().string());
     };
   });
 }

@@ -15,7 +15,8 @@ void register_status(CLI::App& app, Work& chosen) {
   command->add_option("RUN", *run, "Run directory; the run may be at work")->required();
   command->callback([run, &chosen] {
     chosen = [run](const comm::Communicator& comm) {
-      comm.on_root([&] { fmt::print("{}", pipeline::describe(pipeline::read_run_status(*run))); });
+      comm.on_root(
+          [&] { fmt::print("{}", pipeline::describe(pipeline::read_run_status(store::RunLayout(*run)))); });
     };
   });
 }

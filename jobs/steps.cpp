@@ -1,9 +1,12 @@
-#include "pipeline/steps.h"
 
 #include <cstdio>
 
 #include "job.h"
+#include "pipeline/anchor_step.h"
+#include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
+#include "pipeline/rank_step.h"
+#include "pipeline/score_step.h"
 
 namespace quasar::jobs {
 namespace {
@@ -31,8 +34,8 @@ struct EmbedOptions : ConfigOptions {
 };
 
 /// "I/N" with 0 <= I < N.
-pipeline::Part parse_part(const std::string& text) {
-  pipeline::Part part;
+dataset::Part parse_part(const std::string& text) {
+  dataset::Part part;
   int used = 0;
   if (std::sscanf(text.c_str(), "%9d/%9d%n", &part.index, &part.count, &used) != 2 ||
       static_cast<std::size_t>(used) != text.size() || part.index < 0 || part.index >= part.count) {
@@ -55,7 +58,7 @@ void register_embed(CLI::App& app, Work& chosen) {
       ->type_name("I/N");
   command->callback([options, &chosen] {
     chosen = [options](const comm::Communicator& comm) {
-      const auto part = options->part.empty() ? pipeline::Part{} : parse_part(options->part);
+      const auto part = options->part.empty() ? dataset::Part{} : parse_part(options->part);
       const auto retry = parse_retry(options->retry);
       const auto config = load_config(*options, comm);
       const auto draft = pipeline::draft_run(
@@ -63,8 +66,8 @@ void register_embed(CLI::App& app, Work& chosen) {
           options->part.empty() ? pipeline::FrozenPlan::kExtended : pipeline::FrozenPlan::kAsItIs);
       const auto encoder = pipeline::open_encoder(config, comm);
       pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
-      const auto plan = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
-      pipeline::embed_step(config, plan, *encoder, comm, part, retry);
+      const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
+      pipeline::embed_step(config, corpus, *encoder, comm, part, retry);
       pipeline::report_peak_memory(config, comm);
     };
   });
@@ -81,17 +84,17 @@ void register_steps(CLI::App& app, Work& chosen) {
       });
   add(app, chosen, "score", "Score the stored embeddings against the anchors; touches no image of the corpus",
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
-        const auto plan = pipeline::open_stored_run(config, comm);
+        const auto corpus = pipeline::open_stored_run(config, comm);
         // Anchor files and embeddings carry the encoder's fingerprint; its weights may be gone.
         const auto encoder =
             pipeline::builds_anchors(config) ? pipeline::open_encoder(config, comm) : nullptr;
-        pipeline::score_step(config, plan, pipeline::WrittenBy::kEarlierJob,
+        pipeline::score_step(config, corpus, dataset::WrittenBy::kEarlierJob,
                              pipeline::anchor_step(config, encoder.get(), comm), comm);
       });
   add(app, chosen, "rank", "Rank the stored scores and write manifests, report and summary",
       [](const pipeline::RunConfig& config, const comm::Communicator& comm) {
-        const auto plan = pipeline::open_stored_run(config, comm);
-        pipeline::rank_step(config, plan, pipeline::WrittenBy::kEarlierJob, comm);
+        const auto corpus = pipeline::open_stored_run(config, comm);
+        pipeline::rank_step(config, corpus, dataset::WrittenBy::kEarlierJob, comm);
       });
 }
 

@@ -10,7 +10,7 @@
 #include "base/logging.h"
 #include "base/progress.h"
 #include "job.h"
-#include "pipeline/steps.h"
+#include "pipeline/embed_step.h"
 
 namespace quasar::jobs {
 namespace {

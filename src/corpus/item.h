@@ -20,6 +20,8 @@ struct Item {
   std::string group;            ///< Name of the reference image this one is made from; empty when none.
   std::vector<std::pair<std::string, std::string>>
       fields;  ///< Passed through to the manifest (url, caption, ...).
+
+  friend bool operator==(const Item&, const Item&) = default;
 };
 
 }  // namespace quasar::corpus

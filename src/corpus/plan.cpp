@@ -5,13 +5,12 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "corpus/plan_files.h"
 #include "corpus/plan_state.h"
 
 namespace quasar::corpus {
 namespace {
 
-constexpr const char* kPlanName = "plan.json";
-constexpr const char* kItemsName = "items.jsonl";
 constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
 
 }  // namespace
@@ -33,16 +32,16 @@ Plan Plan::load(const std::filesystem::path& run) {
 }
 
 std::string Plan::read_text(const std::filesystem::path& run) {
-  return base::read_file(run / kPlanName);
+  return base::read_file(plan_file(run));
 }
 
 Plan Plan::from_text(const std::string& plan_json, const std::filesystem::path& run) {
-  const auto path = run / kPlanName;
+  const auto path = plan_file(run);
   auto state = State::from_json(plan_json, path.string());
-  state.items = ItemStore::open(run / kItemsName);
+  state.items = ItemStore::open(items_file(run));
   // Longer is well: an extension that was cut short before its plan.json was in place.
   if (state.items->size() < state.items_bytes()) {
-    base::fail(base::ExitCode::kMismatch, (run / kItemsName).string() + " is shorter than " + path.string() +
+    base::fail(base::ExitCode::kMismatch, items_file(run).string() + " is shorter than " + path.string() +
                                               " says; restore both from a copy, "
                                               "or use a new run directory");
   }
@@ -50,9 +49,9 @@ Plan Plan::from_text(const std::string& plan_json, const std::filesystem::path& 
 }
 
 bool Plan::has_items(const std::string& plan_json, const std::filesystem::path& run) {
-  auto state = State::from_json(plan_json, (run / kPlanName).string());
+  auto state = State::from_json(plan_json, plan_file(run).string());
   try {
-    state.items = ItemStore::open(run / kItemsName);
+    state.items = ItemStore::open(items_file(run));
     if (!state.shards.empty()) state.read_items(state.shards.back());
     return true;
   } catch (const base::Error&) {
@@ -63,12 +62,12 @@ bool Plan::has_items(const std::string& plan_json, const std::filesystem::path& 
 void Plan::save(const std::filesystem::path& run) const {
   const std::uint64_t size = state_->items_bytes();
   base::make_directories(run);
-  base::AtomicFile items(run / kItemsName);
+  base::AtomicFile items(items_file(run));
   for (std::uint64_t done = 0; done < size; done += std::min(kCopyBytes, size - done)) {
     items.write(state_->items->read(done, std::min(kCopyBytes, size - done)));
   }
   items.commit();
-  base::write_file_atomically(run / kPlanName, state_->to_json());
+  base::write_file_atomically(plan_file(run), state_->to_json());
 }
 
 namespace {
@@ -128,6 +127,11 @@ const std::vector<Shard>& Plan::shards() const {
 }
 std::uint64_t Plan::item_count() const {
   return state_->item_count;
+}
+std::uint64_t Plan::largest_shard() const {
+  std::uint64_t most = 0;
+  for (const auto& shard : state_->shards) most = std::max(most, shard.count);
+  return most;
 }
 const std::string& Plan::fingerprint() const {
   return state_->fingerprint;

@@ -67,6 +67,8 @@ class Plan {
 
   const std::vector<Shard>& shards() const;
   std::uint64_t item_count() const;
+  /// Items of the largest shard.
+  std::uint64_t largest_shard() const;
   /// SHA-256 over sources, shards and items in order.
   const std::string& fingerprint() const;
   /// What the sources hold and the plan does not, by reason ("hidden files", "files without an image suffix",

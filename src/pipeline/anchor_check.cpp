@@ -4,7 +4,7 @@
 
 #include "anchors/aggregate.h"
 #include "base/errors.h"
-#include "pipeline/embed.h"
+#include "dataset/embed.h"
 
 namespace quasar::pipeline {
 
@@ -37,7 +37,7 @@ void check_anchor_directions(const store::AnchorSet& set, const std::string& whi
 void check_anchor_files(const RunConfig& config, const encoder::Encoder& encoder,
                         const comm::Communicator& comm) {
   comm.on_root([&] {
-    const auto ours = encoder_identity(encoder, config.decode);
+    const auto ours = dataset::encoder_identity(encoder, config.decode);
     for (const auto& source : config.anchors) {
       if (source.file.empty()) continue;
       const auto set = store::read_anchor_file(source.file);

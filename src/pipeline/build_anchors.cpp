@@ -11,70 +11,52 @@
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "corpus/plan.h"
-#include "pipeline/await_written.h"
-#include "pipeline/distorted_items.h"
-#include "pipeline/embed.h"
-#include "pipeline/embedding_rows.h"
+#include "dataset/data_set.h"
+#include "dataset/distorted_items.h"
+#include "dataset/embed.h"
+#include "dataset/embedding_rows.h"
+#include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
 
 namespace quasar::pipeline {
 namespace {
 
-/// The frozen plan of the anchor data; another corpus in the configuration starts a new folder.
-corpus::Plan anchor_plan(const AnchorSource& source, const std::filesystem::path& folder,
-                         const comm::Communicator& comm) {
-  comm.on_root([&] {
-    auto plan = corpus::Plan::make(*source.corpus);
-    if (source.distortions) {
-      std::vector<corpus::Item> pristine;
-      for (const auto& shard : plan.shards()) {
-        auto items = plan.read_items(shard);
-        pristine.insert(pristine.end(), std::make_move_iterator(items.begin()),
-                        std::make_move_iterator(items.end()));
-      }
-      plan = corpus::Plan::from_items(with_distortions(pristine, *source.distortions),
-                                      source.corpus->shard_size);
+/// The items of the anchor data.
+corpus::Plan anchor_items(const AnchorSource& source) {
+  auto plan = corpus::Plan::make(*source.corpus);
+  if (source.distortions) {
+    std::vector<corpus::Item> pristine;
+    for (const auto& shard : plan.shards()) {
+      auto items = plan.read_items(shard);
+      pristine.insert(pristine.end(), std::make_move_iterator(items.begin()),
+                      std::make_move_iterator(items.end()));
     }
-    if (plan.item_count() == 0) {
-      base::fail(base::ExitCode::kInput, "the anchor data of \"" + source.name + "\" holds no image");
-    }
-    if (std::filesystem::exists(folder / "plan.json") &&
-        corpus::Plan::load(folder).fingerprint() != plan.fingerprint()) {
-      base::log_info("the anchor data of \"{}\" has changed: it is embedded anew", source.name);
-      std::filesystem::remove_all(folder);
-    }
-    base::make_directories(folder);
-    if (!std::filesystem::exists(folder / "plan.json")) plan.save(folder);
-  });
-  return load_plan(folder, comm);
+    plan = corpus::Plan::from_items(dataset::with_distortions(pristine, *source.distortions),
+                                    source.corpus->shard_size);
+  }
+  if (plan.item_count() == 0) {
+    base::fail(base::ExitCode::kInput, "the anchor data of \"" + source.name + "\" holds no image");
+  }
+  return plan;
 }
 
 /// What the split needs of every row, on every rank: numbers and keys of names, not their texts.
-std::vector<anchors::LabelledRow> labelled_rows(const corpus::Plan& plan,
-                                                const std::filesystem::path& folder) {
+std::vector<anchors::LabelledRow> labelled_rows(const dataset::DataSet& data) {
   std::vector<anchors::LabelledRow> rows;
-  rows.reserve(plan.item_count());
-  for (const auto& shard : plan.shards()) {
-    await_written(shard_path(folder, shard.id));
-    const store::EmbeddingShardReader reader(shard_path(folder, shard.id));
-    std::int64_t number = static_cast<std::int64_t>(shard.first);
-    for (const auto& record : reader.read_rows(0, reader.size()))
-      rows.push_back(
-          {number++, record.label, record.id, record.group, record.status == base::RowStatus::kOk});
-  }
+  rows.reserve(data.plan().item_count());
+  data.for_each_row(dataset::WrittenBy::kThisJob, [&](std::int64_t number, const store::RowRecord& row) {
+    rows.push_back({number, row.label, row.id, row.group, row.status == base::RowStatus::kOk});
+  });
   return rows;
 }
 
 /// A row's texts, read again where an error needs them.
-std::string name_of(const corpus::Plan& plan, const std::filesystem::path& folder, std::int64_t number) {
-  const auto row = static_cast<std::uint64_t>(number);
-  for (const auto& shard : plan.shards()) {
-    if (row < shard.first || row - shard.first >= shard.count) continue;
-    const auto record =
-        store::EmbeddingShardReader(shard_path(folder, shard.id)).read_rows(row - shard.first, 1).front();
-    return "the image " + record.id + (record.group.empty() ? "" : " (of \"" + record.group + "\")");
-  }
-  return anchors::plain_row_name(number);
+std::string name_of(const dataset::DataSet& data, std::int64_t number) {
+  const auto& shard = data.shard_of(number);
+  const auto row = data.open(shard, dataset::WrittenBy::kThisJob, store::Integrity::kRows)
+                       .read_rows(static_cast<std::uint64_t>(number) - shard.first, 1)
+                       .front();
+  return "the image " + row.id + (row.group.empty() ? "" : " (of \"" + row.group + "\")");
 }
 
 anchors::AnchorSplit split(const AnchorSource& source, const std::vector<anchors::LabelledRow>& rows,
@@ -92,10 +74,10 @@ anchors::AnchorSplit split(const AnchorSource& source, const std::vector<anchors
 }
 
 /// The choice of rows, with the counts and statistics of the labels that go into the anchor file.
-anchors::AnchorSplit choose_rows(const AnchorSource& source, const corpus::Plan& plan,
-                                 const std::filesystem::path& folder, store::AnchorSet& set) {
-  const auto rows = labelled_rows(plan, folder);
-  auto chosen = split(source, rows, [&](std::int64_t number) { return name_of(plan, folder, number); });
+anchors::AnchorSplit choose_rows(const AnchorSource& source, const dataset::DataSet& data,
+                                 store::AnchorSet& set) {
+  const auto rows = labelled_rows(data);
+  auto chosen = split(source, rows, [&](std::int64_t number) { return name_of(data, number); });
   set.counts = {
       {"rows", static_cast<std::int64_t>(rows.size())},
       {"rows_failed", std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.usable; })},
@@ -117,10 +99,10 @@ anchors::AnchorSplit choose_rows(const AnchorSource& source, const corpus::Plan&
 
 /// Where k-means keeps its state: a name of its own for each recipe, data and encoder, so that a set built
 /// otherwise never meets the state of another.
-std::filesystem::path checkpoint_prefix(const std::filesystem::path& folder, const AnchorSource& source,
-                                        const corpus::Plan& plan, const base::EncoderIdentity& encoder) {
-  const std::string all = source.recipe_text + "\n" + plan.fingerprint() + "\n" + encoder.describe();
-  return folder / ("clusters-" + base::xxh128_hex(std::as_bytes(std::span(all))).substr(0, 16));
+std::filesystem::path checkpoint_prefix(const dataset::DataSet& data, const AnchorSource& source,
+                                        const base::EncoderIdentity& encoder) {
+  const std::string all = source.recipe_text + "\n" + data.plan().fingerprint() + "\n" + encoder.describe();
+  return data.files().kmeans_state(base::xxh128_hex(std::as_bytes(std::span(all))).substr(0, 16));
 }
 
 void log_iteration(const std::string& side, int iteration, const cluster::IterationStatistics& statistics) {
@@ -151,29 +133,25 @@ std::optional<store::AnchorSet> built_before(const std::filesystem::path& file, 
 
 store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& source, encoder::Encoder& encoder,
                                const comm::Communicator& comm) {
-  const auto folder = config.run / "anchors" / source.name;
-  const auto plan = anchor_plan(source, folder, comm);
-  const auto statistics = embed({.plan = plan,
-                                 .folder = folder,
-                                 .encoder = encoder,
-                                 .decode = config.decode,
-                                 .threads = config.embed,
-                                 .batch_size = config.encoder.batch_size,
-                                 .memory = embed_memory(config, plan, encoder, comm),
-                                 .what = "anchors " + source.name},
-                                comm);
-  const auto identity = encoder_identity(encoder, config.decode);
-  const auto file = config.run / "anchors" / (source.name + ".h5");
+  const auto identity = dataset::encoder_identity(encoder, config.decode);
+  const auto data = dataset::open_data_set({.run = config.run,
+                                            .settings = embed_settings(config, encoder, false),
+                                            .former = config.run.former_anchor_data(source.name),
+                                            .items = [&] { return anchor_items(source); }},
+                                           comm);
+  const auto& plan = data.plan();
+  const auto statistics = embed_data_set(config, data, encoder, {.what = "anchors " + source.name}, comm);
+  const auto file = config.run.anchor_file(source.name);
   const auto built_by = source.recipe_text + "\n# data " + plan.fingerprint();
   if (auto built = built_before(file, built_by, identity, comm)) return *std::move(built);
   store::AnchorSet set;
   anchors::AnchorSplit chosen;
   const auto dimension = static_cast<std::size_t>(encoder.dimension());
-  comm.together([&] { chosen = choose_rows(source, plan, folder, set); });
-  EmbeddingRows held(folder, shards_of_rank(plan, comm.rank(), comm.size()), dimension);
+  comm.together([&] { chosen = choose_rows(source, data, set); });
+  dataset::EmbeddingRows held(data, data.shards_of_rank(comm.rank(), comm.size()), dimension);
   anchors::AggregateRuntime runtime;
   runtime.report = log_iteration;
-  runtime.checkpoint_prefix = checkpoint_prefix(folder, source, plan, identity);
+  runtime.checkpoint_prefix = checkpoint_prefix(data, source, identity);
   runtime.stop_requested = base::stop_requested;
   const auto& recipe = source.recipe.aggregate;
   runtime.memory_bytes = kmeans_limit(
@@ -195,6 +173,7 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   set.counts["bad"] = centroids.bad_rows;
   set.counts["rows_not_finite"] = centroids.rows_not_finite;
   comm.on_root([&] {
+    base::make_directories(config.run.anchors());
     store::write_anchor_file(file, set);
     anchors::remove_checkpoints(runtime.checkpoint_prefix);
   });

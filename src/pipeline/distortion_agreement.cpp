@@ -3,15 +3,14 @@
 #include <cmath>
 #include <map>
 
-#include "base/atomic_file.h"
 #include "base/errors.h"
 #include "corpus/plan.h"
+#include "dataset/data_set.h"
+#include "dataset/distorted_items.h"
+#include "dataset/embed.h"
 #include "image/distortions.h"
 #include "pipeline/anchor_check.h"
-#include "pipeline/await_written.h"
-#include "pipeline/distorted_items.h"
-#include "pipeline/embed.h"
-#include "pipeline/memory_plan.h"
+#include "pipeline/embed_step.h"
 #include "scoring/score.h"
 
 namespace quasar::pipeline {
@@ -41,43 +40,34 @@ std::vector<corpus::Item> chosen_photos(const AgreementJob& job) {
 evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const AgreementJob& job,
                                                   const store::AnchorSet& anchors, encoder::Encoder& encoder,
                                                   const comm::Communicator& comm) {
-  const auto folder = config.run / "agreement";
-  comm.on_root([&] {
-    constexpr int kShardSize = 256;
-    DistortionRecipe recipe;
-    recipe.seed = job.seed;
-    const auto plan = corpus::Plan::from_items(with_distortions(chosen_photos(job), recipe), kShardSize);
-    if (std::filesystem::exists(folder / "plan.json") &&
-        corpus::Plan::load(folder).fingerprint() != plan.fingerprint()) {
-      std::filesystem::remove_all(folder);
-    }
-    base::make_directories(folder);
-    plan.save(folder);
-  });
-  const auto plan = load_plan(folder, comm);
-  embed({.plan = plan,
-         .folder = folder,
-         .encoder = encoder,
-         .decode = config.decode,
-         .threads = config.embed,
-         .batch_size = config.encoder.batch_size,
-         .memory = embed_memory(config, plan, encoder, comm),
-         .what = "agreement"},
-        comm);
+  constexpr int kShardSize = 256;
+  dataset::DistortionRecipe recipe;
+  recipe.seed = job.seed;
+  const auto data =
+      dataset::open_data_set({.run = config.run,
+                              .settings = embed_settings(config, encoder, false),
+                              .former = config.run.former_agreement(),
+                              .items =
+                                  [&] {
+                                    return corpus::Plan::from_items(
+                                        dataset::with_distortions(chosen_photos(job), recipe), kShardSize);
+                                  }},
+                             comm);
+  embed_data_set(config, data, encoder, {.what = "agreement"}, comm);
 
   evaluation::DistortionAgreement agreement;
   comm.together([&] {
-    check_anchor_encoder(anchors, "\"" + anchors.name + "\"", encoder_identity(encoder, config.decode),
-                         encoder.dimension(), "the configuration's",
+    check_anchor_encoder(anchors, "\"" + anchors.name + "\"",
+                         dataset::encoder_identity(encoder, config.decode), encoder.dimension(),
+                         "the configuration's",
                          "Rebuild the anchors with this encoder, or configure the anchors'.");
     const auto good = anchors::normalised(anchors.good, anchors.dimension);
     const auto bad = anchors::normalised(anchors.bad, anchors.dimension);
     const scoring::AnchorPairs pairs{good, bad, anchors.dimension};
     std::vector<double> pristine;
     std::vector<evaluation::DistortedScore> distorted;
-    for (const auto& shard : plan.shards()) {
-      await_written(shard_path(folder, shard.id));
-      const store::EmbeddingShardReader reader(shard_path(folder, shard.id));
+    for (const auto& shard : data.plan().shards()) {
+      const auto reader = data.open(shard, dataset::WrittenBy::kThisJob);
       std::vector<float> embeddings(reader.size() * anchors.dimension);
       reader.read_embeddings(0, reader.size(), embeddings);
       const auto rows = reader.read_rows(0, reader.size());
@@ -87,7 +77,7 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
         }
         const double score = scoring::score_row(
             std::span(embeddings).subspan(i * anchors.dimension, anchors.dimension), pairs);
-        const auto distortion = stated_distortion(rows[i].fields);
+        const auto distortion = dataset::stated_distortion(rows[i].fields);
         // A pristine picture comes before its copies.
         if (!distortion)
           pristine.push_back(score);

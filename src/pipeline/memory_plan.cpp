@@ -13,8 +13,8 @@
 #include "base/progress.h"
 #include "cluster/kmeans.h"
 #include "comm/cores.h"
+#include "dataset/rank_embedder.h"
 #include "decode/worker_pool.h"
-#include "pipeline/rank_embedder.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -39,11 +39,12 @@ std::pair<int, int> usual_shape(const base::InputSpec& input) {
 /// The stage "embed", and how it divides its memory. `rest`: what the limit leaves beside the process; 0 for
 /// none.
 StageMemory embed_stage(const RunConfig& config, const MemoryDemand& demand, std::uint64_t limit,
-                        std::uint64_t rest, EmbedMemory& shares) {
-  const EmbedThreads threads{config.embed.decode_threads > 0 ? config.embed.decode_threads : demand.threads,
-                             config.embed.encode_threads > 0 ? config.embed.encode_threads : demand.threads};
+                        std::uint64_t rest, dataset::EmbedMemory& shares) {
+  const dataset::EmbedThreads threads{
+      config.embed.decode_threads > 0 ? config.embed.decode_threads : demand.threads,
+      config.embed.encode_threads > 0 ? config.embed.encode_threads : demand.threads};
   const auto batch = static_cast<std::size_t>(config.encoder.batch_size);
-  const auto held = in_flight(config.embed, threads, batch, demand.input);
+  const auto held = dataset::in_flight(config.embed, threads, batch, demand.input);
   const std::uint64_t row = demand.dimension * sizeof(float) * 2 + kRecordBytes;
   // Two shards: one being begun while the other one's last rows are encoded and its file is written.
   const std::uint64_t rows = 2 * demand.largest_shard * row;
@@ -80,7 +81,7 @@ StageMemory embed_stage(const RunConfig& config, const MemoryDemand& demand, std
 }
 
 std::vector<StageMemory> stages_of(const RunConfig& config, const MemoryDemand& demand, std::uint64_t limit,
-                                   EmbedMemory& shares) {
+                                   dataset::EmbedMemory& shares) {
   const std::uint64_t rest = limit > demand.process ? limit - demand.process : 0;
   std::vector<StageMemory> stages = {embed_stage(config, demand, limit, rest, shares)};
   for (const auto& source : config.anchors) {
@@ -103,7 +104,7 @@ std::uint64_t least_limit(const RunConfig& config, const MemoryDemand& demand) {
   constexpr int kTurns = 200;
   std::uint64_t limit = demand.process;
   for (int turn = 0; turn < kTurns; ++turn) {
-    EmbedMemory ignored;
+    dataset::EmbedMemory ignored;
     std::uint64_t least = limit;
     for (const auto& stage : stages_of(config, demand, limit, ignored)) {
       std::uint64_t bytes = stage.bytes;
@@ -179,19 +180,24 @@ MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communic
   return demand;
 }
 
-EmbedMemory embed_memory(const RunConfig& config, const corpus::Plan& plan, const encoder::Encoder& encoder,
-                         const comm::Communicator& comm) {
+dataset::EmbedMemory embed_memory(const RunConfig& config, const corpus::Plan& plan,
+                                  const encoder::Encoder& encoder, const comm::Communicator& comm) {
   auto demand = memory_demand(encoder, comm);
-  demand.largest_shard = largest_shard(plan);
-  EmbedMemory shares;
+  demand.largest_shard = plan.largest_shard();
+  dataset::EmbedMemory shares;
   stages_of(config, demand, static_cast<std::uint64_t>(config.memory), shares);
   return shares;
 }
 
-std::uint64_t largest_shard(const corpus::Plan& plan) {
-  std::uint64_t most = 0;
-  for (const auto& shard : plan.shards()) most = std::max(most, shard.count);
-  return most;
+MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder,
+                        const comm::Communicator& comm) {
+  auto demand = memory_demand(encoder, comm);
+  demand.largest_shard = draft.largest_shard;
+  demand.shards_frozen = draft.frozen;
+  demand.batch_size_frozen = draft.begun;
+  MemoryPlan memory;
+  comm.together([&] { memory = plan_memory(config, demand); });
+  return memory;
 }
 
 std::vector<std::string> describe(const MemoryPlan& plan) {

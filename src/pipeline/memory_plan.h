@@ -11,9 +11,10 @@
 #include "base/input_spec.h"
 #include "comm/communicator.h"
 #include "corpus/plan.h"
+#include "dataset/embed_config.h"
 #include "encoder/encoder.h"
-#include "pipeline/embed.h"
 #include "pipeline/run_config.h"
+#include "pipeline/run_start.h"
 
 namespace quasar::pipeline {
 
@@ -28,7 +29,7 @@ struct MemoryPlan {
   std::uint64_t process = 0;  ///< Resident before the stages: libraries, encoder, MPI.
   std::uint64_t limit = 0;    ///< config.memory; 0: none.
   std::vector<StageMemory> stages;
-  EmbedMemory embed;  ///< How the stage "embed", and those of anchors, divide theirs.
+  dataset::EmbedMemory embed;  ///< How the stage "embed", and those of anchors, divide theirs.
 
   std::uint64_t peak() const;
 };
@@ -57,14 +58,16 @@ inline constexpr std::uint64_t kEncodePart = 2;
 /// cannot keep within config.memory; also what else can be lowered, of that which can still be changed.
 MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand);
 
+/// Predicts what the stages need. Collective. Throws Error(kConfig) as plan_memory() does.
+MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const encoder::Encoder& encoder,
+                        const comm::Communicator& comm);
+
 /// What is known once the encoder, which outlives it, is loaded, with the largest process of all ranks and
 /// the plan's largest shard left to the caller. Collective.
 MemoryDemand memory_demand(const encoder::Encoder& encoder, const comm::Communicator& comm);
 /// How an embedding pass over this plan divides config.memory. Collective.
-EmbedMemory embed_memory(const RunConfig& config, const corpus::Plan& plan, const encoder::Encoder& encoder,
-                         const comm::Communicator& comm);
-/// Rows of the largest shard.
-std::uint64_t largest_shard(const corpus::Plan& plan);
+dataset::EmbedMemory embed_memory(const RunConfig& config, const corpus::Plan& plan,
+                                  const encoder::Encoder& encoder, const comm::Communicator& comm);
 /// Logs the prediction, on root.
 void report_memory(const MemoryPlan& memory, const comm::Communicator& comm);
 /// "embed 1.2 GiB (a shard's rows ...)", one line for each stage, with the process before them.

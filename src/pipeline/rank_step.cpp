@@ -1,3 +1,5 @@
+#include "pipeline/rank_step.h"
+
 #include <fmt/format.h>
 
 #include "base/activity.h"
@@ -6,8 +8,10 @@
 #include "base/logging.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "dataset/await_written.h"
 #include "pass/run_pass.h"
-#include "pipeline/steps.h"
+#include "pipeline/software_versions.h"
+#include "store/anchor_file.h"
 #include "store/score_shard.h"
 
 namespace quasar::pipeline {
@@ -42,7 +46,7 @@ std::vector<ConfiguredSet> configured_sets(const RunConfig& config, const comm::
   std::vector<ConfiguredSet> sets;
   for (const auto& source : config.anchors) {
     const bool built = source.file.empty();
-    sets.push_back({source.name, built ? config.run / "anchors" / (source.name + ".h5") : source.file, ""});
+    sets.push_back({source.name, built ? config.run.anchor_file(source.name) : source.file, ""});
   }
   comm.on_root([&] {
     for (std::size_t i = 0; i < sets.size(); ++i) {
@@ -77,10 +81,10 @@ void check_shard_scores(const std::filesystem::path& path, const std::vector<Con
 }
 
 /// Waits until this host sees the scores of a shard that this job has made, of the embeddings that it sees.
-void await_scores(const RunConfig& config, const corpus::Shard& shard,
+void await_scores(const RunConfig& config, const dataset::DataSet& corpus, const corpus::Shard& shard,
                   const std::vector<ConfiguredSet>& sets) {
-  const auto scores = score_path(config.run, shard.id);
-  const auto embeddings = shard_path(config.run, shard.id);
+  const auto scores = config.run.scores(shard.id);
+  const auto embeddings = corpus.path(shard);
   std::vector<std::string> names;
   std::vector<std::string> fingerprints;
   for (const auto& set : sets) {
@@ -88,7 +92,7 @@ void await_scores(const RunConfig& config, const corpus::Shard& shard,
     fingerprints.push_back(set.fingerprint);
   }
   try {
-    await_written(scores, [&] {
+    dataset::await_written(scores, [&] {
       if (!base::is_there_anew(scores) || !base::is_there_anew(embeddings)) return false;
       const store::EmbeddingShardReader reader(embeddings, store::Integrity::kUnchecked);
       return store::score_shard_matches(scores, reader.header().content_xxh128, shard.id, names,
@@ -102,38 +106,38 @@ void await_scores(const RunConfig& config, const corpus::Shard& shard,
 }
 
 /// Every rank looks at the scores of those shards that it ranks.
-void check_scores(const RunConfig& config, const corpus::Plan& plan, WrittenBy scores,
+void check_scores(const RunConfig& config, const dataset::DataSet& corpus, dataset::WrittenBy scores,
                   const std::vector<ConfiguredSet>& sets, const comm::Communicator& comm) {
-  const auto& shards = plan.shards();
+  const auto& shards = corpus.plan().shards();
   for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
        i += static_cast<std::size_t>(comm.size())) {
     if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-    if (scores == WrittenBy::kThisJob) {
-      await_scores(config, shards[i], sets);
+    if (scores == dataset::WrittenBy::kThisJob) {
+      await_scores(config, corpus, shards[i], sets);
     } else {
-      check_shard_scores(score_path(config.run, shards[i].id), sets);
+      check_shard_scores(config.run.scores(shards[i].id), sets);
     }
   }
 }
 
 }  // namespace
 
-curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& plan, WrittenBy scores,
-                                   const comm::Communicator& comm) {
+curation::CurationResult rank_step(const RunConfig& config, const dataset::DataSet& corpus,
+                                   dataset::WrittenBy scores, const comm::Communicator& comm) {
   const base::Phase phase("rank");
   curation::RankInput input;
-  input.embeddings = config.run / "embeddings";
-  input.scores = config.run / "scores";
-  for (const auto& shard : plan.shards()) {
+  input.embeddings = corpus.files().embeddings();
+  input.scores = config.run.scores();
+  for (const auto& shard : corpus.plan().shards()) {
     input.shards.push_back(shard.id);
     input.shard_first.push_back(shard.first);
   }
   std::vector<std::string> columns;
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   const auto sets = configured_sets(config, comm);
-  comm.together([&] { check_scores(config, plan, scores, sets, comm); });
-  auto result = curation::write_manifests(config.run, input, columns, config.curation, software_versions(),
-                                          comm, base::stop_requested);
+  comm.together([&] { check_scores(config, corpus, scores, sets, comm); });
+  auto result = curation::write_manifests(config.run.root(), input, columns, config.curation,
+                                          software_versions(), comm, base::stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),
@@ -145,7 +149,7 @@ curation::CurationResult rank_step(const RunConfig& config, const corpus::Plan& 
       failures += fmt::format(" {} {}", count, base::status_name(status));
     base::fail(base::ExitCode::kNoResult,
                fmt::format("not one of {} images could be scored ({}); {} names each with its reason",
-                           result.rows, failures.substr(1), (config.run / "manifest.csv").string()));
+                           result.rows, failures.substr(1), config.run.manifest_csv().string()));
   }
   return result;
 }

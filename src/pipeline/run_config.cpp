@@ -18,8 +18,8 @@ constexpr int kMaxThreads = 1024;
 /// Below it not even the libraries fit.
 constexpr std::int64_t kLeastRankMemory = std::int64_t{64} << 20U;
 
-EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
-  EmbedConfig config;
+dataset::EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
+  dataset::EmbedConfig config;
   config.decode_threads = node.get_in<int>("decode_threads", config.decode_threads, 0, kMaxThreads);
   config.encode_threads = node.get_in<int>("encode_threads", config.encode_threads, 0, kMaxThreads);
   config.batches_in_flight = node.get_in<int>("batches_in_flight", config.batches_in_flight, 1, kMaxThreads);
@@ -28,8 +28,8 @@ EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
   return config;
 }
 
-DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node) {
-  DistortionRecipe recipe;
+dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node) {
+  dataset::DistortionRecipe recipe;
   for (const auto& element : node.child("kinds").elements()) {
     const auto name = element.as<std::string>();
     const auto table = image::distortion_table();
@@ -118,10 +118,10 @@ void check_text_anchors(const base::ConfigNode& root, const encoder::EncoderConf
   }
 }
 
-std::map<std::string, std::string> identity_of(const RunConfig& config) {
+store::RunIdentity identity_of(const RunConfig& config) {
   const auto& decode = config.decode;
   const auto& encoder = config.encoder;
-  std::map<std::string, std::string> identity;
+  store::RunIdentity identity;
   identity["decode.mode, decode.honour_orientation"] = image::describe(decode);
   identity["decode.max_pixels"] = std::to_string(decode.max_pixels);
   identity["decode.max_side"] = std::to_string(decode.max_side);
@@ -142,7 +142,8 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
                           corpus::SourcePresence corpus, AnchorNeed need) {
   const auto root = base::ConfigNode::parse_file(path, overrides);
   RunConfig config;
-  config.run = root.require<std::filesystem::path>("run");
+  config.run = store::RunLayout(root.require<std::filesystem::path>("run"));
+  config.shared = root.get<std::filesystem::path>("embeddings", {});
   config.corpus = corpus::corpus_config_from_yaml(root.child("corpus"), corpus);
   config.decode = image::decode_config_from_yaml(root.child("decode"));
   config.encoder =

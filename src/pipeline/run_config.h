@@ -11,26 +11,21 @@
 #include "base/config_node.h"
 #include "corpus/corpus_config.h"
 #include "curation/curation_config.h"
+#include "dataset/distorted_items.h"
+#include "dataset/embed_config.h"
 #include "encoder/encoder_config.h"
 #include "image/decode_config.h"
-#include "pipeline/distorted_items.h"
+#include "store/run_identity.h"
+#include "store/run_layout.h"
 
 namespace quasar::pipeline {
 
-/// How the embedding loop uses a rank's cores; none of it changes results.
-struct EmbedConfig {
-  int decode_threads = 0;         ///< Threads that read and decode; 0: one per core of this rank.
-  int encode_threads = 0;         ///< Threads that encode on the CPU; 0: one per core of this rank.
-  int batches_in_flight = 4;      ///< Batches decoded ahead of the encoder.
-  double stall_timeout_s = 1800;  ///< The job ends when a rank gets nothing done for so long, seconds.
-};
-
 /// One set of anchors: read from a file, built from labelled or pristine pictures, or from prompts.
 struct AnchorSource {
-  std::string name;                             ///< Column name in the manifest.
-  std::filesystem::path file;                   ///< An anchor file; empty when the set is to be built.
-  std::optional<corpus::CorpusConfig> corpus;   ///< Anchor data.
-  std::optional<DistortionRecipe> distortions;  ///< Render degraded copies of the corpus.
+  std::string name;                            ///< Column name in the manifest.
+  std::filesystem::path file;                  ///< An anchor file; empty when the set is to be built.
+  std::optional<corpus::CorpusConfig> corpus;  ///< Anchor data.
+  std::optional<dataset::DistortionRecipe> distortions;  ///< Render degraded copies of the corpus.
   anchors::AnchorRecipe recipe;
   std::vector<std::string> good_prompts;  ///< Text anchors: as many as bad ones, paired in order.
   std::vector<std::string> bad_prompts;
@@ -40,11 +35,12 @@ struct AnchorSource {
 };
 
 struct RunConfig {
-  std::filesystem::path run;  ///< Run directory: everything is written below it.
+  store::RunLayout run = store::RunLayout({});  ///< Run directory: everything is written below it.
+  std::filesystem::path shared;  ///< Key `embeddings`: where runs share embedded shards; empty: nowhere.
   corpus::CorpusConfig corpus;
   image::DecodeConfig decode;
   encoder::EncoderConfig encoder;
-  EmbedConfig embed;
+  dataset::EmbedConfig embed;
   bool half = false;  ///< Store embeddings as float16.
   std::vector<AnchorSource> anchors;
   curation::CurationConfig curation;
@@ -53,7 +49,7 @@ struct RunConfig {
   std::int64_t memory = 0;
   bool halved_for_ranking = false;  ///< curation.memory was taken from `memory`.
   /// Value of every key that changes embeddings, by key: what a run directory is tied to.
-  std::map<std::string, std::string> identity;
+  store::RunIdentity identity;
   std::string effective;  ///< The whole configuration, overrides applied, as YAML.
 };
 

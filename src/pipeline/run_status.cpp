@@ -14,7 +14,7 @@
 #include "base/trial.h"
 #include "corpus/plan.h"
 #include "curation/written_files.h"
-#include "pipeline/embed.h"
+#include "dataset/embed.h"
 #include "store/embedding_shard.h"
 
 namespace quasar::pipeline {
@@ -25,8 +25,7 @@ constexpr std::size_t kShardsNamed = 10;
 /// A rank at work writes its metrics far more often, seconds.
 constexpr double kLatelyHeard = 60;
 
-void read_shard(const std::filesystem::path& path, RunStatus& status) {
-  const store::EmbeddingShardReader reader(path, store::Integrity::kUnchecked);
+void read_shard(const store::EmbeddingShardReader& reader, RunStatus& status) {
   const auto statuses = reader.read_statuses();
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     ++status.by_status[statuses[i]];
@@ -42,11 +41,9 @@ void read_shard(const std::filesystem::path& path, RunStatus& status) {
 
 /// Reads the shard if it is whole. A look at a run must not read all its embeddings, so nothing is checked
 /// before.
-bool read_if_whole(const std::filesystem::path& run, const corpus::Shard& shard, RunStatus& status) {
-  const auto path = shard_path(run, shard.id);
-  if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count, store::Integrity::kUnchecked))
-    return false;
-  read_shard(path, status);
+bool read_if_whole(const dataset::DataSet& corpus, const corpus::Shard& shard, RunStatus& status) {
+  if (!corpus.has(shard, store::Integrity::kUnchecked)) return false;
+  read_shard(corpus.open(shard, dataset::WrittenBy::kEarlierJob, store::Integrity::kUnchecked), status);
   return true;
 }
 
@@ -124,12 +121,13 @@ class Report {
 
 }  // namespace
 
-std::set<int> crashing_shards(const std::filesystem::path& run, const std::vector<corpus::Shard>& shards) {
+std::set<int> crashing_shards(const dataset::DataSet& corpus) {
+  const auto& shards = corpus.plan().shards();
   const auto survives = [&](std::span<const corpus::Shard> some) {
     return base::survives(
         [&] {
           RunStatus ignored;
-          for (const auto& shard : some) read_if_whole(run, shard, ignored);
+          for (const auto& shard : some) read_if_whole(corpus, shard, ignored);
         },
         0);
   };
@@ -141,32 +139,33 @@ std::set<int> crashing_shards(const std::filesystem::path& run, const std::vecto
   return crashing;
 }
 
-RunStatus read_run_status(const std::filesystem::path& run) {
-  if (!std::filesystem::exists(base::file_status(run / "plan.json"))) {
-    base::fail(base::ExitCode::kInput, run.string() +
+RunStatus read_run_status(const store::RunLayout& run) {
+  if (!std::filesystem::exists(base::file_status(run.corpus().plan()))) {
+    base::fail(base::ExitCode::kInput, run.root().string() +
                                            " is no run directory: it holds no plan.json, which the "
                                            "start of \"quasar run\" or \"quasar plan --freeze\" writes");
   }
-  const auto plan = corpus::Plan::load(run);
+  const dataset::DataSet corpus(run.corpus(), corpus::Plan::load(run.root()));
+  const auto& plan = corpus.plan();
   RunStatus status;
   status.rows = plan.item_count();
   status.shards = plan.shards().size();
-  status.ranks = pass::read_metrics(run / "metrics");
-  status.ranked = std::filesystem::exists(run / "manifest.csv");
-  status.manifest_faults = curation::check_written_files(run, curation::SumCheck::kSmall);
+  status.ranks = pass::read_metrics(run.corpus().metrics());
+  status.ranked = std::filesystem::exists(run.manifest_csv());
+  status.manifest_faults = curation::check_written_files(run.root(), curation::SumCheck::kSmall);
   std::set<int> running;
   for (const auto& rank : status.ranks) {
     if (rank.finished || seconds_since_1970() - rank.written_at > kLatelyHeard) continue;
     running.insert(rank.open_shards.begin(), rank.open_shards.end());
   }
-  const auto crashing = crashing_shards(run, plan.shards());
+  const auto crashing = crashing_shards(corpus);
   for (const auto& shard : plan.shards()) {
-    if (!crashing.contains(shard.id) && read_if_whole(run, shard, status)) continue;
+    if (!crashing.contains(shard.id) && read_if_whole(corpus, shard, status)) continue;
     if (running.contains(shard.id)) {
       status.shards_running.push_back(shard.id);
     } else {
       status.shards_missing.push_back(shard.id);
-      if (std::filesystem::exists(shard_path(run, shard.id))) status.shards_damaged.push_back(shard.id);
+      if (std::filesystem::exists(corpus.path(shard))) status.shards_damaged.push_back(shard.id);
     }
   }
   return status;

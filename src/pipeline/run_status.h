@@ -3,15 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
-#include "corpus/plan.h"
+#include "dataset/data_set.h"
 #include "pass/rank_metrics.h"
+#include "store/run_layout.h"
 
 namespace quasar::pipeline {
 
@@ -36,12 +36,12 @@ struct RunStatus {
   std::vector<std::string> manifest_faults;  ///< What of the manifests is not as summary.json says.
 };
 
-/// Ids of those of the shards, in `run`, whose damage crashes HDF5 when they are read unchecked
+/// Ids of those of the corpus's shards whose damage crashes HDF5 when they are read unchecked
 /// (store::Integrity): all are tried in another process at once, one by one only if that fails.
-std::set<int> crashing_shards(const std::filesystem::path& run, const std::vector<corpus::Shard>& shards);
+std::set<int> crashing_shards(const dataset::DataSet& corpus);
 
 /// Reads RUN. Throws Error(kInput) when there is no plan.
-RunStatus read_run_status(const std::filesystem::path& run);
+RunStatus read_run_status(const store::RunLayout& run);
 
 /// For people; several lines.
 std::string describe(const RunStatus& status);

@@ -1,11 +1,14 @@
+#include "pipeline/score_step.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "anchors/aggregate.h"
 #include "base/atomic_file.h"
+#include "dataset/await_written.h"
 #include "pass/run_pass.h"
 #include "pipeline/anchor_check.h"
-#include "pipeline/steps.h"
 #include "scoring/score.h"
 #include "store/score_shard.h"
 
@@ -61,7 +64,8 @@ void score_shard(const store::EmbeddingShardReader& reader, const std::vector<Sc
 struct ScoreJob {
   const RunConfig& config;
   const std::vector<store::AnchorSet>& sets;
-  WrittenBy embeddings = WrittenBy::kEarlierJob;
+  const dataset::DataSet& corpus;
+  dataset::WrittenBy embeddings = dataset::WrittenBy::kEarlierJob;
   std::vector<ScoringSet> scoring;
   std::vector<std::string> names;
   std::vector<std::string> fingerprints;
@@ -69,13 +73,9 @@ struct ScoreJob {
 
 /// Scores one shard, unless its scores are there.
 void work_on(const ScoreJob& job, const corpus::Shard& shard) {
-  const auto from = shard_path(job.config.run, shard.id);
-  const auto to = score_path(job.config.run, shard.id);
-  if (job.embeddings == WrittenBy::kThisJob) await_written(from);
-  if (!std::filesystem::exists(from)) {
-    base::fail(base::ExitCode::kInput, from.string() + " is missing: run \"quasar embed\" first");
-  }
-  const store::EmbeddingShardReader reader(from);
+  const auto from = job.corpus.path(shard);
+  const auto to = job.config.run.scores(shard.id);
+  const auto reader = job.corpus.open(shard, job.embeddings);
   check_encoders(reader.header(), from, job.sets);
   store::ScoreShard result{shard.id, reader.header().content_xxh128, job.names, {}, job.fingerprints};
   if (store::score_shard_matches(to, result.embeddings_xxh128, result.shard, result.names,
@@ -88,26 +88,22 @@ void work_on(const ScoreJob& job, const corpus::Shard& shard) {
 
 }  // namespace
 
-std::filesystem::path score_path(const std::filesystem::path& run, int shard) {
-  return run / "scores" / fmt::format("shard-{:06}.h5", shard);
-}
-
-void score_step(const RunConfig& config, const corpus::Plan& plan, WrittenBy embeddings,
+void score_step(const RunConfig& config, const dataset::DataSet& corpus, dataset::WrittenBy embeddings,
                 const std::vector<store::AnchorSet>& sets, const comm::Communicator& comm) {
   comm.on_root([&] {
-    base::make_directories(config.run / "scores");
-    base::remove_stale_temporaries(config.run / "scores");
+    base::make_directories(config.run.scores());
+    base::remove_stale_temporaries(config.run.scores());
   });
-  ScoreJob job{config, sets, embeddings, {}, {}, {}};
+  ScoreJob job{config, sets, corpus, embeddings, {}, {}, {}};
   comm.together([&] {
-    await_written(config.run / "scores");
+    dataset::await_written(config.run.scores());
     job.scoring = scoring_sets(sets);
   });
   for (const auto& set : sets) {
     job.names.push_back(set.name);
     job.fingerprints.push_back(store::anchor_fingerprint(set));
   }
-  const auto& shards = plan.shards();
+  const auto& shards = corpus.plan().shards();
   pass::run_pass({"score", "shards", shards.size(), shards.size()}, comm, [&](pass::ShardFeed& feed) {
     while (const auto next = feed.next()) {
       work_on(job, shards[*next]);

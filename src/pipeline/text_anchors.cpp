@@ -4,9 +4,9 @@
 #include "base/await_file.h"
 #include "base/checksum.h"
 #include "base/logging.h"
+#include "dataset/await_written.h"
+#include "dataset/embed.h"
 #include "encoder/prompts.h"
-#include "pipeline/await_written.h"
-#include "pipeline/embed.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -16,7 +16,7 @@ store::AnchorSet embed_pairs(const RunConfig& config, const AnchorSource& source
   store::AnchorSet set;
   set.name = source.name;
   set.dimension = static_cast<std::size_t>(encoder.dimension());
-  set.encoder = encoder_identity(encoder, config.decode);
+  set.encoder = dataset::encoder_identity(encoder, config.decode);
   set.recipe = source.recipe_text + "\n# text tower of the same weights, float32; vocabulary " +
                base::sha256_file(config.encoder.vocabulary);
   set.counts = {{"prompt_pairs", static_cast<std::int64_t>(source.good_prompts.size())}};
@@ -39,7 +39,7 @@ store::AnchorSet embed_pairs(const RunConfig& config, const AnchorSource& source
 
 store::AnchorSet build_text_anchors(const RunConfig& config, const AnchorSource& source,
                                     const encoder::Encoder& encoder, const comm::Communicator& comm) {
-  const auto path = config.run / "anchors" / (source.name + ".h5");
+  const auto path = config.run.anchor_file(source.name);
   // One rank reads the text tower; the others take the file.
   std::string fingerprint;
   comm.on_root([&] {
@@ -53,7 +53,7 @@ store::AnchorSet build_text_anchors(const RunConfig& config, const AnchorSource&
   comm.broadcast(fingerprint);
   store::AnchorSet set;
   comm.together([&] {
-    await_written(path, [&] {
+    dataset::await_written(path, [&] {
       if (!base::is_there_anew(path)) return false;
       set = store::read_anchor_file(path);
       return store::anchor_fingerprint(set) == fingerprint;

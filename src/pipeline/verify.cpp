@@ -12,10 +12,10 @@
 #include "base/random.h"
 #include "corpus/shard_reader.h"
 #include "curation/written_files.h"
+#include "dataset/distorted_items.h"
+#include "dataset/embed.h"
 #include "pass/run_pass.h"
-#include "pipeline/distorted_items.h"
-#include "pipeline/embed.h"
-#include "pipeline/steps.h"
+#include "pipeline/run_start.h"
 #include "store/embedding_shard.h"
 #include "store/half.h"
 #include "store/score_shard.h"
@@ -39,14 +39,14 @@ class ShardVerifier {
  public:
   /// `decoders`: one worker, which nobody interrupts.
   ShardVerifier(const RunConfig& config, const VerifyJob& job, encoder::Encoder& encoder,
-                decode::WorkerPool& decoders, const corpus::Plan& plan, const corpus::Shard& shard)
+                decode::WorkerPool& decoders, const dataset::DataSet& corpus, const corpus::Shard& shard)
       : config_(config),
         job_(job),
         encoder_(encoder),
         decoders_(decoders),
         name_(fmt::format("shard {}", shard.id)),
-        images_(plan.read_items(shard), static_cast<std::uint64_t>(config.decode.max_file_bytes)),
-        stored_(shard_path(config.run, shard.id)) {}
+        images_(corpus.plan().read_items(shard), static_cast<std::uint64_t>(config.decode.max_file_bytes)),
+        stored_(corpus.open(shard)) {}
 
   void check(std::size_t row, VerifyResult& result) {
     const auto record = stored_.read_rows(row, 1).front();
@@ -66,7 +66,7 @@ class ShardVerifier {
                         hash, record.bytes, record.hash));
       return;
     }
-    const auto prepared = *decoders_.decode(0, picture_request(images_.item(row)), bytes);
+    const auto prepared = *decoders_.decode(0, dataset::picture_request(images_.item(row)), bytes);
     if (prepared.status != base::RowStatus::kOk) {
       fault(fmt::format("the image is not decoded any more ({})", prepared.error));
       return;
@@ -131,7 +131,7 @@ class ShardVerifier {
 /// Reads a shard's scores through, if it has any.
 void verify_scores(const RunConfig& config, int shard, const store::EmbeddingShardReader& embeddings,
                    VerifyResult& result) {
-  const auto path = score_path(config.run, shard);
+  const auto path = config.run.scores(shard);
   if (!std::filesystem::exists(path)) return;
   try {
     const auto scores = store::read_score_shard(path);
@@ -145,12 +145,13 @@ void verify_scores(const RunConfig& config, int shard, const store::EmbeddingSha
 }
 
 /// Reads the shards through; how many rows of each that this rank got are ok.
-void check_shards(const RunConfig& config, const corpus::Plan& plan, const base::EncoderIdentity& identity,
-                  pass::ShardFeed& feed, std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
+void check_shards(const RunConfig& config, const dataset::DataSet& corpus,
+                  const base::EncoderIdentity& identity, pass::ShardFeed& feed,
+                  std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
   while (const auto next = feed.next()) {
-    const auto& shard = plan.shards()[*next];
+    const auto& shard = corpus.plan().shards()[*next];
     feed.add_done(1);
-    const auto path = shard_path(config.run, shard.id);
+    const auto path = corpus.path(shard);
     if (!std::filesystem::exists(path)) {
       ++result.shards_missing;
       continue;
@@ -160,12 +161,12 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const base:
       result.faults.push_back(path.string() + " is damaged: it does not have the checksums stored with it");
       continue;
     }
-    if (!store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
+    if (!corpus.has(shard)) {
       result.faults.push_back(path.string() + " is not the shard of this plan");
       continue;
     }
-    const store::EmbeddingShardReader reader(path);
-    check_shard_encoder(path, reader.header().encoder, identity);
+    const auto reader = corpus.open(shard);
+    dataset::check_shard_encoder(path, reader.header().encoder, identity);
     verify_scores(config, shard.id, reader, result);
     const auto statuses = reader.read_statuses();
     ok_rows[*next] = std::count(statuses.begin(), statuses.end(), base::RowStatus::kOk);
@@ -174,10 +175,10 @@ void check_shards(const RunConfig& config, const corpus::Plan& plan, const base:
 
 /// A shard's rows of which the `chosen` are the places among all rows that are ok. `before`: rows that are ok
 /// in the shards before it.
-std::vector<std::size_t> chosen_rows(const std::filesystem::path& shard, std::uint64_t before,
-                                     const std::set<std::uint64_t>& chosen) {
+std::vector<std::size_t> chosen_rows(const dataset::DataSet& corpus, const corpus::Shard& shard,
+                                     std::uint64_t before, const std::set<std::uint64_t>& chosen) {
   std::vector<std::size_t> rows;
-  const auto statuses = store::EmbeddingShardReader(shard).read_statuses();
+  const auto statuses = corpus.open(shard).read_statuses();
   for (std::size_t row = 0; row < statuses.size(); ++row) {
     if (statuses[row] == base::RowStatus::kOk && chosen.count(before++) > 0) rows.push_back(row);
   }
@@ -210,12 +211,12 @@ VerifyResult joined(const VerifyResult& mine, const comm::Communicator& comm) {
 
 VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Encoder& encoder,
                     const comm::Communicator& comm) {
-  const auto plan = load_run(config, comm);
+  const auto corpus = load_run(config, comm);
   VerifyResult mine;
-  std::vector<std::int64_t> ok_rows(plan.shards().size(), 0);
-  const auto& shards = plan.shards();
+  std::vector<std::int64_t> ok_rows(corpus.plan().shards().size(), 0);
+  const auto& shards = corpus.plan().shards();
   pass::run_pass({"verify", "shards", shards.size(), shards.size()}, comm, [&](pass::ShardFeed& feed) {
-    check_shards(config, plan, encoder_identity(encoder, config.decode), feed, ok_rows, mine);
+    check_shards(config, corpus, dataset::encoder_identity(encoder, config.decode), feed, ok_rows, mine);
   });
   comm.all_reduce(std::span(ok_rows), comm::Reduction::kSum);
   std::vector<std::uint64_t> before(1, 0);
@@ -229,22 +230,21 @@ VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Enco
     decode::WorkerPool decoders({.decode = config.decode, .spec = encoder.input_spec()});
     while (const auto next = feed.next()) {
       const auto place = sampled[*next];
-      ShardVerifier verifier(config, job, encoder, decoders, plan, shards[place]);
-      for (const std::size_t row :
-           chosen_rows(shard_path(config.run, shards[place].id), before[place], chosen)) {
+      ShardVerifier verifier(config, job, encoder, decoders, corpus, shards[place]);
+      for (const std::size_t row : chosen_rows(corpus, shards[place], before[place], chosen)) {
         verifier.check(row, mine);
         feed.add_done(1);
       }
     }
   });
   comm.on_root([&] {
-    for (auto& fault : curation::check_written_files(config.run, curation::SumCheck::kAll))
+    for (auto& fault : curation::check_written_files(config.run.root(), curation::SumCheck::kAll))
       mine.faults.push_back(std::move(fault));
   });
   auto result = joined(mine, comm);
   if (result.shards == 0) {
     base::fail(base::ExitCode::kInput,
-               config.run.string() + " holds no embeddings to verify: run \"quasar embed\" first");
+               config.run.root().string() + " holds no embeddings to verify: run \"quasar embed\" first");
   }
   return result;
 }

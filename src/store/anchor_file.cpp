@@ -10,7 +10,6 @@
 namespace quasar::store {
 namespace {
 
-constexpr const char* kKind = "anchor file";
 constexpr std::uint64_t kMaxValues = std::uint64_t{1} << 28U;
 /// Prefixes of attribute names, so that counts and statistics come back as such.
 const std::string kCount = "count_";
@@ -39,7 +38,7 @@ void write_anchor_file(const std::filesystem::path& path, const AnchorSet& set) 
   QUASAR_CHECK(set.dimension > 0 && set.good.size() == set.bad.size() &&
                set.good.size() == set.pairs() * set.dimension);
   write_whole(path, [&](h5::File& file) {
-    write_provenance(file, kKind);
+    write_provenance(file, kAnchorFileSchema);
     write_encoder(file, set.encoder);
     file.write_attribute("name", set.name);
     file.write_attribute("recipe", set.recipe);
@@ -53,7 +52,7 @@ void write_anchor_file(const std::filesystem::path& path, const AnchorSet& set) 
 AnchorSet read_anchor_file(const std::filesystem::path& path) {
   const auto guard = h5::lock();
   const auto file = h5::File::open(path);
-  check_provenance(file, path, kKind);
+  check_provenance(file, path, kAnchorFileSchema);
   AnchorSet set;
   set.encoder = read_encoder(file);
   set.name = file.text_attribute("name");

@@ -13,7 +13,6 @@
 namespace quasar::store {
 namespace {
 
-constexpr const char* kKind = "embedding shard";
 constexpr int kMaxDimension = 1 << 20;
 
 /// Every dataset but the embedding, as columns.
@@ -116,23 +115,26 @@ std::string write_embedding_shard(const std::filesystem::path& path, const Shard
   const auto halves = header.half ? to_halves(embeddings) : std::vector<std::uint16_t>();
   const auto stored = header.half ? std::as_bytes(std::span(halves)) : std::as_bytes(embeddings);
   std::string checksum = content_checksum(columns, stored);
-  write_whole(path, [&](h5::File& file) {
-    write_provenance(file, kKind);
-    write_encoder(file, header.encoder);
-    file.write_attribute("plan_fingerprint", header.plan_fingerprint);
-    file.write_attribute("items_sha256", header.items_sha256);
-    file.write_attribute("shard", std::int64_t{header.shard});
-    file.write_attribute("content_xxh128", checksum);
-    const h5::Handle half = h5::half_type();
-    file.write("embedding", header.half ? half.get() : H5T_IEEE_F32LE,
-               header.half ? half.get() : H5T_NATIVE_FLOAT, stored.data(), rows.size(), dimension);
-    for_numbers(columns, [&](const char* name, const auto& values, hid_t file_type, hid_t memory_type) {
-      file.write(name, file_type, memory_type, values.data(), values.size());
-    });
-    for_texts(columns, [&](const char* name, const std::vector<std::string>& texts) {
-      file.write_texts(name, texts);
-    });
-  });
+  write_whole(
+      path,
+      [&](h5::File& file) {
+        write_provenance(file, kEmbeddingShardSchema);
+        write_encoder(file, header.encoder);
+        file.write_attribute("plan_fingerprint", header.plan_fingerprint);
+        file.write_attribute("items_sha256", header.items_sha256);
+        file.write_attribute("shard", std::int64_t{header.shard});
+        file.write_attribute("content_xxh128", checksum);
+        const h5::Handle half = h5::half_type();
+        file.write("embedding", header.half ? half.get() : H5T_IEEE_F32LE,
+                   header.half ? half.get() : H5T_NATIVE_FLOAT, stored.data(), rows.size(), dimension);
+        for_numbers(columns, [&](const char* name, const auto& values, hid_t file_type, hid_t memory_type) {
+          file.write(name, file_type, memory_type, values.data(), values.size());
+        });
+        for_texts(columns, [&](const char* name, const std::vector<std::string>& texts) {
+          file.write_texts(name, texts);
+        });
+      },
+      {"embedding", stored});
   return checksum;
 }
 
@@ -141,9 +143,10 @@ struct EmbeddingShardReader::Impl {
   h5::File file;
   ShardHeader header;
   std::size_t size = 0;
+  Integrity integrity;
 
-  Impl(const std::filesystem::path& p, Integrity integrity) : path(p), file(h5::File::open(p, integrity)) {
-    check_provenance(file, path, kKind);
+  Impl(const std::filesystem::path& p, Integrity i) : path(p), file(h5::File::open(p, i)), integrity(i) {
+    check_provenance(file, path, kEmbeddingShardSchema);
     header.encoder = read_encoder(file);
     header.plan_fingerprint = file.text_attribute("plan_fingerprint");
     header.items_sha256 = file.text_attribute("items_sha256");
@@ -190,6 +193,8 @@ EmbeddingShardReader::~EmbeddingShardReader() {
   impl_.reset();
 }
 
+EmbeddingShardReader::EmbeddingShardReader(EmbeddingShardReader&&) noexcept = default;
+
 const ShardHeader& EmbeddingShardReader::header() const {
   return impl_->header;
 }
@@ -200,6 +205,7 @@ std::size_t EmbeddingShardReader::size() const {
 
 void EmbeddingShardReader::read_embeddings(std::size_t first, std::size_t count, std::span<float> out) const {
   QUASAR_CHECK(out.size() == count * static_cast<std::size_t>(impl_->header.dimension));
+  QUASAR_CHECK(impl_->integrity != Integrity::kRows);
   const auto guard = h5::lock();
   if (!impl_->header.half) {
     impl_->file.read("embedding", H5T_NATIVE_FLOAT, first, count, out.data());
@@ -251,13 +257,12 @@ std::vector<double> EmbeddingShardReader::read_labels() const {
   return labels;
 }
 
-bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
-                    std::size_t rows, Integrity integrity) {
+bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, std::size_t rows,
+                    Integrity integrity) {
   if (!is_readable(path)) return false;
   try {
     const EmbeddingShardReader reader(path, integrity);
-    return reader.header().items_sha256 == items_sha256 && reader.header().shard == shard &&
-           reader.size() == rows;
+    return reader.header().items_sha256 == items_sha256 && reader.size() == rows;
   } catch (const base::Error&) {
     return false;
   }
@@ -267,7 +272,7 @@ bool verify_shard(const std::filesystem::path& path) {
   if (!is_readable(path)) return false;
   try {
     const auto guard = h5::lock();
-    if (check_seal(path, true) == SealState::kBroken) return false;
+    if (check_seal(path, SealExtent::kAll, true) == SealState::kBroken) return false;
     const EmbeddingShardReader reader(path);
     std::vector<float> embeddings(reader.size() * static_cast<std::size_t>(reader.header().dimension));
     reader.read_embeddings(0, reader.size(), embeddings);

@@ -21,8 +21,6 @@
 
 namespace quasar::store {
 
-inline constexpr std::int64_t kSchemaVersion = 1;
-
 struct RowRecord {
   std::string id;
   std::string source;        ///< File that held the bytes.
@@ -59,12 +57,14 @@ class EmbeddingShardReader {
  public:
   explicit EmbeddingShardReader(const std::filesystem::path& path, Integrity integrity = Integrity::kChecked);
   ~EmbeddingShardReader();
+  EmbeddingShardReader(EmbeddingShardReader&& other) noexcept;
+  EmbeddingShardReader& operator=(EmbeddingShardReader&&) = delete;
   EmbeddingShardReader(const EmbeddingShardReader&) = delete;
   EmbeddingShardReader& operator=(const EmbeddingShardReader&) = delete;
 
   const ShardHeader& header() const;
   std::size_t size() const;
-  /// Rows first..first+count-1 into out [count, d].
+  /// Rows first..first+count-1 into out [count, d]; not of a reader that was opened with Integrity::kRows.
   void read_embeddings(std::size_t first, std::size_t count, std::span<float> out) const;
   std::vector<RowRecord> read_rows(std::size_t first, std::size_t count) const;
   std::vector<base::RowStatus> read_statuses() const;
@@ -75,11 +75,11 @@ class EmbeddingShardReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Whether `path` is the whole file of this shard, made from these items, with so many rows: also when the
-/// plan has got more shards since. A missing, cut or damaged file is not; one that is there and may not be
-/// read is an Error(kInput).
-bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, int shard,
-                    std::size_t rows, Integrity integrity = Integrity::kChecked);
+/// Whether `path` is a whole file made from these items, with so many rows: whatever its number and its plan
+/// were then. A missing, cut or damaged file is not; one that is there and may not be read is an
+/// Error(kInput).
+bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, std::size_t rows,
+                    Integrity integrity = Integrity::kChecked);
 
 /// Reads everything anew and compares with the checksums of the file and of its content. False for any
 /// damage; throws Error(kInput) for a file that is there and may not be read.

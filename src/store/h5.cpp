@@ -75,9 +75,9 @@ void read_through(const std::filesystem::path& path) {
 }
 
 /// Throws for a file that is not as it was sealed, and for one without a seal that crashes HDF5.
-void check(const std::filesystem::path& path) {
+void check(const std::filesystem::path& path, SealExtent extent) {
   constexpr unsigned kSeconds = 120;
-  const auto state = check_seal(path);
+  const auto state = check_seal(path, extent);
   if (state == SealState::kBroken) {
     base::fail(base::ExitCode::kInput, path.string() +
                                            " is damaged: its bytes do not give the checksum that was written "
@@ -114,7 +114,8 @@ File File::create(const std::filesystem::path& path) {
 
 File File::open(const std::filesystem::path& path, Integrity integrity) {
   silence_library();
-  if (integrity == Integrity::kChecked) check(path);
+  if (integrity != Integrity::kUnchecked)
+    check(path, integrity == Integrity::kRows ? SealExtent::kRows : SealExtent::kAll);
   const Handle access = access_properties();
   Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
   if (!file.valid()) fail_open(path, reason());
@@ -254,6 +255,24 @@ void File::write(const std::string& name, hid_t file_type, hid_t memory_type, co
   }
 }
 
+std::vector<ByteRange> File::chunks(const std::string& name) const {
+  const Handle set = open_dataset(name);
+  const Handle properties(H5Dget_create_plist(set.get()), H5Pclose);
+  const Handle space(H5Dget_space(set.get()), H5Sclose);
+  std::vector<ByteRange> ranges;
+  hsize_t count = 0;
+  if (H5Pget_layout(properties.get()) != H5D_CHUNKED || H5Dget_num_chunks(set.get(), space.get(), &count) < 0)
+    return ranges;
+  for (hsize_t i = 0; i < count; ++i) {
+    haddr_t address = 0;
+    hsize_t size = 0;
+    if (H5Dget_chunk_info(set.get(), space.get(), i, nullptr, nullptr, &address, &size) < 0)
+      fail("cannot tell where the chunks of " + name + " lie");
+    ranges.push_back({address, size});
+  }
+  return ranges;
+}
+
 bool File::has(const std::string& name) const {
   return H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) > 0;
 }
@@ -336,8 +355,12 @@ std::vector<std::string> File::read_texts(const std::string& name, std::uint64_t
   return texts;
 }
 
-void File::close() {
+void File::flush() {
   if (writing_ && H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("cannot be written to the end");
+}
+
+void File::close() {
+  flush();
   const hid_t id = file_.release();
   if (H5Fclose(id) < 0) fail("cannot be closed");
 }

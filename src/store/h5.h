@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "store/integrity.h"
+#include "store/seal.h"
 
 namespace quasar::store::h5 {
 
@@ -70,12 +71,15 @@ class File {
   std::vector<std::string> dataset_names() const;
   bool has_attribute(const std::string& name) const;
 
-  /// Writes a contiguous dataset [rows] or [rows, columns] (columns > 0) of the file type from the memory
-  /// type.
+  /// Writes a dataset of the file type from the memory type: [rows], contiguous, or [rows, columns]
+  /// (columns > 0), in chunks of rows.
   void write(const std::string& name, hid_t file_type, hid_t memory_type, const void* data,
              std::uint64_t rows, std::uint64_t columns = 0);
   /// Rows and columns (0 when one-dimensional) of a dataset.
   std::pair<std::uint64_t, std::uint64_t> shape(const std::string& name) const;
+  /// Where the chunks of a dataset lie, in order, with or without the user block before them, as the
+  /// library's version has it; empty for a dataset without chunks. What was written must be flushed.
+  std::vector<ByteRange> chunks(const std::string& name) const;
   bool has(const std::string& name) const;
   /// Bytes of one value of a dataset of floating-point numbers; throws for another type.
   std::size_t value_bytes(const std::string& name) const;
@@ -88,7 +92,8 @@ class File {
   std::vector<std::string> read_texts(const std::string& name, std::uint64_t first,
                                       std::uint64_t count) const;
 
-  /// Flushes and closes; throws Error(kOutput) when something could not be written.
+  /// Throws Error(kOutput) when something could not be written, as close() does, which flushes first.
+  void flush();
   void close();
   hid_t id() const { return file_.get(); }
 

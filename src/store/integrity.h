@@ -5,6 +5,7 @@ namespace quasar::store {
 
 enum class Integrity {
   kChecked,    ///< The whole file is read for its checksum first, once as long as it does not change.
+  kRows,       ///< The same of all but the embeddings, which then must not be read.
   kUnchecked,  ///< For a look at many files of which little is read: damage may crash HDF5.
 };
 

@@ -7,15 +7,13 @@
 namespace quasar::store {
 namespace {
 
-constexpr const char* kKind = "score shard";
-
 std::string column(const std::string& name) {
   return "score/" + name;
 }
 
 /// Everything but the scores.
 ScoreShard read_header(const h5::File& file, const std::filesystem::path& path) {
-  check_provenance(file, path, kKind);
+  check_provenance(file, path, kScoreShardSchema);
   ScoreShard shard;
   shard.shard = static_cast<int>(file.integer_attribute("shard"));
   shard.embeddings_xxh128 = file.text_attribute("embeddings_xxh128");
@@ -33,7 +31,7 @@ void write_score_shard(const std::filesystem::path& path, const ScoreShard& shar
                shard.scores.size() % columns == 0);
   const std::size_t rows = shard.scores.size() / columns;
   write_whole(path, [&](h5::File& file) {
-    write_provenance(file, kKind);
+    write_provenance(file, kScoreShardSchema);
     file.write_attribute("shard", std::int64_t{shard.shard});
     file.write_attribute("embeddings_xxh128", shard.embeddings_xxh128);
     file.write_texts("anchor", shard.names);

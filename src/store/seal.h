@@ -1,10 +1,13 @@
 // Owns the seal of the module's files: the first bytes of an HDF5 file (its user block) belong to whoever
 // writes it, and ours hold the checksum of all that follows. HDF5 itself checks neither texts nor attributes,
-// and some damaged ones crash it: a file is handed to it after its seal was found whole.
+// and some damaged ones crash it: a file is handed to it after its seal was found whole. Files of which most
+// are vectors have a second checksum, over all but those, so that their rows can be trusted without reading
+// everything.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 namespace quasar::store {
 
@@ -22,11 +25,25 @@ enum class SealState {
 /// replaced.
 bool is_readable(const std::filesystem::path& path);
 
-/// Seals a closed file whose first kSealBytes are free. Throws Error(kOutput).
-void seal_file(const std::filesystem::path& path);
+/// Bytes of a file.
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
 
-/// Reads the whole file, unless it was found whole before and has not changed since (`anew`: in any case).
-/// Throws Error(kInput) for a file that is missing or cannot be read. Thread-safe.
-SealState check_seal(const std::filesystem::path& path, bool anew = false);
+/// Seals a closed file whose first kSealBytes are free. `vectors`: ranges that the second checksum leaves
+/// out, ascending; it is left away where they are too many for its room. Throws Error(kOutput).
+void seal_file(const std::filesystem::path& path, std::span<const ByteRange> vectors = {});
+
+/// What of a file is read for its seal.
+enum class SealExtent {
+  kAll,
+  kRows,  ///< All but the vectors; a file without a second checksum is read as a whole.
+};
+
+/// Reads the file, unless it was found whole to that extent before and has not changed since (`anew`: in any
+/// case). Throws Error(kInput) for a file that is missing or cannot be read. Thread-safe.
+SealState check_seal(const std::filesystem::path& path, SealExtent extent = SealExtent::kAll,
+                     bool anew = false);
 
 }  // namespace quasar::store

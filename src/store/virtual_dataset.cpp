@@ -61,7 +61,7 @@ void write_virtual_dataset(const std::filesystem::path& path,
     parts.push_back({std::filesystem::relative(shard, path.parent_path()).string(), reader.size()});
   }
   write_whole(path, [&](h5::File& file) {
-    write_provenance(file, "virtual dataset");
+    write_provenance(file, kVirtualDatasetSchema);
     if (parts.empty()) return;
     write_encoder(file, header.encoder);
     const h5::Handle half = h5::half_type();

@@ -121,7 +121,7 @@ TEST_F(Damage, AFileWithoutASealIsReadUnlessItCrashesHdf5) {
 
 TEST_F(Damage, AShardIsWholeByItsOwnBytesOnly) {
   EXPECT_TRUE(verify_shard(whole("shard")));
-  EXPECT_TRUE(is_whole_shard(whole("shard"), "items", 0, 3));
+  EXPECT_TRUE(is_whole_shard(whole("shard"), "items", 3));
   auto bytes = bytes_of("shard");
   // A text that no checksum of the content covers.
   const auto version = bytes.find("side 64");
@@ -129,7 +129,64 @@ TEST_F(Damage, AShardIsWholeByItsOwnBytesOnly) {
   bytes[version] = 'S';
   std::ofstream(whole("changed"), std::ios::binary) << bytes;
   EXPECT_FALSE(verify_shard(whole("changed")));
-  EXPECT_FALSE(is_whole_shard(whole("changed"), "items", 0, 3));
+  EXPECT_FALSE(is_whole_shard(whole("changed"), "items", 3));
+}
+
+TEST_F(Damage, RowsAreTrustedWithoutTheVectors) {
+  constexpr int kWide = 512;
+  constexpr std::size_t kMany = 2048;  // Whole chunks of about a megabyte.
+  ShardHeader header;
+  header.encoder = {"mini", std::string(64, 'a'), "side 64", "float32"};
+  header.items_sha256 = "items";
+  header.dimension = kWide;
+  std::vector<RowRecord> rows(kMany);
+  for (std::size_t i = 0; i < kMany; ++i) rows[i].id = "picture-" + std::to_string(i) + ".jpg";
+  std::vector<float> vectors(kMany * kWide);
+  for (std::size_t i = 0; i < vectors.size(); ++i) vectors[i] = static_cast<float>(i % 997);
+  for (const bool half : {false, true}) {
+    header.half = half;
+    write_embedding_shard(whole("wide"), header, rows, vectors);
+    const auto sound = bytes_of("wide");
+    const std::size_t vector_bytes = vectors.size() * (half ? 2 : 4);
+    std::size_t in_vectors = 0;
+    std::size_t elsewhere = 0;
+    const auto look = [&](std::size_t at) {
+      auto damaged = sound;
+      damaged[at] = static_cast<char>(damaged[at] ^ 4);
+      const auto path = folder_ / ("look-" + std::to_string(count_++) + ".h5");
+      std::ofstream(path, std::ios::binary) << damaged;
+      bool readable = true;
+      try {
+        const EmbeddingShardReader reader(path, Integrity::kRows);
+        EXPECT_EQ(reader.read_rows(kMany - 1, 1).front().id, rows.back().id);
+        EXPECT_EQ(reader.read_statuses().size(), kMany);
+      } catch (const base::Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("is damaged"));
+        readable = false;
+      }
+      ++(readable ? in_vectors : elsewhere);
+      EXPECT_THROW(EmbeddingShardReader{path}, base::Error) << at;
+      EXPECT_FALSE(verify_shard(path)) << at;
+      fs::remove(path);
+    };
+    for (std::size_t at = kSealBytes; at < sound.size(); at += 4999) look(at);
+    // As many of the places as the vectors take of the file, and all others are seen.
+    const double share = static_cast<double>(in_vectors) / static_cast<double>(in_vectors + elsewhere);
+    EXPECT_NEAR(share, static_cast<double>(vector_bytes) / static_cast<double>(sound.size()), 0.02);
+    EXPECT_GT(elsewhere, 10U);
+    in_vectors = 0;
+    // Every byte of what the seal says of the rows.
+    const auto line = sound.find("Without the bytes");
+    ASSERT_LT(line, kSealBytes);
+    for (std::size_t at = line + 18; sound[at] != '\n'; ++at) look(at);
+    EXPECT_EQ(in_vectors, 0U);
+  }
+}
+
+TEST_F(Damage, AReaderOfRowsRefusesToReadVectors) {
+  const EmbeddingShardReader reader(whole("shard"), Integrity::kRows);
+  std::vector<float> vectors(kDimension);
+  EXPECT_THROW(reader.read_embeddings(0, 1, vectors), base::Error);
 }
 
 TEST_F(Damage, ScoresAreTakenAgainOnlyAsTheyWereSealed) {
@@ -177,7 +234,7 @@ TEST_F(Damage, AFileThatMayNotBeReadIsNeitherMissingNorDamaged) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("Permission denied"), HasSubstr("belongs to root")));
       }
     };
-    denied([&] { is_whole_shard(whole("shard"), "items", 0, 3); });
+    denied([&] { is_whole_shard(whole("shard"), "items", 3); });
     denied([&] { verify_shard(whole("shard")); });
     denied([&] { EmbeddingShardReader(whole("shard"), Integrity::kUnchecked); });
     denied([&] { score_shard_matches(whole("scores"), "content", 0, {"quality"}, {"fingerprint"}); });

@@ -7,6 +7,12 @@
 
 namespace quasar::test {
 
+namespace {
+
+bool lacked = false;
+
+}  // namespace
+
 std::filesystem::path shared_data() {
   return QUASAR_TEST_DATA;
 }
@@ -21,9 +27,14 @@ std::filesystem::path test_file(const std::filesystem::path& relative) {
 
 bool missing_data(const std::filesystem::path& path) {
   if (std::filesystem::exists(path)) return false;
+  lacked = true;
   const char* ci = std::getenv("CI");
   if (ci != nullptr && std::string(ci) == "true") ADD_FAILURE() << "test data is missing in CI: " << path;
   return true;
+}
+
+bool lacked_data() {
+  return lacked;
 }
 
 ScratchFolder::ScratchFolder() {

@@ -15,6 +15,8 @@ std::filesystem::path test_file(const std::filesystem::path& relative);
 std::filesystem::path source_dir();
 /// Whether the test must go on without `path`. Where it is missing this fails the test in CI (CI=true).
 bool missing_data(const std::filesystem::path& path);
+/// Whether missing_data() has found anything missing so far.
+bool lacked_data();
 
 /// An empty folder of its own for a test, removed at the end.
 class ScratchFolder {

@@ -10,7 +10,7 @@
 #include "corpus/item.h"
 #include "decode/worker_pool.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
 /// Pristine pictures from which degraded copies are rendered in memory, as anchor data.
 struct DistortionRecipe {
@@ -40,4 +40,4 @@ std::optional<ItemDistortion> stated_distortion(const corpus::Item& item);
 /// The same from the text of a row's pass-through fields.
 std::optional<ItemDistortion> stated_distortion(const std::string& fields_json);
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -1,7 +1,7 @@
 // Owns the division of a plan among independent jobs.
 #pragma once
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
 /// A share of a plan for one of several independent jobs on the same run directory, such as the tasks of a
 /// Slurm job array: the shards whose id leaves the remainder `index` when divided by `count`.
@@ -12,4 +12,4 @@ struct Part {
   bool holds(int shard) const { return shard % count == index; }
 };
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
 /// Rows to redo in shards that are finished otherwise: all that failed, or those of one status.
 struct RetryFailed {
@@ -16,4 +16,4 @@ struct RetryFailed {
   }
 };
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

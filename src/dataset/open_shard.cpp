@@ -1,4 +1,4 @@
-#include "pipeline/open_shard.h"
+#include "dataset/open_shard.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "base/errors.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 namespace {
 
 std::string fields_json(const corpus::Item& item) {
@@ -36,7 +36,7 @@ store::RowRecord row_of(const corpus::Item& item) {
 OpenShard::OpenShard(const EmbedJob& job, const corpus::Shard& shard, std::size_t batch_size)
     : job_(job),
       shard_(shard),
-      reader_(job.plan.read_items(shard), static_cast<std::uint64_t>(job.decode.max_file_bytes)),
+      reader_(job.set.plan().read_items(shard), static_cast<std::uint64_t>(job.decode.max_file_bytes)),
       batch_size_(batch_size),
       dimension_(static_cast<std::size_t>(job.encoder.dimension())),
       rows_(size()),
@@ -53,11 +53,9 @@ OpenShard::OpenShard(const EmbedJob& job, const corpus::Shard& shard, std::size_
 }
 
 void OpenShard::keep_rows(const RetryFailed& retry) {
-  const auto path = shard_path(job_.folder, shard_.id);
-  if (!store::is_whole_shard(path, shard_.sha256, shard_.id, shard_.count) || !store::verify_shard(path))
-    return;
-  const store::EmbeddingShardReader present(path);
-  QUASAR_CHECK(present.size() == size() && present.header().dimension == job_.encoder.dimension());
+  if (!job_.set.has(shard_) || !store::verify_shard(job_.set.path(shard_))) return;
+  const auto present = job_.set.open(shard_);
+  QUASAR_CHECK(present.header().dimension == job_.encoder.dimension());
   auto rows = present.read_rows(0, size());
   std::vector<float> embeddings(embeddings_.size());
   present.read_embeddings(0, size(), embeddings);
@@ -83,12 +81,12 @@ void OpenShard::keep(std::size_t row, std::span<const float> embedding) {
 void OpenShard::write(const base::EncoderIdentity& identity) const {
   store::ShardHeader header;
   header.encoder = identity;
-  header.plan_fingerprint = job_.plan.fingerprint();
+  header.plan_fingerprint = job_.set.plan().fingerprint();
   header.items_sha256 = shard_.sha256;
   header.shard = shard_.id;
   header.dimension = job_.encoder.dimension();
   header.half = job_.half;
-  store::write_embedding_shard(shard_path(job_.folder, shard_.id), header, rows_, embeddings_);
+  store::write_embedding_shard(job_.set.path(shard_), header, rows_, embeddings_);
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -1,4 +1,4 @@
-#include "pipeline/embedding_rows.h"
+#include "dataset/embedding_rows.h"
 
 #include <fmt/format.h>
 
@@ -6,23 +6,11 @@
 #include <numeric>
 
 #include "base/errors.h"
-#include "pipeline/await_written.h"
-#include "pipeline/embed.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
-std::vector<corpus::Shard> shards_of_rank(const corpus::Plan& plan, int rank, int ranks) {
-  std::vector<corpus::Shard> mine;
-  for (auto i = static_cast<std::size_t>(rank); i < plan.shards().size();
-       i += static_cast<std::size_t>(ranks)) {
-    mine.push_back(plan.shards()[i]);
-  }
-  return mine;
-}
-
-EmbeddingRows::EmbeddingRows(std::filesystem::path folder, std::vector<corpus::Shard> shards,
-                             std::size_t dimension)
-    : folder_(std::move(folder)), shards_(std::move(shards)), begins_(1, 0), dimension_(dimension) {
+EmbeddingRows::EmbeddingRows(DataSet set, std::vector<corpus::Shard> shards, std::size_t dimension)
+    : set_(std::move(set)), shards_(std::move(shards)), begins_(1, 0), dimension_(dimension) {
   for (const auto& shard : shards_)
     begins_.push_back(begins_.back() + static_cast<std::int64_t>(shard.count));
 }
@@ -30,15 +18,11 @@ EmbeddingRows::EmbeddingRows(std::filesystem::path folder, std::vector<corpus::S
 const store::EmbeddingShardReader& EmbeddingRows::open(std::size_t shard) {
   if (opened_ == shard) return *reader_;
   opened_ = SIZE_MAX;
-  const auto path = shard_path(folder_, shards_[shard].id);
-  await_written(path);
-  reader_ = std::make_unique<store::EmbeddingShardReader>(path);
-  if (reader_->size() != shards_[shard].count ||
-      static_cast<std::size_t>(reader_->header().dimension) != dimension_) {
-    base::fail(
-        base::ExitCode::kInput,
-        fmt::format("{} holds {} rows of {} values; the plan and the encoder say {} of {}", path.string(),
-                    reader_->size(), reader_->header().dimension, shards_[shard].count, dimension_));
+  reader_.emplace(set_.open(shards_[shard], WrittenBy::kThisJob));
+  if (static_cast<std::size_t>(reader_->header().dimension) != dimension_) {
+    base::fail(base::ExitCode::kInput,
+               fmt::format("{} holds embeddings of {} values; the encoder gives {}",
+                           set_.path(shards_[shard]).string(), reader_->header().dimension, dimension_));
   }
   opened_ = shard;
   return *reader_;
@@ -66,4 +50,4 @@ void EmbeddingRows::read(std::int64_t first, std::int64_t count, std::span<float
   }
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -17,14 +17,14 @@
 #include "base/bounded_queue.h"
 #include "comm/communicator.h"
 #include "corpus/plan.h"
+#include "dataset/embed.h"
+#include "dataset/open_shard.h"
 #include "decode/worker_pool.h"
 #include "pass/in_flight.h"
 #include "pass/rank_metrics.h"
 #include "pass/run_pass.h"
-#include "pipeline/embed.h"
-#include "pipeline/open_shard.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
 /// Threads of one rank.
 struct EmbedThreads {
@@ -120,4 +120,4 @@ class RankEmbedder {
   std::vector<std::thread> workers_;
 };
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -1,4 +1,4 @@
-#include "pipeline/distorted_items.h"
+#include "dataset/distorted_items.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "image/distortions.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 namespace {
 
 constexpr const char* kField = "quasar:distortion";
@@ -88,4 +88,4 @@ std::optional<ItemDistortion> stated_distortion(const std::string& fields_json) 
   return parse(object[kField].get<std::string>());
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -1,5 +1,6 @@
-// Owns the loop that turns a plan into embedding shards: shards are taken from a counter that all ranks
-// share; within a rank, threads read and decode ahead of threads that encode; the rank's own thread writes.
+// Owns the pass that makes or continues an embedded data set: what is missing of its shards is taken from
+// where runs share them, or embedded. Shards are handed out to all ranks; within a rank, threads read and
+// decode ahead of threads that encode.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,16 @@
 
 #include "base/status.h"
 #include "comm/communicator.h"
-#include "corpus/plan.h"
+#include "dataset/data_set.h"
+#include "dataset/embed_config.h"
+#include "dataset/part.h"
+#include "dataset/retry.h"
+#include "dataset/shared_shards.h"
 #include "encoder/encoder.h"
 #include "image/decode_config.h"
-#include "image/raster.h"
-#include "pipeline/part.h"
-#include "pipeline/retry.h"
-#include "pipeline/run_config.h"
 #include "store/embedding_shard.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
 /// What an embedding pass did, over all ranks.
 struct EmbedStatistics {
@@ -28,34 +29,25 @@ struct EmbedStatistics {
   std::uint64_t embedded_now = 0;  ///< Rows worked on in this pass.
   int shards = 0;
   int shards_found_finished = 0;
+  int shards_shared = 0;  ///< Of those: embedded by another run.
   std::map<base::RowStatus, std::uint64_t> by_status;
-};
-
-/// What an embedding pass may take of a rank's memory, bytes; 0: no limit.
-struct EmbedMemory {
-  std::uint64_t decode = 0;       ///< All decode workers together, as decode::PoolConfig::memory.
-  std::uint64_t encode = 0;       ///< Decoded pictures of different shapes, with what encoding them takes.
-  std::uint64_t encode_most = 0;  ///< Of these, one picture: more is kOutOfMemory.
 };
 
 /// Everything the pass needs; referenced objects outlive the call.
 struct EmbedJob {
-  const corpus::Plan& plan;
-  std::filesystem::path folder;  ///< Run directory; shards go to its embeddings/.
+  const DataSet& set;
   encoder::Encoder& encoder;
   const image::DecodeConfig& decode;
   EmbedConfig threads;
   int batch_size = 32;
   EmbedMemory memory = {};
-  bool half = false;
-  std::string what = "embed";  ///< Name in the progress line.
-  Part part = {};              ///< The shards to work on; other jobs have the others.
+  bool half = false;                     ///< Store embeddings as float16.
+  const SharedShards* shared = nullptr;  ///< Where shards are taken from, and left for other runs; or null.
+  std::string what = "embed";            ///< Name in the progress line.
+  Part part = {};                        ///< The shards to work on; other jobs have the others.
   std::optional<RetryFailed> retry =
       {};  ///< Redo failed rows of finished shards; their ok rows stay as they are.
 };
-
-/// Name of a shard's file below `folder`.
-std::filesystem::path shard_path(const std::filesystem::path& folder, int shard);
 
 /// The encoder's fingerprint as stored, the decode settings that change pixels included.
 base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode);
@@ -70,4 +62,4 @@ void check_shard_encoder(const std::filesystem::path& shard, const base::Encoder
 /// finished shards came from another encoder.
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm);
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

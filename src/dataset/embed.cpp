@@ -1,22 +1,23 @@
-#include "pipeline/embed.h"
+#include "dataset/embed.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/logging.h"
 #include "base/progress.h"
+#include "dataset/await_written.h"
+#include "dataset/rank_embedder.h"
 #include "pass/rank_metrics.h"
 #include "pass/run_pass.h"
-#include "pipeline/await_written.h"
-#include "pipeline/rank_embedder.h"
 #include "store/virtual_dataset.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 namespace {
 
 constexpr auto kMetricsPeriod = std::chrono::seconds(2);
@@ -27,7 +28,7 @@ class MetricsFile {
  public:
   MetricsFile(const EmbedJob& job, int rank, const pass::RankMetrics& metrics)
       : rank_(rank),
-        path_(job.folder / "metrics" / (prefix(job) + std::to_string(rank) + ".prom")),
+        path_(job.set.files().metrics_file(job.part.index, job.part.count, rank)),
         metrics_(metrics),
         start_(std::chrono::steady_clock::now()),
         written_(start_) {}
@@ -51,10 +52,6 @@ class MetricsFile {
     }
   }
 
-  static std::string prefix(const EmbedJob& job) {
-    return job.part.count > 1 ? fmt::format("part-{}-rank-", job.part.index) : "rank-";
-  }
-
  private:
   const int rank_;
   const std::filesystem::path path_;
@@ -66,17 +63,17 @@ class MetricsFile {
 
 /// Removes what an earlier pass of more ranks has left.
 void remove_old_metrics(const EmbedJob& job) {
-  for (const auto& entry : std::filesystem::directory_iterator(job.folder / "metrics")) {
-    if (entry.path().filename().string().starts_with(MetricsFile::prefix(job)))
-      std::filesystem::remove(entry.path());
+  const auto prefix = store::DataSetLayout::metrics_prefix(job.part.index, job.part.count);
+  for (const auto& entry : std::filesystem::directory_iterator(job.set.files().metrics())) {
+    if (entry.path().filename().string().starts_with(prefix)) std::filesystem::remove(entry.path());
   }
 }
 
 /// Whether the shard's file is there, whole, undamaged and of this encoder, and holds no row to retry. A
 /// damaged one is said to be so.
 bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, const corpus::Shard& shard) {
-  const auto path = shard_path(job.folder, shard.id);
-  if (!store::verify_shard(path) || !store::is_whole_shard(path, shard.sha256, shard.id, shard.count)) {
+  const auto path = job.set.path(shard);
+  if (!store::verify_shard(path) || !job.set.has(shard)) {
     if (std::filesystem::exists(path)) {
       base::log_warning("{} is damaged, or of other images: its {} images are embedded anew", path.string(),
                         shard.count);
@@ -84,6 +81,7 @@ bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, con
     return false;
   }
   check_shard_encoder(path, store::EmbeddingShardReader(path).header().encoder, identity);
+  if (job.shared != nullptr) job.shared->offer(job.set, shard, false);
   if (job.retry) {
     const auto statuses = store::EmbeddingShardReader(path).read_statuses();
     return std::none_of(statuses.begin(), statuses.end(),
@@ -95,8 +93,8 @@ bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, con
 /// Places in the plan of the part's shards.
 std::vector<std::size_t> shards_of_part(const EmbedJob& job) {
   std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < job.plan.shards().size(); ++i) {
-    if (job.part.holds(job.plan.shards()[i].id)) places.push_back(i);
+  for (std::size_t i = 0; i < job.set.plan().shards().size(); ++i) {
+    if (job.part.holds(job.set.plan().shards()[i].id)) places.push_back(i);
   }
   return places;
 }
@@ -105,11 +103,11 @@ std::vector<std::size_t> shards_of_part(const EmbedJob& job) {
 /// the last byte. Collective.
 std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity& identity,
                                 const comm::Communicator& comm) {
-  const auto& shards = job.plan.shards();
+  const auto& shards = job.set.plan().shards();
   const auto places = shards_of_part(job);
   std::vector<std::int64_t> finished(shards.size(), 0);
   // On a new run there is nothing to report.
-  const bool any = !std::filesystem::is_empty(job.folder / "embeddings");
+  const bool any = !std::filesystem::is_empty(job.set.files().embeddings());
   pass::run_pass({"check " + job.what, any ? "shards" : "", places.size(), places.size()}, comm,
                  [&](pass::ShardFeed& feed) {
                    while (const auto next = feed.next()) {
@@ -131,17 +129,56 @@ std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity
   return missing;
 }
 
+/// Takes over what other runs have left of the missing shards, which are then no longer missing. How many.
+/// Collective.
+int take_shared(const EmbedJob& job, std::vector<int>& missing, const comm::Communicator& comm) {
+  if (job.shared == nullptr || job.retry) return 0;
+  std::vector<int> there;
+  std::uint64_t rows = 0;
+  comm.on_root([&] {
+    job.shared->prepare();
+    for (const int place : missing) {
+      const auto& shard = job.set.plan().shards()[static_cast<std::size_t>(place)];
+      if (!job.shared->holds(shard)) continue;
+      there.push_back(place);
+      rows += shard.count;
+    }
+  });
+  comm.broadcast(there);
+  if (there.empty()) return 0;
+  const int threads = threads_of_rank(job.threads, comm).decode;
+  std::vector<std::int64_t> taken(there.size(), 0);
+  pass::run_pass({"share " + job.what, "images", there.size(), rows}, comm, [&](pass::ShardFeed& feed) {
+    while (const auto next = feed.next()) {
+      const auto& shard = job.set.plan().shards()[static_cast<std::size_t>(there[*next])];
+      const auto max_bytes = static_cast<std::uint64_t>(job.decode.max_file_bytes);
+      taken[*next] = job.shared->take(job.set, shard, max_bytes, threads) ? 1 : 0;
+      feed.add_done(shard.count);
+    }
+  });
+  comm.all_reduce(std::span(taken), comm::Reduction::kMax);
+  std::set<int> gone;
+  for (std::size_t i = 0; i < there.size(); ++i) {
+    if (taken[i] != 0) gone.insert(there[i]);
+  }
+  std::erase_if(missing, [&](int place) { return gone.contains(place); });
+  const auto count = static_cast<int>(gone.size());
+  if (comm.is_root() && count > 0) {
+    base::log_info("{}: {} of {} taken over from other runs, their pictures compared by their bytes",
+                   job.what, count, base::counted(there.size(), "shard"));
+  }
+  return count;
+}
+
 /// Of shards that this pass has written or read through. Collective.
 std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, const comm::Communicator& comm) {
   const auto places = shards_of_part(job);
   std::vector<std::uint64_t> counts(256, 0);
   pass::run_pass({"count " + job.what, "", places.size()}, comm, [&](pass::ShardFeed& feed) {
     while (const auto next = feed.next()) {
-      const auto path = shard_path(job.folder, job.plan.shards()[places[*next]].id);
-      await_written(path);
-      for (const auto status :
-           store::EmbeddingShardReader(path, store::Integrity::kUnchecked).read_statuses())
-        ++counts[static_cast<std::size_t>(status)];
+      const auto reader = job.set.open(job.set.plan().shards()[places[*next]], WrittenBy::kThisJob,
+                                       store::Integrity::kUnchecked);
+      for (const auto status : reader.read_statuses()) ++counts[static_cast<std::size_t>(status)];
       feed.add_done(1);
     }
   });
@@ -156,17 +193,16 @@ std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, con
 /// Writes the virtual dataset unless shards of other parts are missing still.
 void join_shards(const EmbedJob& job) {
   std::vector<std::filesystem::path> shards;
-  for (const auto& shard : job.plan.shards()) {
-    shards.push_back(shard_path(job.folder, shard.id));
+  for (const auto& shard : job.set.plan().shards()) {
+    shards.push_back(job.set.path(shard));
     if (job.part.holds(shard.id)) await_written(shards.back());
-    if (!job.part.holds(shard.id) && !store::is_whole_shard(shards.back(), shard.sha256, shard.id,
-                                                            shard.count, store::Integrity::kUnchecked)) {
+    if (!job.part.holds(shard.id) && !job.set.has(shard, store::Integrity::kUnchecked)) {
       base::log_info("part {} of {} is done; others are not, embeddings.h5 is left to them", job.part.index,
                      job.part.count);
       return;
     }
   }
-  store::write_virtual_dataset(job.folder / "embeddings.h5", shards);
+  store::write_virtual_dataset(job.set.files().joined(), shards);
 }
 
 /// What decoding cost in workers, where it did.
@@ -189,7 +225,7 @@ void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const 
   std::optional<RankEmbedder> embedder;
   comm.together([&] { embedder.emplace(job, identity, missing, threads, metrics); });
   std::uint64_t total = rows_before;
-  for (const int place : missing) total += job.plan.shards()[static_cast<std::size_t>(place)].count;
+  for (const int place : missing) total += job.set.plan().shards()[static_cast<std::size_t>(place)].count;
   const pass::PassJob pass{job.what, "images", missing.size(), total, rows_before, [&] {
                              embedder->sample_memory();
                              file.write_when_due(*embedder);
@@ -204,10 +240,6 @@ void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const 
 }
 
 }  // namespace
-
-std::filesystem::path shard_path(const std::filesystem::path& folder, int shard) {
-  return folder / "embeddings" / fmt::format("shard-{:06}.h5", shard);
-}
 
 base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode) {
   auto identity = encoder.identity();
@@ -227,25 +259,26 @@ void check_shard_encoder(const std::filesystem::path& shard, const base::Encoder
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   const auto identity = encoder_identity(job.encoder, job.decode);
   comm.on_root([&] {
-    for (const char* name : {"embeddings", "metrics"}) {
-      base::make_directories(job.folder / name);
-      base::remove_stale_temporaries(job.folder / name);
+    for (const auto& folder : {job.set.files().embeddings(), job.set.files().metrics()}) {
+      base::make_directories(folder);
+      base::remove_stale_temporaries(folder);
     }
   });
   comm.together([&] {
-    for (const char* name : {"embeddings", "metrics"}) await_written(job.folder / name);
+    await_written(job.set.files().embeddings());
+    await_written(job.set.files().metrics());
   });
-  const std::vector<int> missing = missing_shards(job, identity, comm);
-
+  std::vector<int> missing = missing_shards(job, identity, comm);
   EmbedStatistics statistics;
-  for (const auto& shard : job.plan.shards()) {
+  statistics.shards_shared = take_shared(job, missing, comm);
+  for (const auto& shard : job.set.plan().shards()) {
     if (!job.part.holds(shard.id)) continue;
     statistics.rows += shard.count;
     ++statistics.shards;
   }
   statistics.shards_found_finished = statistics.shards - static_cast<int>(missing.size());
   for (const int id : missing)
-    statistics.embedded_now += job.plan.shards()[static_cast<std::size_t>(id)].count;
+    statistics.embedded_now += job.set.plan().shards()[static_cast<std::size_t>(id)].count;
   const std::uint64_t rows_before = statistics.rows - statistics.embedded_now;
 
   if (!missing.empty()) work_off(job, identity, missing, rows_before, comm);
@@ -255,4 +288,4 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   return statistics;
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -1,4 +1,4 @@
-#include "pipeline/rank_embedder.h"
+#include "dataset/rank_embedder.h"
 
 #include <fmt/format.h>
 
@@ -11,9 +11,9 @@
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "comm/cores.h"
-#include "pipeline/distorted_items.h"
+#include "dataset/distorted_items.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 namespace {
 
 /// Finished shards that may wait to be written before no further one is begun.
@@ -113,7 +113,7 @@ std::size_t RankEmbedder::least_ahead() const {
 }
 
 void RankEmbedder::open(std::size_t place) {
-  const auto& shard = job_.plan.shards()[static_cast<std::size_t>(missing_.at(place))];
+  const auto& shard = job_.set.plan().shards()[static_cast<std::size_t>(missing_.at(place))];
   auto opened = std::make_unique<OpenShard>(job_, shard, in_flight_.batch);
   if (job_.retry) {
     const std::scoped_lock lock(hdf5_);
@@ -355,6 +355,8 @@ void RankEmbedder::write_loop() {
       const std::scoped_lock hdf5(hdf5_);
       shard->write(identity_);
     }
+    // Whoever embeds a shard has not found a good one there.
+    if (job_.shared != nullptr) job_.shared->offer(job_.set, shard->shard(), true);
     ++metrics_.shards;
     base::note_activity();
     lock.lock();
@@ -363,4 +365,4 @@ void RankEmbedder::write_loop() {
   }
 }
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

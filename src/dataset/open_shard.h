@@ -7,12 +7,12 @@
 
 #include "corpus/plan.h"
 #include "corpus/shard_reader.h"
+#include "dataset/embed.h"
 #include "decode/memory_gate.h"
 #include "image/raster.h"
-#include "pipeline/embed.h"
 #include "store/embedding_shard.h"
 
-namespace quasar::pipeline {
+namespace quasar::dataset {
 
 class OpenShard;
 
@@ -69,4 +69,4 @@ class OpenShard {
 /// What is known of a row before its image is read.
 store::RowRecord row_of(const corpus::Item& item);
 
-}  // namespace quasar::pipeline
+}  // namespace quasar::dataset

@@ -1,0 +1,86 @@
+#include "pipeline/embed_step.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/activity.h"
+#include "base/logging.h"
+#include "base/progress.h"
+#include "encoder/make_encoder.h"
+
+namespace quasar::pipeline {
+namespace {
+
+void warn_of_idle_ranks(const corpus::Plan& plan, const comm::Communicator& comm, const dataset::Part& part) {
+  const auto ranks = static_cast<std::uint64_t>(comm.size());
+  const auto parts = static_cast<std::uint64_t>(part.count);
+  const std::uint64_t shards = (plan.shards().size() + parts - 1) / parts;
+  if (!comm.is_root() || shards >= ranks || plan.item_count() < ranks) return;
+  // Several for each, as the last ones to finish would be waited for.
+  constexpr std::uint64_t kShardsPerRank = 4;
+  const std::uint64_t size = std::max<std::uint64_t>(1, plan.item_count() / (parts * ranks * kShardsPerRank));
+  base::log_warning(
+      "{} for {} leave some without work; in another run directory, corpus.shard_size: {} gives "
+      "each a share",
+      base::counted(shards, "shard"), base::counted(ranks, "rank"), size);
+}
+
+}  // namespace
+
+std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm) {
+  const base::Phase phase("encoder");
+  std::unique_ptr<encoder::Encoder> encoder;
+  comm.together([&] { encoder = encoder::make_encoder(config.encoder, comm.local_rank()); });
+  if (comm.is_root()) {
+    base::log_info("encoder {} ({}), {} dimensions, on {}", encoder->identity().architecture,
+                   encoder->identity().dtype, encoder->dimension(), encoder->device());
+  }
+  return encoder;
+}
+
+std::string embed_settings(const RunConfig& config, const encoder::Encoder& encoder, bool half) {
+  const auto made_by = dataset::encoder_identity(encoder, config.decode);
+  auto settings = config.identity;
+  settings["embed.store"] = half ? "float16" : "float32";
+  settings["encoder.weights_sha256"] = made_by.weights_sha256;
+  settings["encoder.preprocessing"] = made_by.preprocessing;
+  settings["encoder.dtype"] = made_by.dtype;
+  return nlohmann::json(settings).dump(1);
+}
+
+dataset::EmbedStatistics embed_data_set(const RunConfig& config, const dataset::DataSet& set,
+                                        encoder::Encoder& encoder, const EmbedOptions& options,
+                                        const comm::Communicator& comm) {
+  std::optional<dataset::SharedShards> shared;
+  if (!config.shared.empty()) shared.emplace(config.shared, embed_settings(config, encoder, options.half));
+  return dataset::embed({.set = set,
+                         .encoder = encoder,
+                         .decode = config.decode,
+                         .threads = config.embed,
+                         .batch_size = config.encoder.batch_size,
+                         .memory = embed_memory(config, set.plan(), encoder, comm),
+                         .half = options.half,
+                         .shared = shared ? &*shared : nullptr,
+                         .what = options.what,
+                         .part = options.part,
+                         .retry = options.retry},
+                        comm);
+}
+
+dataset::EmbedStatistics embed_step(const RunConfig& config, const dataset::DataSet& corpus,
+                                    encoder::Encoder& encoder, const comm::Communicator& comm,
+                                    dataset::Part part, std::optional<dataset::RetryFailed> retry) {
+  warn_of_idle_ranks(corpus.plan(), comm, part);
+  auto statistics = embed_data_set(
+      config, corpus, encoder, {.what = "embed", .half = config.half, .part = part, .retry = retry}, comm);
+  if (comm.is_root()) {
+    for (const auto& [status, count] : statistics.by_status) {
+      base::log_info("{}: {}", base::status_name(status), base::with_thousands(count));
+    }
+  }
+  return statistics;
+}
+
+}  // namespace quasar::pipeline

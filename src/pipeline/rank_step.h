@@ -1,0 +1,17 @@
+// Owns the step that ranks all scored rows and writes what a run is for.
+#pragma once
+
+#include "comm/communicator.h"
+#include "curation/manifest.h"
+#include "dataset/data_set.h"
+#include "pipeline/run_config.h"
+
+namespace quasar::pipeline {
+
+/// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kMismatch), naming
+/// both, when the scores were made by other anchors than the configured ones, Error(kNoResult), after
+/// writing, when not a single row could be scored. `scores`: who has written them and the built anchors.
+curation::CurationResult rank_step(const RunConfig& config, const dataset::DataSet& corpus,
+                                   dataset::WrittenBy scores, const comm::Communicator& comm);
+
+}  // namespace quasar::pipeline

@@ -1,0 +1,135 @@
+#include "pipeline/run_start.h"
+
+#include <fmt/format.h>
+
+#include "base/activity.h"
+#include "base/atomic_file.h"
+#include "base/errors.h"
+#include "base/file_lock.h"
+#include "base/file_status.h"
+#include "base/logging.h"
+#include "base/progress.h"
+#include "dataset/embed.h"
+#include "pipeline/run_status.h"
+
+namespace quasar::pipeline {
+namespace {
+
+bool is_frozen(const store::RunLayout& run) {
+  return std::filesystem::exists(base::file_status(run.corpus().plan()));
+}
+
+corpus::Plan new_plan(const RunConfig& config) {
+  auto plan = corpus::Plan::make(config.corpus);
+  if (plan.item_count() > 0) return plan;
+  std::string left_out;
+  for (const auto& [reason, count] : plan.left_out())
+    left_out += fmt::format("; left out: {} {}", count, reason);
+  base::fail(base::ExitCode::kInput, "the corpus holds no image" + left_out);
+}
+
+/// A frozen plan as this job goes on with it.
+corpus::Plan continued(const corpus::Plan& frozen, const RunConfig& config, FrozenPlan handling) {
+  if (handling == FrozenPlan::kExtended) return frozen.extend(config.corpus);
+  frozen.check_sources(config.corpus);
+  return frozen;
+}
+
+void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
+  if (!comm.is_root()) return;
+  base::log_info("{} in {}, {}, run directory {}", base::counted(plan.item_count(), "image"),
+                 base::counted(plan.shards().size(), "shard"),
+                 base::counted(static_cast<std::uint64_t>(comm.size()), "rank"), config.run.root().string());
+  for (const auto& [reason, count] : plan.left_out())
+    base::log_info("left out of the corpus: {} ({})", count, reason);
+}
+
+}  // namespace
+
+RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm, FrozenPlan handling) {
+  const base::Phase phase("plan");
+  RunDraft draft;
+  draft.handling = handling;
+  std::int64_t frozen = 0;
+  std::int64_t begun = 0;
+  std::int64_t largest = 0;
+  comm.on_root([&] {
+    begun = store::has_identity(config.run) ? 1 : 0;
+    if (begun != 0) store::check_identity(config.run, config.identity);
+    frozen = is_frozen(config.run) ? 1 : 0;
+    if (frozen != 0) {
+      const auto plan = corpus::Plan::load(config.run.root());
+      draft.based_on = plan.fingerprint();
+      draft.plan = continued(plan, config, handling);
+    } else {
+      draft.plan = new_plan(config);
+    }
+    largest = static_cast<std::int64_t>(draft.plan->largest_shard());
+  });
+  draft.frozen = comm.all_reduce(frozen, comm::Reduction::kMax) != 0;
+  draft.begun = comm.all_reduce(begun, comm::Reduction::kMax) != 0;
+  draft.largest_shard = static_cast<std::uint64_t>(comm.all_reduce(largest, comm::Reduction::kMax));
+  return draft;
+}
+
+dataset::DataSet freeze_run(const RunConfig& config, const RunDraft& draft, RunStart start,
+                            const comm::Communicator& comm) {
+  const base::Phase phase("plan");
+  comm.on_root([&] {
+    base::make_directories(config.run.state());
+    // Other jobs may have begun the directory since the draft was made.
+    const base::FileLock lock(config.run.start_lock());
+    if (store::has_identity(config.run)) store::check_identity(config.run, config.identity);
+    auto plan = *draft.plan;
+    if (is_frozen(config.run)) {
+      const auto found = corpus::Plan::load(config.run.root());
+      if (found.fingerprint() != draft.based_on && found.fingerprint() != plan.fingerprint())
+        plan = continued(found, config, draft.handling);
+      if (plan.fingerprint() != found.fingerprint()) plan.save(config.run.root());
+    } else {
+      plan.save(config.run.root());
+    }
+    if (start == RunStart::kEmbedding && !store::has_identity(config.run))
+      store::write_identity(config.run, config.identity);
+    base::write_file_atomically(config.run.config(), config.effective);
+  });
+  dataset::DataSet corpus(config.run.corpus(), dataset::load_plan(config.run.root(), comm));
+  report_plan(config, corpus.plan(), comm);
+  return corpus;
+}
+
+DoneAlready done_already(const RunConfig& config, const RunDraft& draft,
+                         const base::EncoderIdentity& encoder) {
+  const dataset::DataSet corpus(config.run.corpus(), *draft.plan);
+  const auto crashing = crashing_shards(corpus);
+  DoneAlready done;
+  for (const auto& shard : draft.plan->shards()) {
+    if (crashing.contains(shard.id) || !corpus.has(shard, store::Integrity::kUnchecked)) continue;
+    const auto reader = corpus.open(shard, dataset::WrittenBy::kEarlierJob, store::Integrity::kUnchecked);
+    dataset::check_shard_encoder(corpus.path(shard), reader.header().encoder, encoder);
+    ++done.shards;
+    done.rows += shard.count;
+  }
+  return done;
+}
+
+dataset::DataSet load_run(const RunConfig& config, const comm::Communicator& comm) {
+  const base::Phase phase("plan");
+  comm.on_root([&] {
+    if (!is_frozen(config.run) || !store::has_identity(config.run)) {
+      base::fail(base::ExitCode::kInput,
+                 config.run.root().string() + " is no run directory: run \"quasar run\" first");
+    }
+    store::check_identity(config.run, config.identity);
+  });
+  return {config.run.corpus(), dataset::load_plan(config.run.root(), comm)};
+}
+
+dataset::DataSet open_stored_run(const RunConfig& config, const comm::Communicator& comm) {
+  auto corpus = load_run(config, comm);
+  comm.on_root([&] { base::write_file_atomically(config.run.config(), config.effective); });
+  report_plan(config, corpus.plan(), comm);
+  return corpus;
+}
+
+}  // namespace quasar::pipeline
