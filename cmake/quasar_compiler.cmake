@@ -28,16 +28,29 @@ endif()
 if(QUASAR_WARNINGS_AS_ERRORS)
   target_compile_options(quasar_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
+if(QUASAR_SANITIZE STREQUAL "address")
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+elseif(QUASAR_SANITIZE STREQUAL "thread")
+  set(sanitizers -fsanitize=thread)
+  # GCC warns that it does not see fences in other people's headers, either.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(quasar_options INTERFACE -Wno-tsan)
+  endif()
+elseif(QUASAR_SANITIZE)
+  message(FATAL_ERROR "QUASAR_SANITIZE=${QUASAR_SANITIZE} is none of address, thread")
+endif()
 if(QUASAR_SANITIZE)
-  target_compile_options(quasar_options INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-  target_link_options(quasar_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(quasar_options INTERFACE ${sanitizers} -fno-omit-frame-pointer)
+  target_link_options(quasar_options INTERFACE ${sanitizers})
 endif()
 
-# Tests are compiled more often than they run for long; what they test is optimised all the same.
-add_library(quasar_test_options INTERFACE)
+# Levels of optimisation other than the build type's, of which Release asks for the highest. Values of floating-point
+# numbers do not depend on them.
+add_library(quasar_lean_options INTERFACE)  # what waits and hands on: no loops over pixels, vectors or weights
+add_library(quasar_once_options INTERFACE)  # what is compiled more often than it runs for long: tests, the command line
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(quasar_test_options INTERFACE -O1)
+  target_compile_options(quasar_lean_options INTERFACE -O2)
+  target_compile_options(quasar_once_options INTERFACE -O1)
 endif()
 
 # For targets that use <regex>, about which GCC 12 warns wrongly under the sanitizers (GCC bug 105562).

@@ -1,8 +1,9 @@
-# quasar_module(NAME [ONLY files...] PUBLIC targets... PRIVATE targets...)
+# quasar_module(NAME [NUMERIC] [ONLY files...] PUBLIC targets... PRIVATE targets...)
 # A folder is a module is a static library quasar_NAME made of the folder's sources (or of ONLY some of
 # them). What it links states what it may include. PRIVATE dependencies never show in the module's headers.
+# NUMERIC: it loops over pixels, vectors or weights, and is optimised as far as the build type says.
 function(quasar_module name)
-  cmake_parse_arguments(ARG "" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "NUMERIC" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_ONLY)
     set(sources ${ARG_ONLY})
   else()
@@ -15,6 +16,9 @@ function(quasar_module name)
   add_library(quasar_${name} STATIC ${sources})
   target_include_directories(quasar_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(quasar_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} quasar_options)
+  if(NOT ARG_NUMERIC)
+    target_link_libraries(quasar_${name} PRIVATE quasar_lean_options)
+  endif()
 endfunction()
 
 # quasar_test_suites(TARGET PREFIX [PROPERTIES ...])
@@ -59,7 +63,7 @@ function(quasar_test module)
     add_executable(quasar_${module}_test ${sources})
     target_link_libraries(quasar_${module}_test PRIVATE
       quasar_${module} ${ARG_LIBS} quasar_test_support quasar_test_main GTest::gmock quasar_options
-      quasar_test_options)
+      quasar_once_options)
     if(ARG_PRECOMPILED)
       target_precompile_headers(quasar_${module}_test PRIVATE ${ARG_PRECOMPILED})
     else()
@@ -72,7 +76,7 @@ function(quasar_test module)
     add_executable(quasar_${module}_mpi_test ${mpi_sources})
     target_link_libraries(quasar_${module}_mpi_test PRIVATE
       quasar_${module} ${ARG_LIBS} quasar_test_support quasar_mpi_test_main GTest::gmock quasar_options
-      quasar_test_options)
+      quasar_once_options)
     target_precompile_headers(quasar_${module}_mpi_test REUSE_FROM quasar_test_precompiled)
     foreach(ranks IN LISTS ARG_RANKS)
       add_test(NAME ${module}.mpi.${ranks}

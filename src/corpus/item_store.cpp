@@ -109,10 +109,6 @@ std::shared_ptr<ItemStore> ItemStore::open(const std::filesystem::path& path) {
   return store;
 }
 
-ItemStore::~ItemStore() {
-  ::close(fd_);
-}
-
 void ItemStore::append(std::string_view text) {
   buffer_.append(text);
   size_ += text.size();
@@ -122,7 +118,7 @@ void ItemStore::append(std::string_view text) {
 void ItemStore::flush() {
   std::size_t done = 0;
   while (done < buffer_.size()) {
-    const ssize_t written = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+    const ssize_t written = ::write(file_.number(), buffer_.data() + done, buffer_.size() - done);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0)
       base::fail(base::ExitCode::kOutput, "cannot write " + name_ + ": " + base::describe_errno(errno));
@@ -140,7 +136,7 @@ std::string ItemStore::read(std::uint64_t offset, std::uint64_t length) const {
   std::size_t done = 0;
   while (done < text.size()) {
     const ssize_t got =
-        ::pread(fd_, text.data() + done, text.size() - done, static_cast<off_t>(offset + done));
+        ::pread(file_.number(), text.data() + done, text.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       base::fail(base::ExitCode::kInput, "cannot read " + name_ + ": " + base::describe_errno(errno));

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "corpus/item.h"
 
 namespace quasar::corpus {
@@ -28,7 +29,6 @@ class ItemStore {
   static std::shared_ptr<ItemStore> unnamed();
   /// An existing file, for reading. Throws Error(kInput).
   static std::shared_ptr<ItemStore> open(const std::filesystem::path& path);
-  ~ItemStore();
   ItemStore(const ItemStore&) = delete;
   ItemStore& operator=(const ItemStore&) = delete;
 
@@ -41,9 +41,9 @@ class ItemStore {
   std::string read(std::uint64_t offset, std::uint64_t length) const;
 
  private:
-  ItemStore(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  ItemStore(int fd, std::string name) : file_(fd), name_(std::move(name)) {}
 
-  int fd_;
+  base::Descriptor file_;
   std::string name_;
   std::string buffer_;
   std::uint64_t size_ = 0;

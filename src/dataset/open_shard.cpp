@@ -81,7 +81,7 @@ void OpenShard::keep(std::size_t row, std::span<const float> embedding) {
             embeddings_.begin() + static_cast<std::ptrdiff_t>(row * dimension_));
 }
 
-void OpenShard::write(const store::EncoderIdentity& identity) const {
+void OpenShard::write(const base::EncoderIdentity& identity) const {
   store::ShardHeader header;
   header.encoder = identity;
   header.plan_fingerprint = job_.set.plan().fingerprint();

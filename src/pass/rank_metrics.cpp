@@ -94,7 +94,8 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
   text.family(kImages, "counter", "Images done with, by status.");
   for (const auto status : base::all_statuses()) {
     const auto count = metrics.images[static_cast<std::size_t>(status)].load(std::memory_order_relaxed);
-    if (count > 0 || status == base::RowStatus::kOk) text.sample(count, {{"status", base::status_name(status)}});
+    if (count > 0 || status == base::RowStatus::kOk)
+      text.sample(count, {{"status", base::status_name(status)}});
   }
   text.family(kBytes, "counter", "Bytes of images read.");
   text.sample(metrics.bytes_read.load(std::memory_order_relaxed));
@@ -120,7 +121,8 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
   text.family(kInFlight, "gauge", "Images that take long: how long they have been read or decoded.");
   for (const auto& item : stamp.in_flight) {
     if (item.seconds < kLong) continue;
-    text.sample(item.seconds, {{"doing", item.doing}, {"shard", std::to_string(item.shard)}, {"image", item.id}});
+    text.sample(item.seconds,
+                {{"doing", item.doing}, {"shard", std::to_string(item.shard)}, {"image", item.id}});
   }
   return std::move(text).text();
 }

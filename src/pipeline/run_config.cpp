@@ -4,6 +4,7 @@
 
 #include "base/file_status.h"
 #include "base/input_spec.h"
+#include "base/nearest_word.h"
 #include "base/shipped_file.h"
 #include "curation/column_name.h"
 #include "distort/distortions.h"

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/encoder_identity.h"
 #include "base/status.h"
 #include "distort/distortions.h"
 #include "store/integrity.h"
@@ -42,19 +43,8 @@ struct RowRecord {
   std::string fields;  ///< JSON object passed through to the manifest; empty for none.
 };
 
-/// What makes embeddings comparable: equal identities come from the same function of the pixels.
-struct EncoderIdentity {
-  std::string architecture;
-  std::string weights_sha256;
-  std::string preprocessing;
-  std::string dtype;
-
-  std::string describe() const;
-  friend bool operator==(const EncoderIdentity&, const EncoderIdentity&) = default;
-};
-
 struct ShardHeader {
-  EncoderIdentity encoder;
+  base::EncoderIdentity encoder;
   std::string plan_fingerprint;  ///< Of the plan at that time, which may have been extended since.
   std::string items_sha256;      ///< Of the shard's items as the plan froze them: what ties the file to it.
   int shard = 0;

@@ -103,8 +103,8 @@ TEST_F(ShareTest, APictureThatHasChangedIsEmbeddedAnew) {
   fs::last_write_time(picture, written);
   const auto second = run_shared("second");
   ASSERT_EQ(second.status, 0) << second.output;
-  EXPECT_THAT(second.output,
-              AllOf(HasSubstr("2 of 3 shards taken over"), HasSubstr("scene-0000-pristine.png has other bytes")));
+  EXPECT_THAT(second.output, AllOf(HasSubstr("2 of 3 shards taken over"),
+                                   HasSubstr("scene-0000-pristine.png has other bytes")));
   ASSERT_EQ(run_quasar({"run", config("alone")}, 2).status, 0);
   expect_same_results("second", "alone");
   // What was left for others is now of the new picture; the first run has what it had.

@@ -317,7 +317,7 @@ Batch CropPool::draw(const BatchConfig& config, std::int64_t step, base::Random&
       for (int l = 0; l < config.levels; ++l) {
         const auto at = static_cast<std::size_t>(levels[static_cast<std::size_t>(l)] - 1);
         copy_crop(set.copies[at], place, next);
-        encoder::TrainingCrop crop;
+        TrainingCrop crop;
         crop.half = p % 2;
         if (!std::equal(pristine, pristine + bytes, next)) {
           crop.kind = static_cast<int>(kind);

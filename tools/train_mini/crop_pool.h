@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/random.h"
-#include "encoder/mini_trainer.h"
 #include "distort/distortions.h"
 #include "image/raster.h"
+#include "mini_trainer.h"
 
 namespace quasar::train_mini {
 
@@ -47,7 +47,7 @@ struct BatchConfig {
 
 struct Batch {
   std::vector<std::uint8_t> pixels;  ///< [crops, side, side, 3]
-  std::vector<encoder::TrainingCrop> crops;
+  std::vector<TrainingCrop> crops;
 };
 
 /// Places in order of severity: 0 for a level that leaves the picture as it is, equal numbers for equally

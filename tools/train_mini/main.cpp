@@ -16,8 +16,8 @@
 #include "base/progress.h"
 #include "batch_feed.h"
 #include "crop_pool.h"
-#include "encoder/mini_trainer.h"
 #include "image/vips_environment.h"
+#include "mini_trainer.h"
 #include "validation.h"
 
 namespace {
@@ -38,7 +38,7 @@ struct Options {
   int damage_patches = 24;
   train_mini::BatchConfig batch;
   train_mini::PoolConfig pool;
-  encoder::MiniTrainingConfig training;
+  train_mini::MiniTrainingConfig training;
 };
 
 std::vector<distort::DistortionKind> kinds_to_train(const Options& options) {
@@ -85,7 +85,7 @@ void train(Options options) {
   options.pool.side = options.batch.side;
   options.pool.growth_steps = std::max<std::int64_t>(1, options.steps * 3 / 4);
   // First what can be wrong at once: rendering takes minutes.
-  encoder::MiniTrainer trainer(options.training);
+  train_mini::MiniTrainer trainer(options.training);
   if (!options.state.empty() && std::filesystem::exists(options.state)) {
     trainer.load_state(options.state);
     base::log_info("continues after step {}", trainer.steps_done());

@@ -14,8 +14,8 @@ constexpr std::size_t kAnchorSets = 210;
 constexpr std::size_t kCopiesPerPhoto = static_cast<std::size_t>(distort::kDistortionKinds) * kLevels;
 
 /// Embeddings [n, d] of pictures of any size.
-std::vector<float> embed(const encoder::MiniTrainer& trainer,
-                         std::span<const image::RgbImage* const> pictures, int threads) {
+std::vector<float> embed(const MiniTrainer& trainer, std::span<const image::RgbImage* const> pictures,
+                         int threads) {
   const auto d = static_cast<std::size_t>(trainer.dimension());
   std::vector<float> rows(pictures.size() * d);
   in_parallel(static_cast<int>(pictures.size()), threads, "validate", "pictures", [&](int i) {
@@ -49,7 +49,7 @@ Validation::Validation(std::span<const image::RgbImage> photos, std::uint64_t se
   });
 }
 
-evaluation::DistortionAgreement Validation::measure(const encoder::MiniTrainer& trainer, const CropPool& pool,
+evaluation::DistortionAgreement Validation::measure(const MiniTrainer& trainer, const CropPool& pool,
                                                     int threads) const {
   std::vector<const image::RgbImage*> good;
   std::vector<const image::RgbImage*> bad;

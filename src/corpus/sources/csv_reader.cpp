@@ -5,6 +5,7 @@
 
 #include "base/config_node.h"
 #include "base/errors.h"
+#include "base/nearest_word.h"
 
 namespace quasar::corpus {
 

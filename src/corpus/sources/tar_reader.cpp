@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 
 namespace quasar::corpus {
@@ -70,31 +71,27 @@ bool has_magic(std::span<const std::byte> block) {
 class FileInput : public TarInput {
  public:
   explicit FileInput(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
-    if (fd_ < 0) {
+      : file_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+    if (!file_.is_open()) {
       base::fail(base::ExitCode::kInput,
                  "cannot open the tar " + path.string() + ": " + base::describe_errno(errno));
     }
     struct stat status {};
-    if (::fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode)) {
-      ::close(fd_);
+    if (::fstat(file_.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
       base::fail(base::ExitCode::kInput,
                  "cannot read the tar " + path.string() + ": it is not a regular file");
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
     // Only headers are wanted; reading ahead would fetch the images as well.
-    ::posix_fadvise(fd_, 0, 0, POSIX_FADV_RANDOM);
+    ::posix_fadvise(file_.number(), 0, 0, POSIX_FADV_RANDOM);
   }
-  ~FileInput() override { ::close(fd_); }
-  FileInput(const FileInput&) = delete;
-  FileInput& operator=(const FileInput&) = delete;
 
   std::uint64_t size() const override { return size_; }
   std::size_t read(std::uint64_t offset, std::span<std::byte> bytes) const override {
     std::size_t done = 0;
     while (done < bytes.size()) {
-      const ssize_t got =
-          ::pread(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+      const ssize_t got = ::pread(file_.number(), bytes.data() + done, bytes.size() - done,
+                                  static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
       done += static_cast<std::size_t>(got);
@@ -103,7 +100,7 @@ class FileInput : public TarInput {
   }
 
  private:
-  int fd_;
+  base::Descriptor file_;
   std::uint64_t size_ = 0;
 };
 
