@@ -26,8 +26,7 @@ namespace fs = std::filesystem;
 class AccountingTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto outcome =
-        run_quasar({"scenes", pictures().string(), "--count", "20", "--width", "72", "--height", "64"});
+    const auto outcome = render_scenes(pictures(), {"--count", "20", "--width", "72", "--height", "64"});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
     write_text(pictures() / "empty.png", "");
     write_text(pictures() / "text.png", "no picture");

@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 class BadInputTest : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
-    const auto outcome = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "3", "--width", "96", "--height", "96"});
+    const auto outcome =
+        render_scenes(scratch_ / "pictures", {"--count", "3", "--width", "96", "--height", "96"});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
   }
 

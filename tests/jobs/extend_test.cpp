@@ -17,8 +17,8 @@ class ExtendTest : public testing::Test {
  protected:
   void SetUp() override {
     for (const std::string name : {"first", "second"}) {
-      const auto outcome = run_quasar({"scenes", (scratch_ / name).string(), "--count", "11", "--width",
-                                       "120", "--height", "90", "--seed", name == "first" ? "1" : "2"});
+      const auto outcome = render_scenes(scratch_ / name, {"--count", "11", "--width", "120", "--height",
+                                                           "90", "--seed", name == "first" ? "1" : "2"});
       ASSERT_EQ(outcome.status, 0) << outcome.output;
     }
   }

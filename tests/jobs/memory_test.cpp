@@ -16,8 +16,8 @@ using testing::HasSubstr;
 class MemoryTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto made = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "8", "--width", "96", "--height", "72"});
+    const auto made =
+        render_scenes(scratch_ / "pictures", {"--count", "8", "--width", "96", "--height", "72"});
     ASSERT_EQ(made.status, 0) << made.output;
   }
   std::string config(const std::string& name, const std::string& rest) {

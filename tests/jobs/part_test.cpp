@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 class PartTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto outcome = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "24", "--width", "96", "--height", "96"});
+    const auto outcome =
+        render_scenes(scratch_ / "pictures", {"--count", "24", "--width", "96", "--height", "96"});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
   }
 

@@ -10,7 +10,10 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <stdexcept>
+
+#include "support/test_data.h"
 
 namespace quasar::test {
 namespace {
@@ -84,6 +87,24 @@ Outcome Program::wait() {
 Outcome run_quasar(const std::vector<std::string>& arguments, int ranks,
                    const std::vector<std::string>& environment) {
   return Program(arguments, ranks, environment).wait();
+}
+
+Outcome render_scenes(const std::filesystem::path& folder, const std::vector<std::string>& options) {
+  static const ScratchFolder scratch;
+  static std::map<std::vector<std::string>, std::filesystem::path> rendered;
+  auto found = rendered.find(options);
+  if (found == rendered.end()) {
+    const auto path = scratch / std::to_string(rendered.size());
+    std::vector<std::string> arguments = {"scenes", path.string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    auto outcome = run_quasar(arguments);
+    if (outcome.status != 0) return outcome;
+    found = rendered.emplace(options, path).first;
+  }
+  using std::filesystem::copy_options;
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(found->second, folder, copy_options::recursive | copy_options::overwrite_existing);
+  return {};
 }
 
 std::string content(const std::filesystem::path& path) {

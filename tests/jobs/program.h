@@ -38,6 +38,10 @@ class Program {
 Outcome run_quasar(const std::vector<std::string>& arguments, int ranks = 0,
                    const std::vector<std::string>& environment = {});
 
+/// Has `quasar scenes folder OPTIONS` done: rendered once in this process for each set of options, then
+/// copied.
+Outcome render_scenes(const std::filesystem::path& folder, const std::vector<std::string>& options);
+
 std::string content(const std::filesystem::path& path);
 void write_text(const std::filesystem::path& path, const std::string& text);
 

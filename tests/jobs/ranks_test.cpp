@@ -33,8 +33,8 @@ class RanksTest : public testing::Test {
     write_text(scratch_ / "pictures" / "broken.png", "this is no picture");
   }
   void render(const char* folder, int count, int seed) const {
-    const auto outcome = run_quasar({"scenes", (scratch_ / folder).string(), "--count", std::to_string(count),
-                                     "--width", "80", "--height", "72", "--seed", std::to_string(seed)});
+    const auto outcome = render_scenes(scratch_ / folder, {"--count", std::to_string(count), "--width", "80",
+                                                           "--height", "72", "--seed", std::to_string(seed)});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
   }
 

@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 class ShareTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto made = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "9", "--width", "96", "--height", "72"});
+    const auto made =
+        render_scenes(scratch_ / "pictures", {"--count", "9", "--width", "96", "--height", "72"});
     ASSERT_EQ(made.status, 0) << made.output;
     write_text(scratch_ / "pictures" / "broken.png", "no picture");
   }

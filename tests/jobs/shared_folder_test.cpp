@@ -49,8 +49,8 @@ int wait_for(pid_t child) {
 class SharedFolderTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto outcome = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "12", "--width", "96", "--height", "80"});
+    const auto outcome =
+        render_scenes(scratch_ / "pictures", {"--count", "12", "--width", "96", "--height", "80"});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
     fs::create_directory(folder());
     ASSERT_EQ(::chown(folder().c_str(), static_cast<uid_t>(-1), ::geteuid() == 0 ? kGroup : ::getegid()), 0);

@@ -92,8 +92,8 @@ class ScrapeTest : public TarRunTest {
   };
 
   void SetUp() override {
-    const auto outcome = run_quasar({"scenes", (scratch_ / "pictures").string(), "--count",
-                                     std::to_string(kTars * kSamples), "--width", "96", "--height", "80"});
+    const auto outcome = render_scenes(scratch_ / "pictures", {"--count", std::to_string(kTars * kSamples),
+                                                               "--width", "96", "--height", "80"});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
     std::vector<fs::path> pictures;
     for (const auto& entry : fs::directory_iterator(scratch_ / "pictures")) pictures.push_back(entry.path());

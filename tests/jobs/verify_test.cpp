@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 class VerifyTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto made = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "13", "--width", "96", "--height", "72"});
+    const auto made =
+        render_scenes(scratch_ / "pictures", {"--count", "13", "--width", "96", "--height", "72"});
     ASSERT_EQ(made.status, 0) << made.output;
     write_text(scratch_ / "pictures" / "broken.png", "no picture");
     config_ = (scratch_ / "config.yaml").string();

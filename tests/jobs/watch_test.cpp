@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 class WatchTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto outcome = run_quasar(
-        {"scenes", (scratch_ / "pictures").string(), "--count", "12", "--width", "72", "--height", "64"});
+    const auto outcome =
+        render_scenes(scratch_ / "pictures", {"--count", "12", "--width", "72", "--height", "64"});
     ASSERT_EQ(outcome.status, 0) << outcome.output;
     const auto pictures = (scratch_ / "pictures").string();
     write_text(config(), "run: " + run().string() + "\ncorpus: {directory: " + pictures +
