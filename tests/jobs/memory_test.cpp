@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <regex>
+#include <thread>
 
 #include "program.h"
 #include "support/test_data.h"
@@ -46,6 +50,44 @@ TEST_F(MemoryTest, IsPredictedBeforeTheStartAndReportedAtTheEndAndChangesNoResul
   ASSERT_EQ(outcome.status, 0) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("peak memory of a rank"));
   EXPECT_EQ(content(scratch_ / "bound" / "manifest.csv"), content(scratch_ / "free" / "manifest.csv"));
+}
+
+/// "312.4 MiB" as bytes.
+double bytes_of(const std::string& number, const std::string& unit) {
+  const double scale = unit == "KiB" ? 10 : unit == "MiB" ? 20 : unit == "GiB" ? 30 : 0;
+  return std::stod(number) * std::exp2(scale);
+}
+
+TEST_F(MemoryTest, ThePeakThatIsReportedIsTheKernelsAndWithinTheBound) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers change what memory is used";
+#endif
+  Program program({"run", config("measured", "memory: 2GiB\n"), "--set", "embed.decode_threads=1"}, 0);
+  double worker = 0;
+  while (program.running()) {
+    for (const pid_t decoder : decoders_of(program.process())) {
+      std::smatch peak;
+      const auto status = content("/proc/" + std::to_string(decoder) + "/status");
+      if (std::regex_search(status, peak, std::regex("VmHWM:\\s+([0-9]+) kB")))
+        worker = std::max(worker, std::stod(peak[1].str()) * 1024);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  const auto outcome = program.wait();
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  ASSERT_GT(worker, 0) << "no decode worker was seen";
+  std::smatch told;
+  ASSERT_TRUE(std::regex_search(
+      outcome.output, told,
+      std::regex("peak memory of a rank and its decode workers: ([0-9.]+) ([KMG]iB) of 2.0 GiB")))
+      << outcome.output;
+  const double reported = bytes_of(told[1].str(), told[2].str());
+  const auto rank = static_cast<double>(outcome.peak_bytes);
+  ASSERT_GT(rank, 0);
+  // The report comes shortly before the end, and workers share pages with nobody that is counted twice here.
+  EXPECT_GT(reported, 0.95 * (rank + 0.5 * worker)) << rank << " and a worker of " << worker;
+  EXPECT_LT(reported, 1.1 * (rank + worker)) << rank << " and a worker of " << worker;
+  EXPECT_LE(reported, std::exp2(31));
 }
 
 TEST_F(MemoryTest, TooLittleIsRefusedBeforeTheFirstImageAndTheLeastIsNamed) {
