@@ -26,7 +26,7 @@ class Variable {
 
 TEST(Hooks, AreInTheTestsProgramsAlone) {
   const std::string mark = "QUASAR_TEST_";
-  for (const fs::path shipped :
+  for (const fs::path& shipped :
        {fs::path(QUASAR_PROGRAM), fs::path(QUASAR_PROGRAM).parent_path() / "quasar-decode"}) {
     const auto bytes = content(shipped);
     ASSERT_FALSE(bytes.empty()) << shipped;
