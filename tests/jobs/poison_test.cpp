@@ -12,6 +12,7 @@
 #include <sstream>
 #include <thread>
 
+#include "halted_rank.h"
 #include "program.h"
 #include "support/test_data.h"
 
@@ -170,24 +171,9 @@ TEST_P(PoisonTest, DecodersEndWithTheirRank) {
 
 class SignalTest : public PoisonTest {
  protected:
-  /// A run whose last rank stands still where it begins to embed; the number of its process.
-  struct Halted {
-    std::unique_ptr<Program> program;
-    pid_t rank = -1;
-  };
-  static Halted halted(const std::string& path) {
-    Halted found;
-    const auto stop = "QUASAR_TEST_STOP=embed:" + std::to_string(GetParam() - 1) + ":halt";
-    found.program = std::make_unique<Program>(std::vector<std::string>{"run", path}, GetParam(),
-                                              std::vector<std::string>{stop});
-    while (found.program->running() && found.rank < 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      for (const pid_t rank : ranks_of(path)) {
-        if (content("/proc/" + std::to_string(rank) + "/status").find("\nState:\tT") != std::string::npos)
-          found.rank = rank;
-      }
-    }
-    return found;
+  /// A run whose last rank stands still where it begins to embed.
+  static HaltedRun halted(const std::string& path) {
+    return start_halted({"run", path}, path, GetParam(), "embed", GetParam() - 1);
   }
   static void expect_stop(const Outcome& outcome) {
     EXPECT_EQ(outcome.status, 75) << outcome.output;
