@@ -6,6 +6,7 @@
 
 #include "distort/distortions.h"
 #include "job.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/anchor_step.h"
 #include "pipeline/distortion_agreement.h"
 #include "pipeline/embed_step.h"
@@ -51,13 +52,17 @@ void measure(const AgreementOptions& options, const comm::Communicator& comm) {
     }
   }
   const auto config = load_config(options, comm);
+  if (!options.anchors.empty() && std::none_of(config.anchors.begin(), config.anchors.end(),
+                                               [&](const auto& s) { return s.name == options.anchors; }))
+    base::fail(base::ExitCode::kUsage, "--anchors: the configuration has no set " + options.anchors);
   const auto encoder = pipeline::open_encoder(config, comm);
+  // Before the sets that are to be built are embedded.
+  pipeline::check_anchor_files(config, *encoder, comm);
   const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
   const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {
     return options.anchors.empty() || s.name == options.anchors;
   });
-  if (set == sets.end())
-    base::fail(base::ExitCode::kUsage, "--anchors: the configuration has no set " + options.anchors);
+  if (set == sets.end()) base::fail(base::ExitCode::kUsage, "the configuration has no anchor set");
   const auto agreement = pipeline::measure_agreement(config, options.job, *set, *encoder, comm);
   if (comm.is_root()) print(agreement, options);
 }

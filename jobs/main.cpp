@@ -80,8 +80,6 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
     return static_cast<int>(ExitCode::kUsage);
   }
   watch.attach(world.dispatcher());
-  quasar::base::set_phase_observer(
-      [&](const std::string& phase) { quasar::base::stop_for_test(phase, world.rank()); });
   quasar::base::configure_logging(world.rank(), world.size(), quasar::base::LogLevel::kInfo);
   if (world.is_root() && quasar::base::blas_info().reference) {
     quasar::base::log_warning(

@@ -40,6 +40,11 @@ std::vector<corpus::Item> chosen_photos(const AgreementJob& job) {
 evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const AgreementJob& job,
                                                   const store::AnchorSet& anchors, encoder::Encoder& encoder,
                                                   const comm::Communicator& comm) {
+  comm.together([&] {
+    check_anchor_encoder(anchors, "\"" + anchors.name + "\"", dataset::encoder_identity(encoder, config.decode),
+                         encoder.dimension(), "the configuration's",
+                         "Rebuild the anchors with this encoder, or configure the anchors'.");
+  });
   constexpr int kShardSize = 256;
   dataset::DistortionRecipe recipe;
   recipe.seed = job.seed;
@@ -57,10 +62,6 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
 
   evaluation::DistortionAgreement agreement;
   comm.together([&] {
-    check_anchor_encoder(anchors, "\"" + anchors.name + "\"",
-                         dataset::encoder_identity(encoder, config.decode), encoder.dimension(),
-                         "the configuration's",
-                         "Rebuild the anchors with this encoder, or configure the anchors'.");
     const auto good = anchors::normalised(anchors.good, anchors.dimension);
     const auto bad = anchors::normalised(anchors.bad, anchors.dimension);
     const scoring::AnchorPairs pairs{good, bad, anchors.dimension};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/errors.h"
+#include "base/nearest_word.h"
 #include "corpus/sources/csv_reader.h"
 #include "corpus/sources/rows.h"
 #include "corpus/sources/source_text.h"
