@@ -142,7 +142,7 @@ TEST(SafetensorsHeader, RefusesWrongJson) {
   EXPECT_THAT(header_error("{\"x\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4), HasSubstr("no data_offsets"));
   EXPECT_THAT(header_error("{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 4), HasSubstr("appears twice"));
   EXPECT_THAT(header_error("{\"x\":{\"type\":1}}", 4), HasSubstr("unknown key \"type\""));
-  EXPECT_THAT(header_error("{\"x\":{}}", 4), HasSubstr("expected \"\"\""));
+  EXPECT_THAT(header_error("{\"x\":{}}", 4), HasSubstr("tensor \"x\" has no dtype"));
   const std::string x = entry("x", "U8", "[0]", "[0,0]");
   EXPECT_THAT(header_error("{" + x + "," + x + "}", 0), HasSubstr("the name \"x\" appears twice"));
   EXPECT_THAT(header_error("{" + x + "," + entry("\\u0078", "U8", "[0]", "[0,0]") + "}", 0),

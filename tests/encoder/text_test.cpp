@@ -56,7 +56,8 @@ TEST(TextTower, AnchorsOfPromptsAreTheReferences) {
       test::encoder_golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
   QUASAR_REQUIRE_DATA(vocabulary);
   const std::vector<std::string> prompts = {"Good photo.", "Bad photo."};
-  const auto expect_anchors = [&](SpecialTokens special, Activation activation, const std::string& name) {
+  const auto expect_anchors = [&](text::SpecialTokens special, Activation activation,
+                                  const std::string& name) {
     const text::Tokenizer tokenizer(vocabulary, special);
     std::vector<float> vectors =
         encode_texts(golden_weights("clip_text_tiny"), tokenizer, prompts, {activation, 2});
@@ -73,7 +74,8 @@ TEST(TextTower, EveryGoldenTextGivesItsVector) {
   const std::filesystem::path strings = test::encoder_golden_folder("clip_text_tiny") / "strings.json";
   QUASAR_REQUIRE_DATA(strings);
   const std::vector<std::string> texts = test::golden_strings();
-  const auto expect_vectors = [&](SpecialTokens special, Activation activation, const std::string& name) {
+  const auto expect_vectors = [&](text::SpecialTokens special, Activation activation,
+                                  const std::string& name) {
     const text::Tokenizer tokenizer(test::encoder_golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz",
                                     special);
     std::vector<float> vectors =

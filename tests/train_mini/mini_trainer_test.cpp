@@ -176,7 +176,7 @@ TEST(MiniTrainer, WhatItExportsIsTheEncoder) {
   // The matrices are stored in half precision.
   EXPECT_GT(cosine(rows, expected), 0.99999);
   // In bfloat16 the embeddings point the same way.
-  config.precision = Precision::kBfloat16;
+  config.precision = encoder::Precision::kBfloat16;
   std::vector<float> short_rows(rows.size());
   encoder::make_encoder(config, 0)->encode({count, kSide, kSide, batch.pixels}, short_rows);
   EXPECT_GT(cosine(rows, short_rows), 0.999);
