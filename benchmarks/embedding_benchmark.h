@@ -12,7 +12,7 @@
 #include "corpus/plan.h"
 #include "corpus/shard_reader.h"
 #include "encoder/encoder.h"
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 #include "image/decode_config.h"
 
 namespace quasar::benchmarks {

@@ -29,7 +29,7 @@
 #include "base/errors.h"
 #include "base/single_threaded_blas.h"
 #include "encoder/gpu_arithmetic.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/random_weights.h"
 
 namespace {
@@ -56,7 +56,7 @@ std::vector<std::string> split(const std::string& text) {
 
 std::vector<std::string> all_presets() {
   std::vector<std::string> names;
-  for (const quasar::encoder::Preset& preset : quasar::encoder::presets())
+  for (const quasar::encoder::Architecture& preset : quasar::encoder::architectures())
     if (preset.name.find("-any") == std::string::npos) names.push_back(preset.name);
   return names;
 }
@@ -182,7 +182,7 @@ Measured measure_side_by_side(quasar::encoder::Network& network, const torch::Te
 }
 
 void run_preset(const std::string& name, const Options& options) {
-  const std::vector<quasar::encoder::Preset> presets = quasar::encoder::presets();
+  const auto& presets = quasar::encoder::architectures();
   const auto preset =
       std::find_if(presets.begin(), presets.end(), [&](const auto& p) { return p.name == name; });
   const int side = preset == presets.end() ? 224 : preset->input.size;

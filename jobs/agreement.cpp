@@ -4,8 +4,9 @@
 #include <cstdio>
 #include <string_view>
 
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "job.h"
+#include "pipeline/anchor_check.h"
 #include "pipeline/anchor_step.h"
 #include "pipeline/distortion_agreement.h"
 #include "pipeline/embed_step.h"
@@ -23,7 +24,7 @@ void print(const evaluation::DistortionAgreement& agreement, const AgreementOpti
   std::vector<int> seen;
   std::vector<int> unseen;
   fmt::print("SRCC of score and human score within a kind: over all photos, and within each photo (mean)\n");
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     const int kind = static_cast<int>(info.kind);
     const bool held_out =
         std::find(options.unseen.begin(), options.unseen.end(), info.name) != options.unseen.end();
@@ -45,19 +46,23 @@ void print(const evaluation::DistortionAgreement& agreement, const AgreementOpti
 
 void measure(const AgreementOptions& options, const comm::Communicator& comm) {
   for (const auto& name : options.unseen) {
-    const auto table = image::distortion_table();
+    const auto table = distort::distortion_table();
     if (std::none_of(table.begin(), table.end(), [&](const auto& info) { return info.name == name; })) {
       base::fail(base::ExitCode::kUsage, "--unseen: there is no distortion \"" + name + "\"");
     }
   }
   const auto config = load_config(options, comm);
+  if (!options.anchors.empty() && std::none_of(config.anchors.begin(), config.anchors.end(),
+                                               [&](const auto& s) { return s.name == options.anchors; }))
+    base::fail(base::ExitCode::kUsage, "--anchors: the configuration has no set " + options.anchors);
   const auto encoder = pipeline::open_encoder(config, comm);
+  // Before the sets that are to be built are embedded.
+  pipeline::check_anchor_files(config, *encoder, comm);
   const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
   const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {
     return options.anchors.empty() || s.name == options.anchors;
   });
-  if (set == sets.end())
-    base::fail(base::ExitCode::kUsage, "--anchors: the configuration has no set " + options.anchors);
+  if (set == sets.end()) base::fail(base::ExitCode::kUsage, "the configuration has no anchor set");
   const auto agreement = pipeline::measure_agreement(config, options.job, *set, *encoder, comm);
   if (comm.is_root()) print(agreement, options);
 }

@@ -16,11 +16,12 @@
 #include "base/config_node.h"
 #include "base/exit_status.h"
 #include "base/logging.h"
+#include "base/nearest_word.h"
 #include "base/stop_signal.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
 #include "comm/launch_check.h"
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 #include "help.h"
 #include "image/vips_environment.h"
 #include "job.h"
@@ -79,8 +80,6 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
     return static_cast<int>(ExitCode::kUsage);
   }
   watch.attach(world.dispatcher());
-  quasar::base::set_phase_observer(
-      [&](const std::string& phase) { quasar::base::stop_for_test(phase, world.rank()); });
   quasar::base::configure_logging(world.rank(), world.size(), quasar::base::LogLevel::kInfo);
   if (world.is_root() && quasar::base::blas_info().reference) {
     quasar::base::log_warning(

@@ -68,7 +68,7 @@ void register_plan(CLI::App& app, Work& chosen) {
                      base::with_thousands(done->rows), base::with_thousands(plan.item_count()));
         }
         fmt::print("encoder        {}, {} dimensions, on {}\nranks          {}\nembeddings     {}\n",
-                   encoder->fingerprint().architecture, encoder->dimension(), encoder->device(), comm.size(),
+                   encoder->identity().architecture, encoder->dimension(), encoder->device(), comm.size(),
                    base::human_bytes(plan.item_count() * row_bytes));
         for (const auto& line : pipeline::describe(memory)) fmt::print("memory         {}\n", line);
         print_anchors(config);

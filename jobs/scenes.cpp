@@ -1,4 +1,4 @@
-#include "image/scenes.h"
+#include "distort/scenes.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include "base/atomic_file.h"
 #include "base/logging.h"
 #include "base/random.h"
-#include "image/distortions.h"
-#include "image/write_image.h"
+#include "distort/distortions.h"
+#include "distort/write_image.h"
 #include "job.h"
 
 namespace quasar::jobs {
@@ -25,16 +25,16 @@ struct SceneOptions {
 void render(const SceneOptions& options, int index) {
   const std::uint64_t seed = base::derive_seed(options.seed, static_cast<std::uint64_t>(index));
   base::Random random(seed);
-  auto picture = image::render_scene(options.width, options.height, seed);
+  auto picture = distort::render_scene(options.width, options.height, seed);
   std::string suffix = "pristine";
   if (index % 3 != 0) {
-    const auto table = image::distortion_table();
+    const auto table = distort::distortion_table();
     const auto& info = table[random.below(table.size())];
     const int level = 2 + static_cast<int>(random.below(4));
-    picture = image::distort(picture, info.kind, level, random.next());
+    picture = distort::distort(picture, info.kind, level, random.next());
     suffix = fmt::format("{}-{}", info.name, level);
   }
-  image::write_png(picture, options.folder / fmt::format("scene-{:04}-{}.png", index, suffix));
+  distort::write_png(picture, options.folder / fmt::format("scene-{:04}-{}.png", index, suffix));
 }
 
 }  // namespace

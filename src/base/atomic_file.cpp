@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 #include "base/process_identity.h"
@@ -38,10 +39,9 @@ bool is_stale(const std::filesystem::path& path) {
 }
 
 void sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;  // The rename has happened; some file systems refuse to open folders.
-  ::fsync(fd);
-  ::close(fd);
+  const Descriptor opened(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.is_open()) return;  // The rename has happened; some file systems refuse to open folders.
+  ::fsync(opened.number());
 }
 
 }  // namespace
@@ -54,10 +54,10 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
 }
 
 void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& path) {
-  const int fd = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  Descriptor file(::open(temporary.c_str(), O_RDONLY | O_CLOEXEC));
+  const bool synced = file.is_open() && ::fsync(file.number()) == 0;
   int error = errno;
-  if (fd >= 0) ::close(fd);
+  file.close();
   if (synced && ::rename(temporary.c_str(), path.c_str()) == 0) {
     sync_folder(path.parent_path());
     return;
@@ -80,13 +80,13 @@ void remove_stale_temporaries(const std::filesystem::path& folder) {
 struct AtomicFile::Impl {
   std::filesystem::path path;
   std::filesystem::path temporary;
-  int fd = -1;
+  Descriptor file;
   std::string buffer;
 
   void flush() {
     std::size_t done = 0;
     while (done < buffer.size()) {
-      const ssize_t written = ::write(fd, buffer.data() + done, buffer.size() - done);
+      const ssize_t written = ::write(file.number(), buffer.data() + done, buffer.size() - done);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) fail_output(path, "write", errno);
       done += static_cast<std::size_t>(written);
@@ -98,13 +98,13 @@ struct AtomicFile::Impl {
 AtomicFile::AtomicFile(std::filesystem::path path) : impl_(std::make_unique<Impl>()) {
   impl_->temporary = temporary_name(path);
   impl_->path = std::move(path);
-  impl_->fd = ::open(impl_->temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (impl_->fd < 0) fail_output(impl_->path, "create", errno);
+  impl_->file = Descriptor(::open(impl_->temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!impl_->file.is_open()) fail_output(impl_->path, "create", errno);
 }
 
 AtomicFile::~AtomicFile() {
-  if (impl_->fd < 0) return;
-  ::close(impl_->fd);
+  if (!impl_->file.is_open()) return;
+  impl_->file.close();
   ::unlink(impl_->temporary.c_str());
 }
 
@@ -119,8 +119,7 @@ void AtomicFile::write(std::string_view text) {
 
 void AtomicFile::commit() {
   impl_->flush();
-  if (::close(std::exchange(impl_->fd, -1)) != 0) {
-    const int error = errno;
+  if (const int error = impl_->file.close(); error != 0) {
     ::unlink(impl_->temporary.c_str());
     fail_output(impl_->path, "close", error);
   }
@@ -134,22 +133,17 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 }
 
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail(ExitCode::kInput, "cannot open " + path.string() + ": " + describe_errno(errno));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) fail(ExitCode::kInput, "cannot open " + path.string() + ": " + describe_errno(errno));
   std::string content;
   std::vector<char> buffer(kBufferSize);
   while (true) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    const ssize_t got = ::read(file.number(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      const int error = errno;
-      ::close(fd);
-      if (got < 0) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(error));
-      return content;
-    }
+    if (got < 0) fail(ExitCode::kInput, "cannot read " + path.string() + ": " + describe_errno(errno));
+    if (got == 0) return content;
     content.append(buffer.data(), static_cast<std::size_t>(got));
     if (content.size() > max_bytes) {
-      ::close(fd);
       fail(ExitCode::kInput,
            path.string() + " is larger than the " + std::to_string(max_bytes) + " bytes allowed here");
     }

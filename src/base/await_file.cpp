@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/logging.h"
 #include "base/process_identity.h"
@@ -28,10 +29,8 @@ void open_listing(const std::filesystem::path& folder) {
 
 /// Whether it is there, or at least no longer said to be missing.
 bool can_be_opened(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno != ENOENT && errno != ENOTDIR && errno != ESTALE;
-  ::close(fd);
-  return true;
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return file.is_open() || (errno != ENOENT && errno != ENOTDIR && errno != ESTALE);
 }
 
 }  // namespace

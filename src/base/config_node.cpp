@@ -7,11 +7,11 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include "base/atomic_file.h"
 #include "base/file_status.h"
+#include "base/nearest_word.h"
 #include "base/shipped_file.h"
 
 namespace quasar::base {
@@ -52,43 +52,11 @@ constexpr std::size_t kMaxNodes = 1'000'000;
   fail(ExitCode::kConfig, name + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message);
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t previous = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = previous;
-    }
-  }
-  return row.back();
-}
-
 std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
 }
-
-}  // namespace
-
-std::optional<std::string> nearest_word(std::string_view word, const std::vector<std::string>& candidates) {
-  std::optional<std::string> best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-namespace {
 
 template <typename Tree>
 class Converter {

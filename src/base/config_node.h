@@ -142,7 +142,4 @@ std::string ConfigNode::as<std::string>() const;
 template <>
 std::filesystem::path ConfigNode::as<std::filesystem::path>() const;
 
-/// The candidate with the smallest edit distance to `word`, if it is near enough to be a typo of it.
-std::optional<std::string> nearest_word(std::string_view word, const std::vector<std::string>& candidates);
-
 }  // namespace quasar::base

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 #include "base/logging.h"
@@ -32,16 +33,13 @@ bool has_no_locks(int error) {
 }  // namespace
 
 /// The file that is locked.
-class FileLock::Descriptor {
+class FileLock::LockedFile {
  public:
   // For the whole group, where the umask and the folder's group say so.
-  explicit Descriptor(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) fail_lock("open", path, errno);
+  explicit LockedFile(const std::filesystem::path& path)
+      : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    if (!file_.is_open()) fail_lock("open", path, errno);
   }
-  ~Descriptor() { ::close(fd_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
 
   /// Locks the whole file with the command; false when another has locked it.
   bool lock(const std::filesystem::path& path, int command) const {
@@ -50,7 +48,7 @@ class FileLock::Descriptor {
     whole.l_whence = SEEK_SET;
     int result = 0;
     do {
-      result = ::fcntl(fd_, command, &whole);
+      result = ::fcntl(file_.number(), command, &whole);
     } while (result != 0 && errno == EINTR);
     if (result == 0) return true;
     if (errno == EAGAIN || errno == EACCES) return false;
@@ -61,11 +59,11 @@ class FileLock::Descriptor {
   }
 
  private:
-  int fd_;
+  Descriptor file_;
 };
 
 FileLock::FileLock(const std::filesystem::path& path, const LockTimes& times)
-    : path_(path), file_(std::make_unique<Descriptor>(path)), record_(record_path(path), times) {
+    : path_(path), file_(std::make_unique<LockedFile>(path)), record_(record_path(path), times) {
   constexpr std::chrono::milliseconds kLongestPause{1'000};
   file_->lock(path, F_OFD_SETLKW);
   for (std::chrono::milliseconds pause{10}; record_.claim(); pause = std::min(2 * pause, kLongestPause))
@@ -73,7 +71,7 @@ FileLock::FileLock(const std::filesystem::path& path, const LockTimes& times)
 }
 
 FileLock::FileLock(const std::filesystem::path& path, const std::string& busy, const LockTimes& times)
-    : path_(path), file_(std::make_unique<Descriptor>(path)), record_(record_path(path), times) {
+    : path_(path), file_(std::make_unique<LockedFile>(path)), record_(record_path(path), times) {
   if (!file_->lock(path, F_OFD_SETLK)) {
     const auto holder = read_lock_record(record_path(path));
     fail(ExitCode::kOutput, busy + (holder ? " (it is held by " + holder->description + ")" : ""));

@@ -34,9 +34,9 @@ class FileLock {
   void confirm() const;
 
  private:
-  class Descriptor;
+  class LockedFile;
   std::filesystem::path path_;
-  std::unique_ptr<Descriptor> file_;
+  std::unique_ptr<LockedFile> file_;
   LockRecord record_;
 };
 

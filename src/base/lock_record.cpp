@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 #include "base/logging.h"
@@ -67,29 +68,27 @@ LockHolder parse(std::string text) {
   return holder;
 }
 
-/// Writes all of `text` to the beginning of `fd`, which it closes. errno of a failure, or 0.
-int write_and_close(int fd, const std::string& text) {
-  const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
+/// Writes all of `text` to the beginning of `file` and closes it. errno of a failure, or 0.
+int write_and_close(Descriptor& file, const std::string& text) {
+  const ssize_t written = ::pwrite(file.number(), text.data(), text.size(), 0);
   int error = written < 0 ? errno : 0;
   if (written >= 0 && static_cast<std::size_t>(written) != text.size()) error = ENOSPC;
   // What a network file system could not write is said here.
-  if (::close(fd) != 0 && error == 0) error = errno;
-  return error;
+  const int closing = file.close();
+  return error != 0 ? error : closing;
 }
 
 }  // namespace
 
 std::optional<LockHolder> read_lock_record(const std::filesystem::path& path) {
   // Opened anew each time, whereupon NFS asks the server.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && (errno == ENOENT || errno == ESTALE)) return std::nullopt;
-  if (fd < 0) fail_record("read", path, errno);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open() && (errno == ENOENT || errno == ESTALE)) return std::nullopt;
+  if (!file.is_open()) fail_record("read", path, errno);
   std::array<char, 4096> text{};
-  const ssize_t size = ::read(fd, text.data(), text.size());
-  const int error = errno;
-  ::close(fd);
-  if (size < 0 && error == ESTALE) return std::nullopt;
-  if (size < 0) fail_record("read", path, error);
+  const ssize_t size = ::read(file.number(), text.data(), text.size());
+  if (size < 0 && errno == ESTALE) return std::nullopt;
+  if (size < 0) fail_record("read", path, errno);
   return parse(std::string(text.data(), static_cast<std::size_t>(size)));
 }
 
@@ -116,11 +115,11 @@ std::string LockRecord::content(long beats) const {
 }
 
 bool LockRecord::create() {
-  const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0 && errno == EEXIST) return false;
-  if (fd < 0) fail_record("create", path_, errno);
+  Descriptor file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file.is_open() && errno == EEXIST) return false;
+  if (!file.is_open()) fail_record("create", path_, errno);
   head_ = head_of(times_);
-  const int error = write_and_close(fd, content(0));
+  const int error = write_and_close(file, content(0));
   if (error != 0) {
     ::unlink(path_.c_str());
     fail_record("write", path_, error);
@@ -204,8 +203,8 @@ void LockRecord::keep_beating() {
     try {
       // Never a record that is another's by now; who relies on the lock asks taken_by().
       if (!taken_by()) {
-        const int fd = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-        if (fd >= 0) write_and_close(fd, content(beats));
+        Descriptor file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+        if (file.is_open()) write_and_close(file, content(beats));
       }
     } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the next beat may do better.
     }

@@ -3,35 +3,29 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 
 namespace quasar::base {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail(ExitCode::kInput, "cannot open " + path.string() + ": " + describe_errno(errno));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) fail(ExitCode::kInput, "cannot open " + path.string() + ": " + describe_errno(errno));
   struct stat status {};
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(fd);
+  if (::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
     fail(ExitCode::kInput, "cannot read " + path.string() + ": it is not a regular file");
   }
   size_ = static_cast<std::size_t>(status.st_size);
-  if (size_ > 0) {
-    void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-    const int error = errno;
-    ::close(fd);
-    if (mapping == MAP_FAILED) {
-      fail(ExitCode::kInput, "cannot map " + path.string() + ": " + describe_errno(error));
-    }
-    data_ = static_cast<const std::byte*>(mapping);
-  } else {
-    ::close(fd);
+  if (size_ == 0) return;
+  void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);
+  if (mapping == MAP_FAILED) {
+    fail(ExitCode::kInput, "cannot map " + path.string() + ": " + describe_errno(errno));
   }
+  data_ = static_cast<const std::byte*>(mapping);
 }
 
 MappedFile::~MappedFile() {

@@ -1,11 +1,8 @@
 #include "base/stop_signal.h"
 
-#include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <initializer_list>
 #include <string>
-#include <thread>
 
 namespace quasar::base {
 namespace {
@@ -34,18 +31,6 @@ bool stop_requested() {
 
 void request_stop() {
   requested = 1;
-}
-
-void stop_for_test(std::string_view phase, int rank) {
-  const char* const setting = std::getenv("QUASAR_TEST_STOP");
-  if (setting == nullptr) return;
-  const std::string here = std::string(phase) + ":" + std::to_string(rank);
-  if (setting == here) std::raise(SIGUSR1);
-  const bool halt = setting == here + ":halt";
-  if (!halt && setting != here + ":kill") return;
-  // Long enough for the others to have heard of the phase.
-  std::this_thread::sleep_for(std::chrono::milliseconds(600));
-  std::raise(halt ? SIGSTOP : SIGKILL);
 }
 
 std::string stopped_message() {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 namespace quasar::base {
 
@@ -16,11 +15,6 @@ bool stop_requested();
 
 /// Asks for a stop as a signal does: another rank of the job has got one.
 void request_stop();
-
-/// For tests only: where the environment variable QUASAR_TEST_STOP is "PHASE:RANK", sends this process
-/// SIGUSR1, as a batch system does; where it is "PHASE:RANK:halt", SIGSTOP, as if its machine stood still;
-/// where it is "PHASE:RANK:kill", SIGKILL.
-void stop_for_test(std::string_view phase, int rank);
 
 /// What the program says when it ends so.
 std::string stopped_message();

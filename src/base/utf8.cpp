@@ -31,4 +31,16 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string printable(std::string_view text, std::size_t most) {
+  std::string result;
+  while (!text.empty()) {
+    if (result.size() >= most) return result + "...";
+    const std::size_t length = utf8_sequence_length(text);
+    const bool shown = length > 0 && static_cast<unsigned char>(text[0]) >= 0x20U && text[0] != '\x7F';
+    result += shown ? text.substr(0, length) : "?";
+    text.remove_prefix(shown ? length : 1);
+  }
+  return result;
+}
+
 }  // namespace quasar::base

@@ -1,5 +1,7 @@
 // Internal to the module: the inner loops over one row, compiled for several instruction sets and chosen at
 // run time. All give the same bits on each of them unless they say otherwise.
+//
+// By hand, because the sums of FAISS and BLAS depend on the processor and on how many rows they get at once.
 #pragma once
 
 #include <cstddef>

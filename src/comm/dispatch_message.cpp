@@ -1,8 +1,10 @@
 #include "comm/dispatch_message.h"
 
 #include <algorithm>
-#include <cstring>
+#include <string_view>
 #include <type_traits>
+
+#include "base/unpacker.h"
 
 namespace quasar::comm {
 namespace {
@@ -27,31 +29,18 @@ class Writer {
   std::string bytes_;
 };
 
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <typename T>
-  requires std::is_trivially_copyable_v<T>
-  void get(T& value) { std::memcpy(&value, cut(sizeof value).data(), sizeof value); }
-  void get_text(std::string& text) {
-    std::uint32_t size = 0;
-    get(size);
-    text = cut(size);
-  }
-  void end() const {
-    if (!bytes_.empty()) base::fail(base::ExitCode::kInternal, "a message between ranks is too long");
-  }
+using base::Unpacker;
 
- private:
-  std::string_view cut(std::size_t size) {
-    if (size > bytes_.size()) base::fail(base::ExitCode::kInternal, "a message between ranks is cut off");
-    const auto part = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return part;
-  }
+constexpr std::string_view kWhat = "a message between ranks";
 
-  std::string_view bytes_;
-};
+template <typename T>
+void get(Unpacker& unpacker, T& value) {
+  value = unpacker.take<T>();
+}
+
+void check_end(const Unpacker& unpacker) {
+  if (!unpacker.done()) base::fail(base::ExitCode::kInternal, std::string(kWhat) + " is too long");
+}
 
 }  // namespace
 
@@ -82,32 +71,32 @@ std::string to_bytes(const Reply& reply) {
 }
 
 Call call_from_bytes(std::string_view bytes) {
-  Reader reader(bytes);
+  Unpacker reader(bytes, kWhat);
   Call call;
-  reader.get(call.kind);
-  reader.get(call.id);
-  reader.get(call.pass);
-  reader.get(call.shards);
-  reader.get(call.rows);
-  reader.get(call.activity);
-  reader.get(call.waiting);
-  reader.get(call.stop);
-  reader.get(call.outcome.code);
-  reader.get_text(call.outcome.message);
-  reader.get_text(call.phase);
-  reader.end();
+  get(reader, call.kind);
+  get(reader, call.id);
+  get(reader, call.pass);
+  get(reader, call.shards);
+  get(reader, call.rows);
+  get(reader, call.activity);
+  get(reader, call.waiting);
+  get(reader, call.stop);
+  get(reader, call.outcome.code);
+  call.outcome.message = reader.take_text();
+  call.phase = reader.take_text();
+  check_end(reader);
   return call;
 }
 
 Reply reply_from_bytes(std::string_view bytes) {
-  Reader reader(bytes);
+  Unpacker reader(bytes, kWhat);
   Reply reply;
-  reader.get(reply.id);
-  reader.get(reply.shard);
-  reader.get(reply.stop);
-  reader.get(reply.outcome.code);
-  reader.get_text(reply.outcome.message);
-  reader.end();
+  get(reader, reply.id);
+  get(reader, reply.shard);
+  get(reader, reply.stop);
+  get(reader, reply.outcome.code);
+  reply.outcome.message = reader.take_text();
+  check_end(reader);
   return reply;
 }
 

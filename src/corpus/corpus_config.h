@@ -23,9 +23,6 @@ enum class SourceKind {
   kItems,      ///< Items made by the program itself; never from a configuration.
 };
 
-/// "directory", "list", "table", "tar", "items".
-std::string_view kind_name(SourceKind kind);
-
 /// Suffixes taken for images where a name has to decide (folders, tars); decoding goes by content.
 const std::vector<std::string>& default_suffixes();
 
@@ -38,7 +35,9 @@ struct SourceConfig {
   std::string path_column = "path";   ///< Tables: column with the paths.
   std::string id_column;              ///< Tables: column with the ids; empty: the path is the id.
   std::string label_column;         ///< Tables and tars (a key of the .json, or "cls"): the label; or empty.
+  std::string deviation_column;     ///< Tables and tars: standard deviation of the label; or empty.
   std::string group_column;         ///< Tables and tars: name of the reference image; or empty.
+  std::string split_column;         ///< Tables and tars: "train", "test", ...; or empty.
   std::filesystem::path root;       ///< Relative paths of a list or table start here; empty: its folder.
   std::vector<std::string> fields;  ///< Columns, or keys of a tar's .json, passed through to the manifest.
   std::vector<std::string> suffixes = default_suffixes();  ///< Lower case, with the dot (folders, tars).
@@ -62,14 +61,5 @@ CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node,
 
 /// Canonical text of a source: equal texts mean the same source.
 std::string describe(const SourceConfig& source);
-
-/// The tars of a source, pattern by pattern, each pattern's matches in bytewise order, as (path, name in
-/// ids). The name is the path below the pattern's last folder without a wildcard. Throws Error(kInput) for a
-/// pattern without any match, a tar that is missing, or more than a million matches.
-struct TarFile {
-  std::filesystem::path path;
-  std::string name;
-};
-std::vector<TarFile> expand_tars(const std::vector<std::string>& patterns);
 
 }  // namespace quasar::corpus

@@ -7,17 +7,23 @@
 #include <utility>
 #include <vector>
 
+#include "distort/distortions.h"
+
 namespace quasar::corpus {
 
 /// One image. `id` is unique in its corpus and stable between runs.
 struct Item {
-  std::string id;               ///< Path relative to its root, table id, or "shard.tar/member".
-  std::string source;           ///< File that holds the bytes: the image itself or the tar.
-  std::string member;           ///< Member name inside the tar; empty for a plain file.
-  std::uint64_t offset = 0;     ///< Of the bytes in `source`.
-  std::uint64_t size = 0;       ///< Of the bytes; 0 when not known before reading.
-  std::optional<double> label;  ///< Mean opinion score or other label, when the corpus has labels.
-  std::string group;            ///< Name of the reference image this one is made from; empty when none.
+  std::string id;                   ///< Path relative to its root, table id, or "shard.tar/member".
+  std::string source;               ///< File that holds the bytes: the image itself or the tar.
+  std::string member;               ///< Member name inside the tar; empty for a plain file.
+  std::uint64_t offset = 0;         ///< Of the bytes in `source`.
+  std::uint64_t size = 0;           ///< Of the bytes; 0 when not known before reading.
+  std::optional<double> label;      ///< Mean opinion score or other label, when the corpus has labels.
+  std::optional<double> deviation;  ///< Standard deviation of the label.
+  std::string split;                ///< "train", "test", ...; empty when none.
+  std::string reference;            ///< Name of the reference image this one is made from; empty when none.
+  /// A copy that is degraded when read; nothing for an ordinary image.
+  std::optional<distort::Distortion> distortion;
   std::vector<std::pair<std::string, std::string>>
       fields;  ///< Passed through to the manifest (url, caption, ...).
 

@@ -15,6 +15,24 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 20U;
 
+/// Among the fields of a line of the first schema.
+constexpr const char* kFormerDistortion = "quasar:distortion";
+
+distort::Distortion stated_distortion(const std::string& text) {
+  const auto distortion = distort::distortion_from_text(text);
+  if (!distortion)
+    base::fail(base::ExitCode::kMismatch, "a line of items.jsonl holds no distortion: \"" + text + "\"");
+  return *distortion;
+}
+
+void take_former_distortion(Item& item) {
+  std::erase_if(item.fields, [&](const auto& field) {
+    if (field.first != kFormerDistortion) return false;
+    item.distortion = stated_distortion(field.second);
+    return true;
+  });
+}
+
 }  // namespace
 
 std::string item_to_line(const Item& item) {
@@ -25,7 +43,10 @@ std::string item_to_line(const Item& item) {
   if (item.offset != 0) line["offset"] = item.offset;
   if (item.size != 0) line["size"] = item.size;
   if (item.label) line["label"] = *item.label;
-  if (!item.group.empty()) line["group"] = item.group;
+  if (item.deviation) line["deviation"] = *item.deviation;
+  if (!item.reference.empty()) line["group"] = item.reference;
+  if (!item.split.empty()) line["split"] = item.split;
+  if (item.distortion) line["distortion"] = distort::to_text(*item.distortion);
   for (const auto& [name, value] : item.fields) line["fields"][name] = value;
   try {
     return line.dump();
@@ -36,7 +57,7 @@ std::string item_to_line(const Item& item) {
   }
 }
 
-Item item_from_line(std::string_view text) {
+Item item_from_line(std::string_view text, int schema) {
   try {
     const auto line = nlohmann::ordered_json::parse(text);
     Item item;
@@ -46,11 +67,17 @@ Item item_from_line(std::string_view text) {
     item.offset = line.value("offset", std::uint64_t{0});
     item.size = line.value("size", std::uint64_t{0});
     if (line.contains("label") && line["label"].is_number()) item.label = line["label"].get<double>();
-    item.group = line.value("group", "");
+    if (line.contains("deviation") && line["deviation"].is_number())
+      item.deviation = line["deviation"].get<double>();
+    item.reference = line.value("group", "");
+    item.split = line.value("split", "");
+    if (line.contains("distortion"))
+      item.distortion = stated_distortion(line["distortion"].get<std::string>());
     if (line.contains("fields")) {
       for (const auto& [name, value] : line["fields"].items())
         item.fields.emplace_back(name, value.get<std::string>());
     }
+    if (schema == 1) take_former_distortion(item);
     return item;
   } catch (const nlohmann::json::exception& error) {
     base::fail(base::ExitCode::kMismatch, std::string("a line of items.jsonl is no item: ") + error.what());
@@ -82,10 +109,6 @@ std::shared_ptr<ItemStore> ItemStore::open(const std::filesystem::path& path) {
   return store;
 }
 
-ItemStore::~ItemStore() {
-  ::close(fd_);
-}
-
 void ItemStore::append(std::string_view text) {
   buffer_.append(text);
   size_ += text.size();
@@ -95,7 +118,7 @@ void ItemStore::append(std::string_view text) {
 void ItemStore::flush() {
   std::size_t done = 0;
   while (done < buffer_.size()) {
-    const ssize_t written = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+    const ssize_t written = ::write(file_.number(), buffer_.data() + done, buffer_.size() - done);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0)
       base::fail(base::ExitCode::kOutput, "cannot write " + name_ + ": " + base::describe_errno(errno));
@@ -113,7 +136,7 @@ std::string ItemStore::read(std::uint64_t offset, std::uint64_t length) const {
   std::size_t done = 0;
   while (done < text.size()) {
     const ssize_t got =
-        ::pread(fd_, text.data() + done, text.size() - done, static_cast<off_t>(offset + done));
+        ::pread(file_.number(), text.data() + done, text.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       base::fail(base::ExitCode::kInput, "cannot read " + name_ + ": " + base::describe_errno(errno));

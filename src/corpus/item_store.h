@@ -8,14 +8,19 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "corpus/item.h"
 
 namespace quasar::corpus {
 
-/// One line of JSON without its end, and back. Throws Error(kInternal) for text that is not UTF-8, and
-/// Error(kMismatch) for a line that is no item.
+/// Version of plan.json and items.jsonl as they are written. 1: the distortion of a copy stood among its
+/// fields.
+inline constexpr int kPlanSchema = 2;
+
+/// One line of JSON without its end, and back; `schema`: of the plan that the line belongs to. Throws
+/// Error(kInternal) for text that is not UTF-8, and Error(kMismatch) for a line that is no item.
 std::string item_to_line(const Item& item);
-Item item_from_line(std::string_view line);
+Item item_from_line(std::string_view line, int schema = kPlanSchema);
 
 /// A file of lines: appended to while it has no name, read by place. Reading is thread-safe.
 class ItemStore {
@@ -24,7 +29,6 @@ class ItemStore {
   static std::shared_ptr<ItemStore> unnamed();
   /// An existing file, for reading. Throws Error(kInput).
   static std::shared_ptr<ItemStore> open(const std::filesystem::path& path);
-  ~ItemStore();
   ItemStore(const ItemStore&) = delete;
   ItemStore& operator=(const ItemStore&) = delete;
 
@@ -37,9 +41,9 @@ class ItemStore {
   std::string read(std::uint64_t offset, std::uint64_t length) const;
 
  private:
-  ItemStore(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  ItemStore(int fd, std::string name) : file_(fd), name_(std::move(name)) {}
 
-  int fd_;
+  base::Descriptor file_;
   std::string name_;
   std::string buffer_;
   std::uint64_t size_ = 0;

@@ -45,14 +45,14 @@ int hex_value(char c) {
 
 }  // namespace
 
-std::string clean_text(std::string_view bytes) {
+std::string escaped_text(std::string_view bytes) {
   return escape(bytes, "");
 }
 
 std::string path_to_text(const std::filesystem::path& path) {
   const std::string& bytes = path.native();
   const bool ambiguous = bytes.compare(0, kEscaped.size(), kEscaped) == 0;
-  if (!ambiguous && clean_text(bytes) == bytes) return bytes;
+  if (!ambiguous && escaped_text(bytes) == bytes) return bytes;
   return std::string(kEscaped) + escape(bytes, "%");
 }
 

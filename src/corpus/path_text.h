@@ -8,7 +8,7 @@
 namespace quasar::corpus {
 
 /// `bytes` where every byte that is not part of well-formed UTF-8 (RFC 3629), and NUL, stands as %XX.
-std::string clean_text(std::string_view bytes);
+std::string escaped_text(std::string_view bytes);
 
 /// A path as text: verbatim when it is well-formed UTF-8, which nearly all are; otherwise "percent:" followed
 /// by the path with its bad bytes and its percent signs as %XX.

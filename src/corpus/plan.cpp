@@ -5,6 +5,7 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "corpus/plan_builder.h"
 #include "corpus/plan_files.h"
 #include "corpus/plan_state.h"
 
@@ -99,11 +100,12 @@ std::vector<const SourceConfig*> sources_of(const CorpusConfig& config) {
 Plan Plan::extend(const CorpusConfig& config) const {
   auto added = sources_of(config);
   for (const auto& old : state_->sources) {
-    const std::string now = source_state(take_source(added, old.description));
+    const auto source = make_source(take_source(added, old.description));
+    const std::string now = source->state();
     if (!now.empty() && now != old.state) {
       base::fail(base::ExitCode::kMismatch,
                  "the source " + old.description +
-                     " has changed since the run was planned: " + describe_change(old.state, now) +
+                     " has changed since the run was planned: " + source->describe_change(old.state, now) +
                      "; put it back, name what is new as a source of its own, or use a new run directory");
     }
   }

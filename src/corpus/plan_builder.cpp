@@ -1,10 +1,12 @@
+#include "corpus/plan_builder.h"
+
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/errors.h"
 #include "corpus/path_text.h"
-#include "corpus/plan_state.h"
+#include "corpus/sources/source.h"
 
 namespace quasar::corpus {
 namespace {
@@ -33,15 +35,11 @@ PlanBuilder::PlanBuilder(const Plan::State* before, int shard_size)
 
 void PlanBuilder::add_source(const SourceConfig& source) {
   state_.sources.push_back({describe(source), ""});
-  prefix_ = source.name.empty() ? "" : clean_text(source.name) + "/";
-  IdDigest folder;
-  folder_ = source.kind == SourceKind::kDirectory ? &folder : nullptr;
+  prefix_ = source.name.empty() ? "" : escaped_text(source.name) + "/";
   limit_ = shard_size_;
-  splits_tar_ = false;
-  list_items(source, *this, state_.left_out);
+  splits_group_ = false;
+  state_.sources.back().state = make_source(source)->list(*this, state_.left_out);
   close_shard();
-  folder_ = nullptr;
-  state_.sources.back().state = source.kind == SourceKind::kDirectory ? folder.state() : source_state(source);
 }
 
 void PlanBuilder::add_made_items(const std::vector<Item>& items) {
@@ -50,19 +48,18 @@ void PlanBuilder::add_made_items(const std::vector<Item>& items) {
   close_shard();
 }
 
-void PlanBuilder::begin_tar(std::size_t count) {
-  if (splits_tar_ || shard_.count + count > shard_size_) close_shard();
+void PlanBuilder::begin_group(std::size_t count) {
+  if (splits_group_ || shard_.count + count > shard_size_) close_shard();
   const std::uint64_t parts = (count + shard_size_ - 1) / shard_size_;
-  splits_tar_ = parts > 1;
+  splits_group_ = parts > 1;
   // Equal parts, so that no shard of a few images is left over.
-  limit_ = splits_tar_ ? (count + parts - 1) / parts : shard_size_;
+  limit_ = splits_group_ ? (count + parts - 1) / parts : shard_size_;
 }
 
 void PlanBuilder::add(Item item) {
-  if (folder_ != nullptr) folder_->add(item.id);
   if (!prefix_.empty()) {
     item.id.insert(0, prefix_);
-    if (!item.group.empty()) item.group.insert(0, prefix_);
+    if (!item.reference.empty()) item.reference.insert(0, prefix_);
   }
   if (shard_.count == 0) {
     shard_ = {};

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/checksum.h"
 #include "base/errors.h"
 #include "base/version.h"
 
@@ -9,8 +10,6 @@ namespace quasar::corpus {
 namespace {
 
 using nlohmann::json;
-
-constexpr int kSchemaVersion = 1;
 
 json shard_to_json(const Shard& shard) {
   return {{"source", shard.source}, {"first", shard.first},   {"count", shard.count},  {"bytes", shard.bytes},
@@ -37,7 +36,7 @@ std::vector<Item> Plan::State::read_items(const Shard& shard) const {
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    result.push_back(item_from_line(rest.substr(0, end)));
+    result.push_back(item_from_line(rest.substr(0, end), schema));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   if (result.size() != shard.count) fail_plan("items.jsonl", "does not go with its plan.json");
@@ -53,7 +52,7 @@ std::string Plan::State::compute_fingerprint() const {
 
 std::string Plan::State::to_json() const {
   json plan;
-  plan["schema_version"] = kSchemaVersion;
+  plan["schema_version"] = schema;
   plan["software_version"] = base::version();
   plan["fingerprint"] = fingerprint;
   plan["item_count"] = item_count;
@@ -75,10 +74,10 @@ Plan::State Plan::State::from_json(const std::string& text, const std::string& n
   if (!plan.is_object()) fail_plan(name, "is no plan: it is not well-formed JSON");
   State state;
   try {
-    const int version = plan.at("schema_version").get<int>();
-    if (version != kSchemaVersion) {
-      fail_plan(name, "has schema version " + std::to_string(version) + "; this program reads version " +
-                          std::to_string(kSchemaVersion));
+    state.schema = plan.at("schema_version").get<int>();
+    if (state.schema < 1 || state.schema > kPlanSchema) {
+      fail_plan(name, "has schema version " + std::to_string(state.schema) +
+                          "; this program reads versions 1 to " + std::to_string(kPlanSchema));
     }
     const auto checksum = plan.at("checksum").get<std::string>();
     plan.erase("checksum");

@@ -13,9 +13,10 @@
 #include <span>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "corpus/path_text.h"
-#include "corpus/tar_reader.h"
+#include "corpus/sources/tar_reader.h"
 
 namespace quasar::corpus {
 namespace {
@@ -34,15 +35,15 @@ class OpenFile {
  public:
   /// Without waiting: opening a pipe for reading would block until somebody writes.
   explicit OpenFile(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) {
-    if (fd_ < 0) {
+      : file_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) {
+    if (!file_.is_open()) {
       const bool missing = errno == ENOENT || errno == ENOTDIR;
       outcome_ = failed(missing ? base::RowStatus::kMissing : base::RowStatus::kUnreadable,
                         "cannot open it: " + base::describe_errno(errno));
       return;
     }
     struct stat status {};
-    if (::fstat(fd_, &status) != 0) {
+    if (::fstat(file_.number(), &status) != 0) {
       outcome_ = failed(base::RowStatus::kUnreadable, "cannot look at it: " + base::describe_errno(errno));
     } else if (!S_ISREG(status.st_mode)) {
       outcome_ = failed(base::RowStatus::kUnreadable, S_ISDIR(status.st_mode)
@@ -52,19 +53,14 @@ class OpenFile {
       size_ = static_cast<std::uint64_t>(status.st_size);
     }
   }
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
 
-  int fd() const { return fd_; }
+  int fd() const { return file_.number(); }
   std::uint64_t size() const { return size_; }
   /// Ok when it can be read.
   const ReadOutcome& outcome() const { return outcome_; }
 
  private:
-  int fd_;
+  base::Descriptor file_;
   std::uint64_t size_ = 0;
   ReadOutcome outcome_;
 };

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/config_node.h"
+#include "base/nearest_word.h"
 #include "base/utf8.h"
 #include "curation/curation_config.h"
 

@@ -5,6 +5,8 @@
 // slice of the order straight out of the runs of all ranks, so a record is written once and read once. The
 // run files lie in one folder that all ranks see. Which records end up in which slice depends on the number
 // of ranks; the order of all slices after one another does not.
+//
+// By hand, because no library that we have sorts on disk over MPI.
 #pragma once
 
 #include <cstdint>

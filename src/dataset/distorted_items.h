@@ -19,25 +19,12 @@ struct DistortionRecipe {
   std::uint64_t seed = 42;
 };
 
-/// What is done to a picture.
-struct ItemDistortion {
-  int kind = 0;
-  int level = 0;
-  std::uint64_t seed = 0;
-};
-
-/// Every item, each followed by its degraded copies ("photo.jpg#jpeg-3"), whose group is the pristine item's
-/// id. The randomness of a copy depends on the recipe's seed, the item's id, kind and level alone.
+/// Every item, each followed by its degraded copies ("photo.jpg#jpeg-3"), whose reference is the pristine
+/// item's id. The randomness of a copy depends on the recipe's seed, the item's id, kind and level alone.
 std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pristine,
                                            const DistortionRecipe& recipe);
 
 /// What a decode worker is asked about an item: the degradation, if the item stands for a degraded copy.
 decode::PictureRequest picture_request(const corpus::Item& item);
-
-/// The distortion an item stands for; empty for an ordinary item.
-std::optional<ItemDistortion> stated_distortion(const corpus::Item& item);
-
-/// The same from the text of a row's pass-through fields.
-std::optional<ItemDistortion> stated_distortion(const std::string& fields_json);
 
 }  // namespace quasar::dataset

@@ -71,7 +71,7 @@ void remove_old_metrics(const EmbedJob& job) {
 
 /// Whether the shard's file is there, whole, undamaged and of this encoder, and holds no row to retry. A
 /// damaged one is said to be so.
-bool is_finished(const EmbedJob& job, const store::EncoderIdentity& identity, const corpus::Shard& shard) {
+bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, const corpus::Shard& shard) {
   const auto path = job.set.path(shard);
   if (!store::verify_shard(path) || !job.set.has(shard)) {
     if (std::filesystem::exists(path)) {
@@ -101,7 +101,7 @@ std::vector<std::size_t> shards_of_part(const EmbedJob& job) {
 
 /// Shards that are not finished, largest first so that no long one is left for the end. The files are read to
 /// the last byte. Collective.
-std::vector<int> missing_shards(const EmbedJob& job, const store::EncoderIdentity& identity,
+std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity& identity,
                                 const comm::Communicator& comm) {
   const auto& shards = job.set.plan().shards();
   const auto places = shards_of_part(job);
@@ -216,7 +216,7 @@ void report_losses(const decode::PoolStatistics& decoding) {
 }
 
 /// Embeds the missing shards. Collective.
-void work_off(const EmbedJob& job, const store::EncoderIdentity& identity, const std::vector<int>& missing,
+void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const std::vector<int>& missing,
               std::uint64_t rows_before, const comm::Communicator& comm) {
   const EmbedThreads threads = threads_of_rank(job.threads, comm);
   comm.on_root([&] { remove_old_metrics(job); });
@@ -241,14 +241,14 @@ void work_off(const EmbedJob& job, const store::EncoderIdentity& identity, const
 
 }  // namespace
 
-store::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode) {
-  const auto& fingerprint = encoder.fingerprint();
-  return {fingerprint.architecture, fingerprint.weights_sha256,
-          fingerprint.preprocessing + ", " + image::describe(decode), fingerprint.dtype};
+base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode) {
+  auto identity = encoder.identity();
+  identity.preprocessing += ", " + image::describe(decode);
+  return identity;
 }
 
-void check_shard_encoder(const std::filesystem::path& shard, const store::EncoderIdentity& found,
-                         const store::EncoderIdentity& configured) {
+void check_shard_encoder(const std::filesystem::path& shard, const base::EncoderIdentity& found,
+                         const base::EncoderIdentity& configured) {
   if (found == configured) return;
   base::fail(base::ExitCode::kMismatch,
              fmt::format("{} was embedded by another encoder ({}) than the configured one ({}); use another "

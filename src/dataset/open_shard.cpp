@@ -28,7 +28,10 @@ store::RowRecord row_of(const corpus::Item& item) {
   row.member = item.member;
   row.offset = item.offset;
   row.label = item.label.value_or(std::numeric_limits<double>::quiet_NaN());
-  row.group = item.group;
+  row.deviation = item.deviation.value_or(std::numeric_limits<double>::quiet_NaN());
+  row.reference = item.reference;
+  row.split = item.split;
+  row.distortion = item.distortion;
   row.fields = fields_json(item);
   return row;
 }
@@ -78,7 +81,7 @@ void OpenShard::keep(std::size_t row, std::span<const float> embedding) {
             embeddings_.begin() + static_cast<std::ptrdiff_t>(row * dimension_));
 }
 
-void OpenShard::write(const store::EncoderIdentity& identity) const {
+void OpenShard::write(const base::EncoderIdentity& identity) const {
   store::ShardHeader header;
   header.encoder = identity;
   header.plan_fingerprint = job_.set.plan().fingerprint();

@@ -39,7 +39,7 @@ class OpenShard {
   /// stay as they are, so that the rows that are redone come out as they would have at first.
   void keep_rows(const RetryFailed& retry);
   /// Writes the shard's file.
-  void write(const store::EncoderIdentity& identity) const;
+  void write(const base::EncoderIdentity& identity) const;
 
   const corpus::Shard& shard() const { return shard_; }
   const corpus::ShardReader& reader() const { return reader_; }

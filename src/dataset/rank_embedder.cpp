@@ -39,7 +39,7 @@ InFlight in_flight(const EmbedConfig& config, const EmbedThreads& threads, std::
   return held;
 }
 
-RankEmbedder::RankEmbedder(const EmbedJob& job, const store::EncoderIdentity& identity,
+RankEmbedder::RankEmbedder(const EmbedJob& job, const base::EncoderIdentity& identity,
                            const std::vector<int>& missing, EmbedThreads threads, pass::RankMetrics& metrics)
     : job_(job),
       identity_(identity),

@@ -50,7 +50,7 @@ InFlight in_flight(const EmbedConfig& config, const EmbedThreads& threads, std::
 class RankEmbedder {
  public:
   /// `missing`: the pass's list, places in the plan's list of shards. All outlive the object.
-  RankEmbedder(const EmbedJob& job, const store::EncoderIdentity& identity, const std::vector<int>& missing,
+  RankEmbedder(const EmbedJob& job, const base::EncoderIdentity& identity, const std::vector<int>& missing,
                EmbedThreads threads, pass::RankMetrics& metrics);
   ~RankEmbedder();
   RankEmbedder(const RankEmbedder&) = delete;
@@ -94,7 +94,7 @@ class RankEmbedder {
   void write_loop();
 
   const EmbedJob& job_;
-  const store::EncoderIdentity& identity_;
+  const base::EncoderIdentity& identity_;
   const std::vector<int>& missing_;
   const EmbedThreads threads_;
   const InFlight in_flight_;

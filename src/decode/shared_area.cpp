@@ -22,13 +22,13 @@ constexpr std::uint64_t kLeastMapping = std::uint64_t{16} << 20U;
 
 }  // namespace
 
-Descriptor out_of_the_way(int number, const char* what) {
+base::Descriptor out_of_the_way(int number, const char* what) {
   constexpr int kFirst = 16;
   if (number < 0) fail_area(what);
-  const Descriptor low(number);
+  const base::Descriptor low(number);
   const int high = ::fcntl(number, F_DUPFD_CLOEXEC, kFirst);
   if (high < 0) fail_area(what);
-  return Descriptor(high);
+  return base::Descriptor(high);
 }
 
 SharedArea::SharedArea(const char* name, std::uint64_t size)
@@ -40,7 +40,7 @@ SharedArea::~SharedArea() {
   if (mapped_ != nullptr) ::munmap(mapped_, mapped_size_);
 }
 
-Descriptor SharedArea::read_only() const {
+base::Descriptor SharedArea::read_only() const {
   const auto path = "/proc/self/fd/" + std::to_string(file_.number());
   return out_of_the_way(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open");
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "decode/descriptor.h"
+#include "base/descriptor.h"
 
 namespace quasar::decode {
 
@@ -20,7 +20,7 @@ class SharedArea {
 
   int descriptor() const { return file_.number(); }
   /// A descriptor through which the area can only be read. Throws Error(kInternal).
-  Descriptor read_only() const;
+  base::Descriptor read_only() const;
 
   std::uint64_t size() const { return size_; }
   /// Nothing of what was there is kept behind a smaller size. Throws Error(kInternal).
@@ -36,7 +36,7 @@ class SharedArea {
   void give_back(std::uint64_t kept);
 
  private:
-  Descriptor file_;
+  base::Descriptor file_;
   std::uint64_t size_ = 0;
   std::byte* mapped_ = nullptr;
   std::uint64_t mapped_size_ = 0;
@@ -44,6 +44,6 @@ class SharedArea {
 
 /// The descriptor under a number that no standard or inherited descriptor of a worker has. Throws
 /// Error(kInternal) when `number` is negative, saying `what` failed.
-Descriptor out_of_the_way(int number, const char* what);
+base::Descriptor out_of_the_way(int number, const char* what);
 
 }  // namespace quasar::decode

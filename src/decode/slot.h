@@ -20,7 +20,7 @@ struct PoolShared {
   const PoolConfig config;
   MemoryGate gate;
   Spawner spawner;
-  Descriptor interrupted;  ///< An eventfd, readable from the interruption on.
+  base::Descriptor interrupted;  ///< An eventfd, readable from the interruption on.
   std::atomic<bool> unfiltered_reported{false};
   std::atomic<std::uint64_t> pictures{0};
   std::atomic<std::uint64_t> crashed{0};
@@ -87,7 +87,7 @@ class Slot {
   PoolShared& shared_;
   SharedArea input_;
   SharedArea output_;
-  Descriptor input_to_read_;
+  base::Descriptor input_to_read_;
   std::uint64_t kept_output_;
   std::unique_ptr<WorkerProcess> process_;
   std::atomic<int> id_{-1};  ///< Of the process.

@@ -26,9 +26,9 @@
 #include "base/status.h"
 #include "decode/memory_gate.h"
 #include "decode/program.h"
+#include "distort/distortions.h"
 #include "image/decode.h"
 #include "image/decode_config.h"
-#include "image/distortions.h"
 
 namespace quasar::decode {
 
@@ -53,17 +53,10 @@ struct PoolConfig {
   std::filesystem::path program = default_program();
 };
 
-/// A degradation, rendered at full size before the picture is brought to the encoder's input.
-struct Distortion {
-  image::DistortionKind kind = image::DistortionKind::kGaussianBlur;
-  int level = 1;
-  std::uint64_t seed = 0;
-};
-
 /// What is asked about a picture beside its bytes.
 struct PictureRequest {
   std::string_view id = {};  ///< The item's.
-  std::optional<Distortion> distortion = {};
+  std::optional<distort::Distortion> distortion = {};
   /// Keep what the picture has claimed until release(): its pixels are the caller's then, and still take
   /// memory.
   bool hold = false;

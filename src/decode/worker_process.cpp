@@ -32,7 +32,7 @@ WorkerProcess::WorkerProcess(Spawner& spawner, const std::filesystem::path& prog
   std::array<int, 2> ends{-1, -1};
   const int made = ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data());
   control_ = out_of_the_way(made == 0 ? ends[0] : -1, "socketpair");
-  const Descriptor theirs = out_of_the_way(ends[1], "socketpair");
+  const base::Descriptor theirs = out_of_the_way(ends[1], "socketpair");
   process_ = spawner.start(program, theirs.number(), input, output);
   has_clock_ = ::clock_getcpuclockid(process_, &clock_) == 0;
 }

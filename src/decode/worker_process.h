@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "decode/descriptor.h"
+#include "base/descriptor.h"
 #include "decode/spawner.h"
 
 namespace quasar::decode {
@@ -50,7 +50,7 @@ class WorkerProcess {
  private:
   Death reap();
 
-  Descriptor control_;
+  base::Descriptor control_;
   pid_t process_ = -1;
   clockid_t clock_{};
   bool has_clock_ = false;

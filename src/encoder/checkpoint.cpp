@@ -1,133 +1,76 @@
 #include "encoder/checkpoint.h"
 
+#include <ATen/Functions.h>
 #include <torch/types.h>
 
-#include <algorithm>
-#include <atomic>
-#include <future>
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <span>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "base/atomic_file.h"
-#include "base/checksum.h"
 #include "base/errors.h"
-#include "base/mapped_file.h"
-#include "encoder/safetensors.h"
-#include "encoder/stored_bytes.h"
-#include "encoder/torch_zip.h"
-#include "encoder/zip_archive.h"
+#include "checkpoint/weights_file.h"
 
 namespace quasar::encoder {
 namespace {
 
-using SharedFile = std::shared_ptr<const base::MappedFile>;
+using checkpoint::Dtype;
+using checkpoint::StoredTensor;
 
-void read_safetensors(const SharedFile& file, Checkpoint& checkpoint) {
-  std::span<const std::byte> data;
-  SafetensorsHeader header = read_safetensors_header(file->bytes(), data);
-  for (SafetensorsEntry& entry : header.entries) {
-    const std::span<const std::byte> bytes = data.subspan(entry.begin, entry.end - entry.begin);
-    checkpoint.tensors.emplace(entry.name, tensor_over(bytes, entry.type, entry.shape, file, entry.name));
-  }
-  checkpoint.metadata = std::move(header.metadata);
-  checkpoint.container = "safetensors";
+constexpr std::array<std::pair<Dtype, torch::ScalarType>, 10> kTypes = {{{Dtype::kFloat64, torch::kFloat64},
+                                                                         {Dtype::kFloat32, torch::kFloat32},
+                                                                         {Dtype::kFloat16, torch::kFloat16},
+                                                                         {Dtype::kBfloat16, torch::kBFloat16},
+                                                                         {Dtype::kInt64, torch::kInt64},
+                                                                         {Dtype::kInt32, torch::kInt32},
+                                                                         {Dtype::kInt16, torch::kInt16},
+                                                                         {Dtype::kInt8, torch::kInt8},
+                                                                         {Dtype::kUint8, torch::kUInt8},
+                                                                         {Dtype::kBool, torch::kBool}}};
+
+/// A tensor over the stored bytes, which it keeps alive.
+torch::Tensor to_torch(const StoredTensor& stored) {
+  auto type = torch::kFloat32;
+  for (const auto& [ours, theirs] : kTypes)
+    if (ours == stored.type) type = theirs;
+  const auto options = torch::TensorOptions().dtype(type);
+  if (stored.bytes.empty()) return at::empty(stored.shape, options);
+  void* data = const_cast<std::byte*>(stored.bytes.data());  // NOLINT: torch has no constant tensors.
+  return at::from_blob(
+      data, stored.shape, [owner = stored.owner](void*) {}, options);
 }
 
-/// SHA-256 on a thread of its own. Destroyed without get(), it stops.
-class BackgroundDigest {
- public:
-  explicit BackgroundDigest(std::span<const std::byte> bytes)
-      : digest_(std::async(std::launch::async, [this, bytes] { return compute(bytes); })) {}
-  ~BackgroundDigest() { stop_ = true; }
-  BackgroundDigest(const BackgroundDigest&) = delete;
-  BackgroundDigest& operator=(const BackgroundDigest&) = delete;
-
-  std::string get() { return digest_.get(); }
-
- private:
-  std::string compute(std::span<const std::byte> bytes) const {
-    constexpr std::size_t kChunk = std::size_t{8} << 20U;
-    base::Sha256 hash;
-    for (; !bytes.empty() && !stop_; bytes = bytes.subspan(std::min(kChunk, bytes.size()))) {
-      hash.update(bytes.first(std::min(kChunk, bytes.size())));
+/// The same the other way round.
+StoredTensor from_torch(const torch::Tensor& tensor) {
+  const auto content = std::make_shared<const torch::Tensor>(tensor.detach().cpu().contiguous());
+  for (const auto& [ours, theirs] : kTypes) {
+    if (theirs == tensor.scalar_type()) {
+      const auto* const data = static_cast<const std::byte*>(content->data_ptr());
+      return {ours, content->sizes().vec(), {data, content->nbytes()}, content};
     }
-    return hash.hex_digest();
   }
-
-  std::atomic<bool> stop_ = false;
-  std::future<std::string> digest_;  ///< Last: its destruction waits for the thread.
-};
-
-/// Throws for content that is no weights file, with the likely reason.
-[[noreturn]] void refuse(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  using base::fail;
-  constexpr auto kInput = base::ExitCode::kInput;
-  const std::string_view start(reinterpret_cast<const char*>(bytes.data()),
-                               std::min<std::size_t>(bytes.size(), 64));
-  if (looks_like_legacy_torch(bytes)) {
-    const std::string name = path.filename().string();
-    fail(kInput,
-         "torch.save wrote it in the format it had before version 1.6, which is not read. Convert it: "
-         "python -c \"import torch; torch.save(torch.load('" +
-             name + "', map_location='cpu'), 'new-" + name + "')\"");
-  }
-  if (start.starts_with("version https://git-lfs"))
-    fail(kInput, "a Git LFS pointer, not the weights: run git lfs pull");
-  if (start.starts_with("<")) fail(kInput, "a web page, not the weights: the download failed");
-  if (bytes.empty()) fail(kInput, "it is empty");
-  fail(kInput, "neither a safetensors file, nor a torch.save zip, nor a TorchScript archive");
+  base::fail(base::ExitCode::kInternal,
+             std::string("safetensors has no dtype for ") + c10::toString(tensor.scalar_type()));
 }
 
 }  // namespace
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
-  const auto file = std::make_shared<const base::MappedFile>(path);
-  // Gigabytes take seconds to hash; reading and checking go on beside it.
-  BackgroundDigest digest(file->bytes());
-  Checkpoint checkpoint;
-  try {
-    if (ZipArchive::looks_like_zip(file->bytes())) {
-      read_torch_zip(file->bytes(), file, checkpoint);
-    } else if (looks_like_safetensors(file->bytes())) {
-      read_safetensors(file, checkpoint);
-    } else {
-      refuse(path, file->bytes());
-    }
-  } catch (const base::Error& error) {
-    base::fail(error.code(), "weights file " + path.string() + ": " + error.what());
-  }
-  checkpoint.sha256 = digest.get();
-  return checkpoint;
+  checkpoint::WeightsFile file = checkpoint::read_weights_file(path);
+  Checkpoint result;
+  for (const auto& [name, tensor] : file.tensors) result.tensors.emplace(name, to_torch(tensor));
+  result.metadata = std::move(file.metadata);
+  result.sha256 = std::move(file.sha256);
+  result.container = std::move(file.container);
+  return result;
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  SafetensorsHeader header;
-  header.metadata = metadata;
-  for (const auto& [name, tensor] : tensors) {
-    header.entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), 0, tensor.nbytes()});
-  }
-  // The widest types' data comes first, so that every tensor is aligned and readers can use it in place.
-  std::vector<SafetensorsEntry*> order;
-  for (SafetensorsEntry& entry : header.entries) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(), [](const SafetensorsEntry* a, const SafetensorsEntry* b) {
-    return c10::elementSize(a->type) > c10::elementSize(b->type);
-  });
-  std::uint64_t position = 0;
-  for (SafetensorsEntry* entry : order) {
-    entry->begin = position;
-    position = entry->end += position;
-  }
-  base::AtomicFile file(path);
-  file.write(format_safetensors_header(header));
-  for (const SafetensorsEntry* entry : order) {
-    const torch::Tensor content = tensors.at(entry->name).detach().cpu().contiguous();
-    file.write(std::span(static_cast<const std::byte*>(content.data_ptr()), content.nbytes()));
-  }
-  file.commit();
+  checkpoint::StoredTensors stored;
+  for (const auto& [name, tensor] : tensors) stored.emplace(name, from_torch(tensor));
+  checkpoint::write_safetensors(path, stored, metadata);
 }
 
 }  // namespace quasar::encoder

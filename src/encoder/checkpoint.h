@@ -1,5 +1,4 @@
-// Internal to the module: weights files, whatever their container, as named tensors. No code of a file is
-// ever run.
+// Internal to the module: weights files as tensors of LibTorch.
 #pragma once
 
 #include <torch/types.h>
@@ -21,10 +20,7 @@ struct Checkpoint {
   std::string container;                        ///< "safetensors", "torch.save zip", "TorchScript".
 };
 
-/// Reads a safetensors file, a torch.save zip (plain or nested under "state_dict"/"model", "module." prefixes
-/// removed) or the parameters and buffers of a TorchScript archive, told apart by content. Throws
-/// Error(kInput), naming the file and what is wrong, for anything else; for the old non-zip torch.save format
-/// it says how to convert.
+/// Reads what checkpoint::read_weights_file reads, with its errors.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
 /// Writes tensors and metadata as safetensors, atomically, in order of name.

@@ -1,5 +1,7 @@
 #include "encoder/coca.h"
 
+#include "encoder/vision_transformer.h"
+
 #include <ATen/Functions.h>
 
 #include <algorithm>

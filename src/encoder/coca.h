@@ -3,15 +3,13 @@
 // gives by default.
 #pragma once
 
-#include "encoder/vision_transformer.h"
+#include <memory>
+
+#include "encoder/model_sizes.h"
+#include "encoder/network.h"
+#include "encoder/weights_loader.h"
 
 namespace quasar::encoder {
-
-struct CocaSizes {
-  VisionTransformerSizes trunk;  ///< Its embedding is the pooler's width and the output's length.
-  std::int64_t queries = 256;
-  std::int64_t pooler_heads = 8;
-};
 
 WeightShapes weight_shapes(const CocaSizes& sizes);
 

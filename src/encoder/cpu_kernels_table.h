@@ -1,5 +1,5 @@
-// Internal to the module: one implementation of the kernels of cpu_kernels.h. bfloat16 numbers are their
-// bits.
+// Internal to the module: one implementation of the kernels of cpu_kernels.h, once for each instruction set.
+// bfloat16 numbers are their bits.
 #pragma once
 
 #include <cstdint>

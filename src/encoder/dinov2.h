@@ -6,23 +6,11 @@
 #include <cstdint>
 #include <memory>
 
+#include "encoder/model_sizes.h"
 #include "encoder/network.h"
 #include "encoder/transformer.h"
 
 namespace quasar::encoder {
-
-struct DinoV2Sizes {
-  std::int64_t width = 1024;
-  int layers = 24;
-  std::int64_t heads = 16;
-  std::int64_t hidden = 4096;  ///< Length of the vector that the last layer of a block's network takes.
-  std::int64_t patch = 14;
-  std::int64_t position_rows = 1370;  ///< 1 + (training side / patch)^2.
-  std::int64_t registers = 0;         ///< Models with registers also interpolate positions in another way.
-  Activation activation = Activation::kGelu;
-
-  BlockSizes block() const { return {width, hidden, heads, activation}; }
-};
 
 WeightShapes weight_shapes(const DinoV2Sizes& sizes);
 

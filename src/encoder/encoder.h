@@ -5,19 +5,10 @@
 #include <span>
 #include <string>
 
+#include "base/encoder_identity.h"
 #include "base/input_spec.h"
 
 namespace quasar::encoder {
-
-/// What identifies an encoder's output: two encoders with equal fingerprints give the same embeddings.
-struct Fingerprint {
-  std::string architecture;    ///< "mini", "clip-rn50", "torchscript", ...
-  std::string weights_sha256;  ///< Of the weights file's bytes; 64 hexadecimal digits.
-  std::string preprocessing;   ///< base::describe of the input spec, and the decode mode.
-  std::string dtype;           ///< Arithmetic: "float32", "bfloat16", "float16".
-
-  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
 
 /// Pictures of one shape: pixels [count, height, width, 3], 8-bit sRGB.
 struct ImageBatch {
@@ -47,7 +38,7 @@ class Encoder {
   virtual int dimension() const = 0;
   virtual const base::InputSpec& input_spec() const = 0;
   /// The caller adds the decode mode to `preprocessing`.
-  virtual const Fingerprint& fingerprint() const = 0;
+  virtual const base::EncoderIdentity& identity() const = 0;
   /// Device as LibTorch names it: "cpu", "cuda:0".
   virtual std::string device() const = 0;
 

@@ -1,14 +1,13 @@
-// Owns the choice of an encoder, and the one place where a name becomes an encoder.
+// Owns the choice of an encoder: names, settings and what follows from them alone. Free of LibTorch: what
+// loads it is make_encoder.h.
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/input_spec.h"
-#include "encoder/encoder.h"
 #include "encoder/head_counts.h"
 
 namespace quasar::encoder {
@@ -16,11 +15,15 @@ namespace quasar::encoder {
 enum class DeviceKind { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16, kFloat16 };
 
+/// Architectures that are no preset: the one shipped with Quasar, and whatever a TorchScript file holds.
+inline constexpr const char* kMini = "mini";
+inline constexpr const char* kTorchScript = "torchscript";
+
 struct EncoderConfig {
-  std::string architecture = "mini";  ///< "mini", "torchscript", or a preset (encoder_names()).
-  std::filesystem::path weights;      ///< Weights file; for mini, empty means the one shipped with Quasar.
-  std::filesystem::path vocabulary;   ///< Of the tokenizer (CLIP's byte-pair merges); for text anchors only.
-  HeadCounts heads;                   ///< For the "any" presets only.
+  std::string architecture = kMini;  ///< kMini, kTorchScript, or a preset (encoder_names()).
+  std::filesystem::path weights;     ///< Weights file; for mini, empty means the one shipped with Quasar.
+  std::filesystem::path vocabulary;  ///< Of the tokenizer (CLIP's byte-pair merges); for text anchors only.
+  HeadCounts heads;                  ///< For the "any" presets only.
   std::optional<base::InputSpec> input;  ///< Preprocessing; empty: the architecture's published one.
   std::string output_key;                ///< TorchScript only: key of a returned dictionary.
   int output_index = -1;                 ///< TorchScript only: place in a returned tuple or list.
@@ -37,16 +40,14 @@ std::vector<std::string> encoder_names();
 /// given.
 std::string describe_architecture(const EncoderConfig& config);
 
+/// "float32", as in fingerprints.
+std::string precision_name(Precision precision);
+
+/// Whether checkpoints of this architecture hold a text tower beside the image tower. Throws Error(kConfig)
+/// for an unknown name.
+bool has_text_tower(const std::string& architecture);
+
 /// The preprocessing that `make_encoder` will use. Throws Error(kConfig) for an unknown name.
 base::InputSpec effective_input(const EncoderConfig& config);
-
-/// Loads the weights and places them on the device. `local_rank` chooses among several GPUs. Throws
-/// Error(kInput) for weights that are not, Error(kDevice) when the requested device is not there,
-/// Error(kConfig) for an unknown name or a precision that the device does not have.
-std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_rank);
-
-/// "1.13.1".
-std::string torch_version();
-bool cuda_available();
 
 }  // namespace quasar::encoder

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/file_status.h"
+#include "base/nearest_word.h"
 #include "base/shipped_file.h"
 
 namespace quasar::encoder {
@@ -123,9 +124,9 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
   }
   if (node.has("weights")) {
     config.weights = input_file(node.child("weights"), files_needed);
-  } else if (config.architecture != "mini") {
+  } else if (config.architecture != kMini) {
     node.fail("\"weights\" is missing: the weights file of " + config.architecture +
-              (config.architecture == "torchscript" ? "" : " (tools/fetch-weights says where to get it)"));
+              (config.architecture == kTorchScript ? "" : " (tools/fetch-weights says where to get it)"));
   }
   if (node.has("vocabulary")) config.vocabulary = input_file(node.child("vocabulary"), files_needed);
   if (node.has("heads")) config.heads = heads_from_yaml(node.child("heads"), config.architecture);
@@ -135,7 +136,7 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
                                     {"bfloat16", Precision::kBfloat16},
                                     {"float16", Precision::kFloat16}});
   config.batch_size = node.get_in<int>("batch_size", config.batch_size, 1, kMaxBatch);
-  const bool script = config.architecture == "torchscript";
+  const bool script = config.architecture == kTorchScript;
   if (node.has("output")) {
     const auto output = node.child("output");
     if (!script) output.fail("only a TorchScript encoder has a choice of outputs");

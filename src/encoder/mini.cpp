@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "encoder/architectures.h"
 #include "encoder/mini_pooling.h"
 
 namespace quasar::encoder {
@@ -28,7 +29,6 @@ constexpr std::array<double, 4> kBrightTones = {0.75, 0.88, 0.94, 0.98};
 constexpr std::int64_t kTones = std::int64_t{4} * 8;
 constexpr std::int64_t kPooled =
     4 * (std::accumulate(kChannels.begin(), kChannels.end(), std::int64_t{0}) - kChannels[0]) + 2 * kTones;
-constexpr int kMinSide = 64;
 
 std::map<std::string, std::vector<std::int64_t>> shapes() {
   std::map<std::string, std::vector<std::int64_t>> result;
@@ -111,17 +111,6 @@ class Mini : public Network {
 };
 
 }  // namespace
-
-base::InputSpec mini_input_spec() {
-  base::InputSpec spec;
-  spec.resize = base::ResizeRule::kShorterSideAtMost;
-  spec.size = 512;
-  spec.center_crop = false;
-  spec.min_side = kMinSide;
-  spec.mean = {0.5, 0.5, 0.5};
-  spec.std = {0.25, 0.25, 0.25};
-  return spec;
-}
 
 TensorMap random_mini_weights(std::uint64_t seed) {
   auto generator = at::detail::createCPUGenerator(seed);

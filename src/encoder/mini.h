@@ -19,9 +19,6 @@
 
 namespace quasar::encoder {
 
-/// What `mini` expects: native resolution, the shorter side reduced to 512 px where it is longer.
-base::InputSpec mini_input_spec();
-
 /// Fresh weights (He initialisation).
 TensorMap random_mini_weights(std::uint64_t seed);
 

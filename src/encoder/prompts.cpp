@@ -1,21 +1,11 @@
 #include "encoder/prompts.h"
 
-#include <algorithm>
-
 #include "base/errors.h"
 #include "encoder/architectures.h"
 #include "encoder/checkpoint.h"
 #include "encoder/text_tower.h"
 
 namespace quasar::encoder {
-
-bool has_text_tower(const std::string& architecture) {
-  const auto& presets = architectures();
-  const bool preset = std::any_of(presets.begin(), presets.end(),
-                                  [&](const auto& known) { return known.name == architecture; });
-  if (!preset && architecture != "mini" && architecture != "torchscript") find_architecture(architecture);
-  return preset && !std::holds_alternative<DinoV2Sizes>(find_architecture(architecture).sizes);
-}
 
 std::vector<float> embed_prompts(const EncoderConfig& config, const std::string& weights_sha256,
                                  std::span<const std::string> texts) {
@@ -27,7 +17,7 @@ std::vector<float> embed_prompts(const EncoderConfig& config, const std::string&
     base::fail(base::ExitCode::kConfig,
                "encoder.vocabulary is missing: text anchors need CLIP's file bpe_simple_vocab_16e6.txt.gz");
   }
-  const Tokenizer tokenizer(config.vocabulary, special_tokens(config.architecture));
+  const text::Tokenizer tokenizer(config.vocabulary, special_tokens(config.architecture));
   TextTowerOptions options = text_options(config.architecture);
   options.heads = config.heads.text;
   const Checkpoint checkpoint = read_checkpoint(config.weights);

@@ -10,10 +10,6 @@
 
 namespace quasar::encoder {
 
-/// Whether checkpoints of this architecture hold a text tower beside the image tower. Throws Error(kConfig)
-/// for an unknown name.
-bool has_text_tower(const std::string& architecture);
-
 /// Vectors [texts, d] of texts, row-major, by the text tower in the encoder's weights file, computed in
 /// float32 on the CPU whatever the encoder's precision and device; texts longer than the tower's context are
 /// cut. Unit norm for CoCa, not for CLIP. Throws Error(kConfig) when the architecture has no text tower or no

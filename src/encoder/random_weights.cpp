@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "encoder/architectures.h"
+#include "encoder/network_factory.h"
 
 namespace quasar::encoder {
 namespace {

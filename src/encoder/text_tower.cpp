@@ -116,7 +116,7 @@ torch::Tensor TextTower::forward_coca(const torch::Tensor& ids) const {
   return x / x.norm(2, {1}, true);
 }
 
-std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& tokenizer,
+std::vector<float> encode_texts(const TensorMap& tensors, const text::Tokenizer& tokenizer,
                                 std::span<const std::string> texts, const TextTowerOptions& options) {
   if (texts.empty()) return {};
   const TextTower tower(tensors, options);
@@ -129,6 +129,11 @@ std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& token
       ids.data(), {static_cast<std::int64_t>(texts.size()), tower.context_length()}, torch::kInt64);
   const torch::Tensor vectors = tower.forward(rows).contiguous();
   return {vectors.data_ptr<float>(), vectors.data_ptr<float>() + vectors.numel()};
+}
+
+text::SpecialTokens special_tokens(const std::string& preset) {
+  return text_options(preset).activation == Activation::kQuickGelu ? text::SpecialTokens::kOpenAi
+                                                                   : text::SpecialTokens::kOpenClip;
 }
 
 }  // namespace quasar::encoder

@@ -8,25 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "encoder/tokenizer.h"
+#include "encoder/architectures.h"
 #include "encoder/transformer.h"
+#include "text/tokenizer.h"
 
 namespace quasar::encoder {
 
-/// What a checkpoint's shapes do not tell about its text tower.
-struct TextTowerOptions {
-  Activation activation = Activation::kGelu;  ///< QuickGELU for OpenAI's weights.
-  int heads = 0;                              ///< 0: heads of width 64, as in all published models.
-
-  friend bool operator==(const TextTowerOptions&, const TextTowerOptions&) = default;
-};
-
-/// The options of the text tower that belongs to a preset of make_network. Throws Error(kConfig) for a preset
-/// without a text tower and for an unknown name.
-TextTowerOptions text_options(const std::string& preset);
-
-/// How that preset's tokenizer spells the special tokens.
-SpecialTokens special_tokens(const std::string& preset);
+/// How that preset's tokenizer spells the special tokens. Throws as text_options().
+text::SpecialTokens special_tokens(const std::string& preset);
 
 /// A text tower with its weights; CoCa's is recognised by its names ("text."). Thread-safe.
 class TextTower {
@@ -57,7 +46,7 @@ class TextTower {
 };
 
 /// Vectors [n, d] of texts, row-major. Texts too long for the tower are cut as the reference cuts them.
-std::vector<float> encode_texts(const TensorMap& tensors, const Tokenizer& tokenizer,
+std::vector<float> encode_texts(const TensorMap& tensors, const text::Tokenizer& tokenizer,
                                 std::span<const std::string> texts, const TextTowerOptions& options = {});
 
 }  // namespace quasar::encoder

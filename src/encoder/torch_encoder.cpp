@@ -35,11 +35,11 @@ std::uint64_t whole_bytes(double bytes) {
 
 }  // namespace
 
-TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, Fingerprint fingerprint,
-                           torch::Device device, torch::ScalarType type)
+TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec,
+                           base::EncoderIdentity identity, torch::Device device, torch::ScalarType type)
     : network_(std::move(network)),
       spec_(spec),
-      fingerprint_(std::move(fingerprint)),
+      identity_(std::move(identity)),
       device_(device),
       type_(type) {
   if (device_.is_cpu()) blas_.emplace();
@@ -70,7 +70,7 @@ void TorchEncoder::check_shape(const ImageBatch& batch, std::size_t values) cons
   const bool wrong = spec_.fixed_shape() ? batch.height != spec_.size || batch.width != spec_.size
                                          : std::min(batch.height, batch.width) < spec_.min_side;
   if (wrong) {
-    base::fail(base::ExitCode::kMismatch, "the encoder " + fingerprint_.architecture +
+    base::fail(base::ExitCode::kMismatch, "the encoder " + identity_.architecture +
                                               " does not take pictures of " + std::to_string(batch.width) +
                                               "x" + std::to_string(batch.height) + " (" +
                                               base::describe(spec_) + ")");
@@ -95,10 +95,10 @@ void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) 
     }
     result = result.to(torch::kCPU, torch::kFloat32).contiguous();
   } catch (const c10::Error& error) {
-    base::fail(base::ExitCode::kDevice,
-               "the encoder " + fingerprint_.architecture + " failed on " + device() + " with " +
-                   std::to_string(batch.count) + " pictures of " + std::to_string(batch.width) + "x" +
-                   std::to_string(batch.height) + ": " + std::string(error.what_without_backtrace()));
+    base::fail(base::ExitCode::kDevice, "the encoder " + identity_.architecture + " failed on " + device() +
+                                            " with " + std::to_string(batch.count) + " pictures of " +
+                                            std::to_string(batch.width) + "x" + std::to_string(batch.height) +
+                                            ": " + std::string(error.what_without_backtrace()));
   }
   QUASAR_CHECK(static_cast<std::size_t>(result.numel()) == embeddings.size());
   std::memcpy(embeddings.data(), result.data_ptr<float>(), embeddings.size_bytes());

@@ -18,12 +18,12 @@ namespace quasar::encoder {
 class TorchEncoder : public Encoder {
  public:
   /// Moves the network to the device and type.
-  TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, Fingerprint fingerprint,
+  TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, base::EncoderIdentity identity,
                torch::Device device, torch::ScalarType type);
 
   int dimension() const override { return network_->dimension(); }
   const base::InputSpec& input_spec() const override { return spec_; }
-  const Fingerprint& fingerprint() const override { return fingerprint_; }
+  const base::EncoderIdentity& identity() const override { return identity_; }
   std::string device() const override;
   void encode(const ImageBatch& batch, std::span<float> embeddings) override;
   WorkingMemory working_memory(int count, int height, int width) const override;
@@ -38,7 +38,7 @@ class TorchEncoder : public Encoder {
   std::optional<base::SingleThreadedBlas> blas_;  ///< On the CPU: each call computes on one thread.
   std::unique_ptr<Network> network_;
   base::InputSpec spec_;
-  Fingerprint fingerprint_;
+  base::EncoderIdentity identity_;
   torch::Device device_;
   torch::ScalarType type_;
   torch::Tensor mean_;                  ///< [1, 3, 1, 1], on the device.

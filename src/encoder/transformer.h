@@ -10,15 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "encoder/model_sizes.h"
 #include "encoder/weights_loader.h"
 
 namespace quasar::encoder {
-
-enum class Activation {
-  kGelu,       ///< x * Phi(x), the exact form with erf.
-  kQuickGelu,  ///< x * sigmoid(1.702 x).
-  kSwiGlu,     ///< silu(a) * b of the two halves of the expanded vector.
-};
 
 struct Linear {
   torch::Tensor weight;  ///< [out, in]
@@ -40,14 +35,6 @@ struct Block {
   LayerNorm norm2;
   Linear expand;
   Linear contract;
-};
-
-/// What the blocks of one tower share.
-struct BlockSizes {
-  std::int64_t width = 0;
-  std::int64_t hidden = 0;  ///< Length of the vector that `contract` takes.
-  std::int64_t heads = 0;
-  Activation activation = Activation::kGelu;
 };
 
 /// Every tensor of a weight holder, for moving and converting them all.

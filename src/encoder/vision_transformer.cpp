@@ -66,12 +66,6 @@ class VisionTransformer final : public Network {
 
 }  // namespace
 
-std::int64_t VisionTransformerSizes::side() const {
-  const auto grid =
-      static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(position_rows - 1))));
-  return grid * grid == position_rows - 1 ? grid * patch : 0;
-}
-
 WeightShapes trunk_shapes(const VisionTransformerSizes& sizes) {
   const std::int64_t d = sizes.width;
   WeightShapes shapes = {{kRoot + "class_embedding", {d}},

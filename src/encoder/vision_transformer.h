@@ -6,25 +6,11 @@
 #include <memory>
 #include <vector>
 
+#include "encoder/model_sizes.h"
 #include "encoder/network.h"
 #include "encoder/transformer.h"
 
 namespace quasar::encoder {
-
-struct VisionTransformerSizes {
-  std::int64_t width = 1024;
-  int layers = 24;
-  std::int64_t heads = 16;
-  std::int64_t hidden = 4096;
-  std::int64_t patch = 14;
-  std::int64_t position_rows = 257;  ///< 1 + (side / patch)^2.
-  std::int64_t embedding = 768;
-  Activation activation = Activation::kGelu;
-
-  BlockSizes block() const { return {width, hidden, heads, activation}; }
-  /// Side of the pictures it takes, in pixels; 0 when the rows make no square.
-  std::int64_t side() const;
-};
 
 /// The trunk that CLIP's ViT and CoCa share: everything before the pooling.
 WeightShapes trunk_shapes(const VisionTransformerSizes& sizes);

@@ -42,7 +42,7 @@ struct Misfit {
   std::vector<std::string> unexpected;
 
   std::size_t count() const { return missing.size() + misshaped.size() + unexpected.size(); }
-  /// All of it, indented, one line each; long lists of like problems are counted after the first twenty.
+  /// All of it, indented, one line each; of more than 2000 like problems the rest is counted.
   std::string describe() const;
 };
 

@@ -1,5 +1,7 @@
 // Owns resampling that equals Pillow's bit for bit: antialiased bicubic in 8-bit fixed point, nearest for
 // palettes.
+//
+// By hand, because the encoders were trained on what Pillow makes of pictures, and libvips rounds otherwise.
 #pragma once
 
 #include <cstdint>

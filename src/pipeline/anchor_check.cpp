@@ -9,7 +9,7 @@
 namespace quasar::pipeline {
 
 void check_anchor_encoder(const store::AnchorSet& set, const std::string& which,
-                          const store::EncoderIdentity& encoder, int dimension, const std::string& whose,
+                          const base::EncoderIdentity& encoder, int dimension, const std::string& whose,
                           const std::string& remedy) {
   if (set.encoder == encoder && set.dimension == static_cast<std::size_t>(dimension)) return;
   base::fail(base::ExitCode::kMismatch,

@@ -14,7 +14,7 @@ namespace quasar::pipeline {
 /// Throws Error(kMismatch), naming both encoders, when the anchors (`which`: their name and place) are not of
 /// this encoder, `whose` it is, and its dimension. `remedy` says what to do.
 void check_anchor_encoder(const store::AnchorSet& set, const std::string& which,
-                          const store::EncoderIdentity& encoder, int dimension, const std::string& whose,
+                          const base::EncoderIdentity& encoder, int dimension, const std::string& whose,
                           const std::string& remedy);
 
 /// Throws Error(kInput), naming the anchors (`which`: their name and place) and the side, when a centroid is

@@ -45,7 +45,7 @@ std::vector<anchors::LabelledRow> labelled_rows(const dataset::DataSet& data) {
   std::vector<anchors::LabelledRow> rows;
   rows.reserve(data.plan().item_count());
   data.for_each_row(dataset::WrittenBy::kThisJob, [&](std::int64_t number, const store::RowRecord& row) {
-    rows.push_back({number, row.label, row.id, row.group, row.status == base::RowStatus::kOk});
+    rows.push_back({number, row.label, row.id, row.reference, row.status == base::RowStatus::kOk});
   });
   return rows;
 }
@@ -56,7 +56,7 @@ std::string name_of(const dataset::DataSet& data, std::int64_t number) {
   const auto row = data.open(shard, dataset::WrittenBy::kThisJob, store::Integrity::kRows)
                        .read_rows(static_cast<std::uint64_t>(number) - shard.first, 1)
                        .front();
-  return "the image " + row.id + (row.group.empty() ? "" : " (of \"" + row.group + "\")");
+  return "the image " + row.id + (row.reference.empty() ? "" : " (of \"" + row.reference + "\")");
 }
 
 anchors::AnchorSplit split(const AnchorSource& source, const std::vector<anchors::LabelledRow>& rows,
@@ -100,7 +100,7 @@ anchors::AnchorSplit choose_rows(const AnchorSource& source, const dataset::Data
 /// Where k-means keeps its state: a name of its own for each recipe, data and encoder, so that a set built
 /// otherwise never meets the state of another.
 std::filesystem::path checkpoint_prefix(const dataset::DataSet& data, const AnchorSource& source,
-                                        const store::EncoderIdentity& encoder) {
+                                        const base::EncoderIdentity& encoder) {
   const std::string all = source.recipe_text + "\n" + data.plan().fingerprint() + "\n" + encoder.describe();
   return data.files().kmeans_state(base::xxh128_hex(std::as_bytes(std::span(all))).substr(0, 16));
 }
@@ -112,7 +112,7 @@ void log_iteration(const std::string& side, int iteration, const cluster::Iterat
 
 /// The set in `file`, if it was built of this data by this recipe. Collective.
 std::optional<store::AnchorSet> built_before(const std::filesystem::path& file, const std::string& recipe,
-                                             const store::EncoderIdentity& encoder,
+                                             const base::EncoderIdentity& encoder,
                                              const comm::Communicator& comm) {
   std::optional<store::AnchorSet> set;
   comm.together([&] {

@@ -8,7 +8,7 @@
 #include "dataset/data_set.h"
 #include "dataset/distorted_items.h"
 #include "dataset/embed.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "pipeline/anchor_check.h"
 #include "pipeline/embed_step.h"
 #include "scoring/score.h"
@@ -40,6 +40,11 @@ std::vector<corpus::Item> chosen_photos(const AgreementJob& job) {
 evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const AgreementJob& job,
                                                   const store::AnchorSet& anchors, encoder::Encoder& encoder,
                                                   const comm::Communicator& comm) {
+  comm.together([&] {
+    check_anchor_encoder(anchors, "\"" + anchors.name + "\"", dataset::encoder_identity(encoder, config.decode),
+                         encoder.dimension(), "the configuration's",
+                         "Rebuild the anchors with this encoder, or configure the anchors'.");
+  });
   constexpr int kShardSize = 256;
   dataset::DistortionRecipe recipe;
   recipe.seed = job.seed;
@@ -57,10 +62,6 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
 
   evaluation::DistortionAgreement agreement;
   comm.together([&] {
-    check_anchor_encoder(anchors, "\"" + anchors.name + "\"",
-                         dataset::encoder_identity(encoder, config.decode), encoder.dimension(),
-                         "the configuration's",
-                         "Rebuild the anchors with this encoder, or configure the anchors'.");
     const auto good = anchors::normalised(anchors.good, anchors.dimension);
     const auto bad = anchors::normalised(anchors.bad, anchors.dimension);
     const scoring::AnchorPairs pairs{good, bad, anchors.dimension};
@@ -77,19 +78,18 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
         }
         const double score = scoring::score_row(
             std::span(embeddings).subspan(i * anchors.dimension, anchors.dimension), pairs);
-        const auto distortion = dataset::stated_distortion(rows[i].fields);
+        const auto& distortion = rows[i].distortion;
         // A pristine picture comes before its copies.
         if (!distortion)
           pristine.push_back(score);
         else
-          distorted.push_back({static_cast<int>(pristine.size()) - 1, distortion->kind, distortion->level,
-                               score,
-                               image::leaves_unchanged(static_cast<image::DistortionKind>(distortion->kind),
-                                                       distortion->level)});
+          distorted.push_back({static_cast<int>(pristine.size()) - 1, static_cast<int>(distortion->kind),
+                               distortion->level, score,
+                               distort::leaves_unchanged(distortion->kind, distortion->level)});
       }
     }
     std::vector<double> human;
-    for (const auto& info : image::distortion_table()) {
+    for (const auto& info : distort::distortion_table()) {
       human.insert(human.end(), info.human_score.begin(), info.human_score.end());
     }
     agreement = evaluation::distortion_agreement(distorted, pristine, human);

@@ -21,7 +21,8 @@ struct AgreementJob {
 };
 
 /// Renders every kind and level of every photo, embeds and scores them, and compares with the human scores of
-/// KADID-10k. Embeddings are kept among the run's data sets. Collective; the result is on every rank.
+/// KADID-10k. Embeddings are kept among the run's data sets. Collective; the result is on every rank. Throws
+/// Error(kMismatch), before anything is embedded, for anchors of another encoder.
 evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const AgreementJob& job,
                                                   const store::AnchorSet& anchors, encoder::Encoder& encoder,
                                                   const comm::Communicator& comm);

@@ -8,7 +8,7 @@
 #include "base/activity.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -34,8 +34,8 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
   std::unique_ptr<encoder::Encoder> encoder;
   comm.together([&] { encoder = encoder::make_encoder(config.encoder, comm.local_rank()); });
   if (comm.is_root()) {
-    base::log_info("encoder {} ({}), {} dimensions, on {}", encoder->fingerprint().architecture,
-                   encoder->fingerprint().dtype, encoder->dimension(), encoder->device());
+    base::log_info("encoder {} ({}), {} dimensions, on {}", encoder->identity().architecture,
+                   encoder->identity().dtype, encoder->dimension(), encoder->device());
   }
   return encoder;
 }

@@ -4,11 +4,12 @@
 
 #include "base/file_status.h"
 #include "base/input_spec.h"
+#include "base/nearest_word.h"
 #include "base/shipped_file.h"
 #include "curation/column_name.h"
+#include "distort/distortions.h"
 #include "encoder/encoder_yaml.h"
 #include "encoder/prompts.h"
-#include "image/distortions.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -31,7 +32,7 @@ dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& no
   dataset::DistortionRecipe recipe;
   for (const auto& element : node.child("kinds").elements()) {
     const auto name = element.as<std::string>();
-    const auto table = image::distortion_table();
+    const auto table = distort::distortion_table();
     const auto found =
         std::find_if(table.begin(), table.end(), [&](const auto& info) { return info.name == name; });
     if (found == table.end()) {

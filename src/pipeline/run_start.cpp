@@ -99,7 +99,7 @@ dataset::DataSet freeze_run(const RunConfig& config, const RunDraft& draft, RunS
 }
 
 DoneAlready done_already(const RunConfig& config, const RunDraft& draft,
-                         const store::EncoderIdentity& encoder) {
+                         const base::EncoderIdentity& encoder) {
   const dataset::DataSet corpus(config.run.corpus(), *draft.plan);
   const auto crashing = crashing_shards(corpus);
   DoneAlready done;

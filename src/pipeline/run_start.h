@@ -46,7 +46,7 @@ struct DoneAlready {
 /// Looks at the headers of the draft's shards in the run directory, on root. Throws Error(kMismatch) for one
 /// of another encoder.
 DoneAlready done_already(const RunConfig& config, const RunDraft& draft,
-                         const store::EncoderIdentity& encoder);
+                         const base::EncoderIdentity& encoder);
 
 /// What follows a frozen plan.
 enum class RunStart {

@@ -4,7 +4,7 @@
 #include "base/version.h"
 #include "cluster/library_version.h"
 #include "comm/communicator.h"
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 #include "image/vips_environment.h"
 #include "store/inspect.h"
 

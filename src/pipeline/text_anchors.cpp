@@ -22,7 +22,7 @@ store::AnchorSet embed_pairs(const RunConfig& config, const AnchorSource& source
   set.counts = {{"prompt_pairs", static_cast<std::int64_t>(source.good_prompts.size())}};
   std::vector<std::string> texts = source.good_prompts;
   texts.insert(texts.end(), source.bad_prompts.begin(), source.bad_prompts.end());
-  const auto vectors = encoder::embed_prompts(config.encoder, encoder.fingerprint().weights_sha256, texts);
+  const auto vectors = encoder::embed_prompts(config.encoder, encoder.identity().weights_sha256, texts);
   if (vectors.size() != texts.size() * set.dimension) {
     base::fail(base::ExitCode::kInput,
                config.encoder.weights.string() + ": its text tower gives vectors of " +

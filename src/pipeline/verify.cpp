@@ -146,7 +146,7 @@ void verify_scores(const RunConfig& config, int shard, const store::EmbeddingSha
 
 /// Reads the shards through; how many rows of each that this rank got are ok.
 void check_shards(const RunConfig& config, const dataset::DataSet& corpus,
-                  const store::EncoderIdentity& identity, pass::ShardFeed& feed,
+                  const base::EncoderIdentity& identity, pass::ShardFeed& feed,
                   std::vector<std::int64_t>& ok_rows, VerifyResult& result) {
   while (const auto next = feed.next()) {
     const auto& shard = corpus.plan().shards()[*next];

@@ -17,7 +17,7 @@ struct AnchorSet {
   std::vector<float> good;  ///< [pairs, d], as averaged: not normalised.
   std::vector<float> bad;   ///< [pairs, d]
   std::size_t dimension = 0;
-  EncoderIdentity encoder;
+  base::EncoderIdentity encoder;
   std::string recipe;                          ///< YAML text of the configuration section it was built from.
   std::map<std::string, std::int64_t> counts;  ///< Rows read, failed, chosen, averaged.
   std::map<std::string, double> statistics;    ///< Of the labels; empty without labels.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "base/checksum.h"
@@ -17,16 +18,16 @@ constexpr int kMaxDimension = 1 << 20;
 
 /// Every dataset but the embedding, as columns.
 struct Columns {
-  std::vector<std::string> id, source, member, hash, error, group, fields;
+  std::vector<std::string> id, source, member, hash, error, group, fields, split, distortion;
   std::vector<std::uint8_t> status;
   std::vector<std::int32_t> width, height;
   std::vector<std::uint64_t> offset, bytes;
-  std::vector<double> label;
+  std::vector<double> label, deviation;
 };
 
-/// Calls visit(name, column) for each text column.
+/// Calls visit(name, column) for each text column of a schema.
 template <typename C, typename Visit>
-void for_texts(C& columns, const Visit& visit) {
+void for_texts(C& columns, std::int64_t schema, const Visit& visit) {
   visit("id", columns.id);
   visit("source", columns.source);
   visit("member", columns.member);
@@ -34,11 +35,14 @@ void for_texts(C& columns, const Visit& visit) {
   visit("error", columns.error);
   visit("group", columns.group);
   visit("fields", columns.fields);
+  if (schema < 2) return;
+  visit("split", columns.split);
+  visit("distortion", columns.distortion);
 }
 
-/// Calls visit(name, column, file type, memory type) for each column of numbers.
+/// Calls visit(name, column, file type, memory type) for each column of numbers of a schema.
 template <typename C, typename Visit>
-void for_numbers(C& columns, const Visit& visit) {
+void for_numbers(C& columns, std::int64_t schema, const Visit& visit) {
   const h5::Handle status = h5::status_type();
   // Read as plain bytes, so that a value outside the enumeration is seen and refused.
   visit("status", columns.status, status.get(), status.get());
@@ -47,6 +51,8 @@ void for_numbers(C& columns, const Visit& visit) {
   visit("offset", columns.offset, H5T_STD_U64LE, H5T_NATIVE_UINT64);
   visit("bytes", columns.bytes, H5T_STD_U64LE, H5T_NATIVE_UINT64);
   visit("label", columns.label, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE);
+  if (schema < 2) return;
+  visit("deviation", columns.deviation, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE);
 }
 
 Columns to_columns(std::span<const RowRecord> rows) {
@@ -57,7 +63,9 @@ Columns to_columns(std::span<const RowRecord> rows) {
     c.member.push_back(row.member);
     c.hash.push_back(row.hash);
     c.error.push_back(row.error);
-    c.group.push_back(row.group);
+    c.group.push_back(row.reference);
+    c.split.push_back(row.split);
+    c.distortion.push_back(row.distortion ? distort::to_text(*row.distortion) : "");
     c.fields.push_back(row.fields);
     c.status.push_back(static_cast<std::uint8_t>(row.status));
     c.width.push_back(row.width);
@@ -65,17 +73,19 @@ Columns to_columns(std::span<const RowRecord> rows) {
     c.offset.push_back(row.offset);
     c.bytes.push_back(row.bytes);
     c.label.push_back(row.label);
+    c.deviation.push_back(row.deviation);
   }
   // HDF5's texts end at the first NUL.
-  for_texts(c, [](const char*, std::vector<std::string>& texts) {
+  for_texts(c, kEmbeddingShardSchema.present, [](const char*, std::vector<std::string>& texts) {
     for (auto& text : texts) std::replace(text.begin(), text.end(), '\0', ' ');
   });
   return c;
 }
 
-std::string content_checksum(const Columns& columns, std::span<const std::byte> embedding_bytes) {
+std::string content_checksum(const Columns& columns, std::int64_t schema,
+                             std::span<const std::byte> embedding_bytes) {
   std::string sums = base::xxh128_hex(embedding_bytes);
-  for_texts(columns, [&](const char* name, const std::vector<std::string>& texts) {
+  for_texts(columns, schema, [&](const char* name, const std::vector<std::string>& texts) {
     std::string joined = name;
     for (const auto& text : texts) {
       joined += '\0';
@@ -83,7 +93,7 @@ std::string content_checksum(const Columns& columns, std::span<const std::byte> 
     }
     sums += base::xxh128_hex(std::as_bytes(std::span(joined)));
   });
-  for_numbers(columns, [&](const char*, const auto& values, hid_t, hid_t) {
+  for_numbers(columns, schema, [&](const char*, const auto& values, hid_t, hid_t) {
     sums += base::xxh128_hex(std::as_bytes(std::span(values)));
   });
   return base::xxh128_hex(std::as_bytes(std::span(sums)));
@@ -105,6 +115,18 @@ base::RowStatus status_of(std::uint8_t value, const std::filesystem::path& path)
   return status;
 }
 
+/// In files of the first schema it stands among the fields.
+void take_former_distortion(RowRecord& row) {
+  constexpr const char* kFormerDistortion = "quasar:distortion";
+  if (row.fields.find(kFormerDistortion) == std::string::npos) return;
+  auto fields = nlohmann::ordered_json::parse(row.fields, nullptr, false);
+  if (!fields.is_object() || !fields.contains(kFormerDistortion) || !fields[kFormerDistortion].is_string())
+    return;
+  row.distortion = distort::distortion_from_text(fields[kFormerDistortion].get<std::string>());
+  fields.erase(kFormerDistortion);
+  row.fields = fields.empty() ? "" : fields.dump();
+}
+
 }  // namespace
 
 std::string write_embedding_shard(const std::filesystem::path& path, const ShardHeader& header,
@@ -114,7 +136,7 @@ std::string write_embedding_shard(const std::filesystem::path& path, const Shard
   const Columns columns = to_columns(rows);
   const auto halves = header.half ? to_halves(embeddings) : std::vector<std::uint16_t>();
   const auto stored = header.half ? std::as_bytes(std::span(halves)) : std::as_bytes(embeddings);
-  std::string checksum = content_checksum(columns, stored);
+  std::string checksum = content_checksum(columns, kEmbeddingShardSchema.present, stored);
   write_whole(
       path,
       [&](h5::File& file) {
@@ -127,12 +149,13 @@ std::string write_embedding_shard(const std::filesystem::path& path, const Shard
         const h5::Handle half = h5::half_type();
         file.write("embedding", header.half ? half.get() : H5T_IEEE_F32LE,
                    header.half ? half.get() : H5T_NATIVE_FLOAT, stored.data(), rows.size(), dimension);
-        for_numbers(columns, [&](const char* name, const auto& values, hid_t file_type, hid_t memory_type) {
-          file.write(name, file_type, memory_type, values.data(), values.size());
-        });
-        for_texts(columns, [&](const char* name, const std::vector<std::string>& texts) {
-          file.write_texts(name, texts);
-        });
+        for_numbers(columns, kEmbeddingShardSchema.present,
+                    [&](const char* name, const auto& values, hid_t file_type, hid_t memory_type) {
+                      file.write(name, file_type, memory_type, values.data(), values.size());
+                    });
+        for_texts(
+            columns, kEmbeddingShardSchema.present,
+            [&](const char* name, const std::vector<std::string>& texts) { file.write_texts(name, texts); });
       },
       {"embedding", stored});
   return checksum;
@@ -143,10 +166,11 @@ struct EmbeddingShardReader::Impl {
   h5::File file;
   ShardHeader header;
   std::size_t size = 0;
+  std::int64_t schema = 0;
   Integrity integrity;
 
   Impl(const std::filesystem::path& p, Integrity i) : path(p), file(h5::File::open(p, i)), integrity(i) {
-    check_provenance(file, path, kEmbeddingShardSchema);
+    schema = check_provenance(file, path, kEmbeddingShardSchema);
     header.encoder = read_encoder(file);
     header.plan_fingerprint = file.text_attribute("plan_fingerprint");
     header.items_sha256 = file.text_attribute("items_sha256");
@@ -166,16 +190,16 @@ struct EmbeddingShardReader::Impl {
                    path.string() + ": the dataset " + name + " has not as many rows as embedding");
       }
     };
-    for_texts(none, [&](const char* name, const auto&) { check(name); });
-    for_numbers(none, [&](const char* name, const auto&, hid_t, hid_t) { check(name); });
+    for_texts(none, schema, [&](const char* name, const auto&) { check(name); });
+    for_numbers(none, schema, [&](const char* name, const auto&, hid_t, hid_t) { check(name); });
   }
 
   Columns read(std::size_t first, std::size_t count) const {
     Columns columns;
-    for_texts(columns, [&](const char* name, std::vector<std::string>& texts) {
+    for_texts(columns, schema, [&](const char* name, std::vector<std::string>& texts) {
       texts = file.read_texts(name, first, count);
     });
-    for_numbers(columns, [&](const char* name, auto& values, hid_t, hid_t memory_type) {
+    for_numbers(columns, schema, [&](const char* name, auto& values, hid_t, hid_t memory_type) {
       values.resize(count);
       file.read(name, memory_type, first, count, values.data());
     });
@@ -227,7 +251,7 @@ std::vector<RowRecord> EmbeddingShardReader::read_rows(std::size_t first, std::s
     rows[i].member = std::move(c.member[i]);
     rows[i].hash = std::move(c.hash[i]);
     rows[i].error = std::move(c.error[i]);
-    rows[i].group = std::move(c.group[i]);
+    rows[i].reference = std::move(c.group[i]);
     rows[i].fields = std::move(c.fields[i]);
     rows[i].status = status_of(c.status[i], impl_->path);
     rows[i].width = c.width[i];
@@ -235,6 +259,17 @@ std::vector<RowRecord> EmbeddingShardReader::read_rows(std::size_t first, std::s
     rows[i].offset = c.offset[i];
     rows[i].bytes = c.bytes[i];
     rows[i].label = c.label[i];
+    if (impl_->schema < 2) {
+      take_former_distortion(rows[i]);
+      continue;
+    }
+    rows[i].deviation = c.deviation[i];
+    rows[i].split = std::move(c.split[i]);
+    if (c.distortion[i].empty()) continue;
+    rows[i].distortion = distort::distortion_from_text(c.distortion[i]);
+    if (!rows[i].distortion)
+      base::fail(base::ExitCode::kInput,
+                 impl_->path.string() + ": \"" + c.distortion[i] + "\" is no distortion");
   }
   return rows;
 }
@@ -257,6 +292,18 @@ std::vector<double> EmbeddingShardReader::read_labels() const {
   return labels;
 }
 
+bool EmbeddingShardReader::has_its_content() const {
+  const auto guard = h5::lock();
+  std::vector<float> embeddings(impl_->size * static_cast<std::size_t>(impl_->header.dimension));
+  read_embeddings(0, impl_->size, embeddings);
+  const auto halves = impl_->header.half ? to_halves(embeddings) : std::vector<std::uint16_t>();
+  const auto stored =
+      impl_->header.half ? std::as_bytes(std::span(halves)) : std::as_bytes(std::span(embeddings));
+  // Every status must be one.
+  read_statuses();
+  return content_checksum(impl_->read(0, impl_->size), impl_->schema, stored) == impl_->header.content_xxh128;
+}
+
 bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, std::size_t rows,
                     Integrity integrity) {
   if (!is_readable(path)) return false;
@@ -273,14 +320,7 @@ bool verify_shard(const std::filesystem::path& path) {
   try {
     const auto guard = h5::lock();
     if (check_seal(path, SealExtent::kAll, true) == SealState::kBroken) return false;
-    const EmbeddingShardReader reader(path);
-    std::vector<float> embeddings(reader.size() * static_cast<std::size_t>(reader.header().dimension));
-    reader.read_embeddings(0, reader.size(), embeddings);
-    const auto halves = reader.header().half ? to_halves(embeddings) : std::vector<std::uint16_t>();
-    const auto stored =
-        reader.header().half ? std::as_bytes(std::span(halves)) : std::as_bytes(std::span(embeddings));
-    const auto rows = reader.read_rows(0, reader.size());
-    return content_checksum(to_columns(rows), stored) == reader.header().content_xxh128;
+    return EmbeddingShardReader(path).has_its_content();
   } catch (const base::Error&) {
     return false;
   }

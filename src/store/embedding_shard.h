@@ -1,9 +1,10 @@
 // Owns RUN/embeddings/shard-NNNNNN.h5: the embeddings of a shard's images and, for each, where it came from
 // and what became of it.
 //
-// Datasets, one entry per row: embedding [n, d] float32 or float16; id, error, hash, source, member, group,
-// fields (UTF-8); status (enumeration over uint8); width, height (int32); bytes, offset (uint64); label
-// (float64, NaN for none). Attributes: schema_version, software_version, kind, the encoder's identity,
+// Datasets, one entry per row: embedding [n, d] float32 or float16; id, error, hash, source, member, group
+// (the reference), split, distortion, fields (UTF-8); status (enumeration over uint8); width, height (int32);
+// bytes, offset (uint64); label, deviation (float64, NaN for none). Files of the first schema lack split,
+// distortion and deviation. Attributes: schema_version, software_version, kind, the encoder's identity,
 // plan_fingerprint (of the plan it was embedded under), shard, items_sha256, content_xxh128 over all of it.
 #pragma once
 
@@ -11,11 +12,14 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/encoder_identity.h"
 #include "base/status.h"
+#include "distort/distortions.h"
 #include "store/integrity.h"
 
 namespace quasar::store {
@@ -32,23 +36,15 @@ struct RowRecord {
   int width = 0;      ///< Of the file's header; 0 when it was not read.
   int height = 0;
   double label = std::numeric_limits<double>::quiet_NaN();
-  std::string group;   ///< Name of the reference picture; empty for none.
+  double deviation = std::numeric_limits<double>::quiet_NaN();  ///< Of the label; NaN for none.
+  std::string reference;                          ///< Name of the reference picture; empty for none.
+  std::string split;                              ///< "train", "test", ...; empty for none.
+  std::optional<distort::Distortion> distortion;  ///< What the picture was degraded by after decoding.
   std::string fields;  ///< JSON object passed through to the manifest; empty for none.
 };
 
-/// What makes embeddings comparable: equal identities come from the same function of the pixels.
-struct EncoderIdentity {
-  std::string architecture;
-  std::string weights_sha256;
-  std::string preprocessing;
-  std::string dtype;
-
-  std::string describe() const;
-  friend bool operator==(const EncoderIdentity&, const EncoderIdentity&) = default;
-};
-
 struct ShardHeader {
-  EncoderIdentity encoder;
+  base::EncoderIdentity encoder;
   std::string plan_fingerprint;  ///< Of the plan at that time, which may have been extended since.
   std::string items_sha256;      ///< Of the shard's items as the plan froze them: what ties the file to it.
   int shard = 0;
@@ -79,6 +75,8 @@ class EmbeddingShardReader {
   std::vector<RowRecord> read_rows(std::size_t first, std::size_t count) const;
   std::vector<base::RowStatus> read_statuses() const;
   std::vector<double> read_labels() const;
+  /// Reads everything and compares it with the checksum of the content.
+  bool has_its_content() const;
 
  private:
   struct Impl;

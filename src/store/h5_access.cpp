@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 
@@ -37,12 +38,10 @@ std::string locking_note(const std::string& reason) {
 
 /// errno of reading the beginning of a file with the system's own calls; 0 when that goes well.
 int reading_error(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno;
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return errno;
   std::array<char, 64> beginning{};
-  const int error = ::pread(fd, beginning.data(), beginning.size(), 0) < 0 ? errno : 0;
-  ::close(fd);
-  return error;
+  return ::pread(file.number(), beginning.data(), beginning.size(), 0) < 0 ? errno : 0;
 }
 
 }  // namespace

@@ -70,14 +70,14 @@ std::int64_t check_provenance(const h5::File& file, const std::filesystem::path&
   return version;
 }
 
-void write_encoder(h5::File& file, const EncoderIdentity& encoder) {
+void write_encoder(h5::File& file, const base::EncoderIdentity& encoder) {
   file.write_attribute("encoder_architecture", encoder.architecture);
   file.write_attribute("encoder_weights_sha256", encoder.weights_sha256);
   file.write_attribute("encoder_preprocessing", encoder.preprocessing);
   file.write_attribute("encoder_dtype", encoder.dtype);
 }
 
-EncoderIdentity read_encoder(const h5::File& file) {
+base::EncoderIdentity read_encoder(const h5::File& file) {
   return {file.text_attribute("encoder_architecture"), file.text_attribute("encoder_weights_sha256"),
           file.text_attribute("encoder_preprocessing"), file.text_attribute("encoder_dtype")};
 }
@@ -102,10 +102,6 @@ void write_whole(const std::filesystem::path& path, const std::function<void(h5:
     throw;
   }
   base::publish_file(temporary, path);
-}
-
-std::string EncoderIdentity::describe() const {
-  return architecture + ", weights " + weights_sha256.substr(0, 12) + ", " + preprocessing + ", " + dtype;
 }
 
 }  // namespace quasar::store

@@ -18,8 +18,8 @@ void write_provenance(h5::File& file, const Schema& schema);
 /// that this software reads.
 std::int64_t check_provenance(const h5::File& file, const std::filesystem::path& path, const Schema& schema);
 
-void write_encoder(h5::File& file, const EncoderIdentity& encoder);
-EncoderIdentity read_encoder(const h5::File& file);
+void write_encoder(h5::File& file, const base::EncoderIdentity& encoder);
+base::EncoderIdentity read_encoder(const h5::File& file);
 
 /// The dataset of a file that is most of it, as it is stored; it gets no say in the checksum of the rows.
 struct VectorData {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/checksum.h"
+#include "base/descriptor.h"
 #include "base/errors.h"
 #include "base/file_status.h"
 
@@ -88,19 +89,9 @@ std::optional<Seal> from_text(std::string_view text) {
   return seal;
 }
 
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+base::Descriptor open_file(const std::filesystem::path& path, int flags) {
+  return base::Descriptor(::open(path.c_str(), flags | O_CLOEXEC));
+}
 
 [[noreturn]] void fail_read(const std::filesystem::path& path, int error) {
   if (error == ENOENT) base::fail(base::ExitCode::kInput, "there is no file " + path.string());
@@ -164,35 +155,35 @@ bool known(const Version& version, bool add) {
 }  // namespace
 
 bool is_readable(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDONLY);
-  if (file.get() >= 0) return true;
+  const base::Descriptor file = open_file(path, O_RDONLY);
+  if (file.number() >= 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
   fail_read(path, errno);
 }
 
 void seal_file(const std::filesystem::path& path, std::span<const ByteRange> vectors) {
-  const Descriptor file(path, O_RDWR);
+  const base::Descriptor file = open_file(path, O_RDWR);
   struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) {
     base::fail(base::ExitCode::kOutput, "cannot write " + path.string() + ": " + base::describe_errno(errno));
   }
   const auto sums =
-      sums_of(file.get(), path, static_cast<std::uint64_t>(status.st_size), vectors, SealExtent::kAll);
+      sums_of(file.number(), path, static_cast<std::uint64_t>(status.st_size), vectors, SealExtent::kAll);
   Seal seal{sums.all, {vectors.begin(), vectors.end()}, vectors.empty() ? "" : sums.rows};
   if (to_text(seal).size() > kSealBytes) seal.rows.clear();
   std::string block = to_text(seal);
   block.resize(kSealBytes, ' ');
-  if (::pwrite(file.get(), block.data(), block.size(), 0) != static_cast<ssize_t>(block.size())) {
+  if (::pwrite(file.number(), block.data(), block.size(), 0) != static_cast<ssize_t>(block.size())) {
     base::fail(base::ExitCode::kOutput, "cannot write " + path.string() + ": " + base::describe_errno(errno));
   }
 }
 
 SealState check_seal(const std::filesystem::path& path, SealExtent extent, bool anew) {
-  const Descriptor file(path, O_RDONLY);
+  const base::Descriptor file = open_file(path, O_RDONLY);
   struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail_read(path, errno);
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) fail_read(path, errno);
   std::array<char, kSealBytes> block{};
-  const ssize_t count = ::pread(file.get(), block.data(), block.size(), 0);
+  const ssize_t count = ::pread(file.number(), block.data(), block.size(), 0);
   if (count < 0) fail_read(path, errno);
   const auto seal = from_text({block.data(), static_cast<std::size_t>(count)});
   if (!seal) return SealState::kAbsent;
@@ -205,7 +196,7 @@ SealState check_seal(const std::filesystem::path& path, SealExtent extent, bool 
                      static_cast<std::int64_t>(extent)};
   if (!anew && known(version, false)) return SealState::kWhole;
   const auto sums =
-      sums_of(file.get(), path, static_cast<std::uint64_t>(status.st_size), seal->vectors, extent);
+      sums_of(file.number(), path, static_cast<std::uint64_t>(status.st_size), seal->vectors, extent);
   const bool whole = (extent == SealExtent::kRows || sums.all == seal->all) &&
                      (seal->rows.empty() || sums.rows == seal->rows);
   if (!whole) return SealState::kBroken;

@@ -18,5 +18,11 @@ TEST(Utf8, IsToldFromOtherBytes) {
   EXPECT_EQ(utf8_sequence_length("\u00e9x"), 2U);
 }
 
+TEST(Printable, KeepsTextAndReplacesTheRest) {
+  EXPECT_EQ(printable("caf\xC3\xA9"), "caf\xC3\xA9");
+  EXPECT_EQ(printable("a\n\xFF\x1B"), "a???");
+  EXPECT_EQ(printable(std::string(500, 'x')), std::string(120, 'x') + "...");
+}
+
 }  // namespace
 }  // namespace quasar::base

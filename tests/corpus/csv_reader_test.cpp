@@ -1,4 +1,4 @@
-#include "corpus/csv_reader.h"
+#include "corpus/sources/csv_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -109,7 +109,7 @@ TEST_F(PlanTest, KeepsEveryPartOfAnItem) {
   item.offset = 1ULL << 40U;
   item.size = 77;
   item.label = 0.1;
-  item.group = "reference";
+  item.reference = "reference";
   item.fields = {{"url", "http://z/%20"}, {"caption", "b"}, {"a", ""}};
   Plan::from_items({item}, 10).save(run_);
   const auto read = items_of(Plan::load(run_)).at(0);
@@ -119,7 +119,7 @@ TEST_F(PlanTest, KeepsEveryPartOfAnItem) {
   EXPECT_EQ(read.offset, item.offset);
   EXPECT_EQ(read.size, item.size);
   EXPECT_EQ(read.label, item.label);
-  EXPECT_EQ(read.group, item.group);
+  EXPECT_EQ(read.reference, item.reference);
   EXPECT_EQ(read.fields, item.fields);
 }
 

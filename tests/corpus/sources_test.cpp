@@ -149,10 +149,10 @@ TEST_F(SourcesTest, TablesOfEveryKindGiveTheSameItems) {
     EXPECT_EQ(items[0].id, "k1");
     EXPECT_EQ(items[0].source, "/images/a.jpg");
     EXPECT_EQ(items[0].label, 1.5);
-    EXPECT_EQ(items[0].group, "r.jpg");
+    EXPECT_EQ(items[0].reference, "r.jpg");
     EXPECT_THAT(items[0].fields, ElementsAre(Pair("url", "http://x/,%20")));
     EXPECT_EQ(items[1].label, std::nullopt);
-    EXPECT_EQ(items[1].group, "");
+    EXPECT_EQ(items[1].reference, "");
   }
 }
 

@@ -1,4 +1,4 @@
-#include "corpus/tar_reader.h"
+#include "corpus/sources/tar_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -273,11 +273,11 @@ TEST(DistortionMemory, EveryKindTakesNoMoreThanEstimated) {
     return false;
   };
   image::decode(bytes_of(bytes), {}, estimate);
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     WorkerPool pool(config);
     const auto idle = memory_of(pool.process(0), "VmRSS");
     const auto prepared =
-        pool.decode(0, {.id = "a", .distortion = Distortion{info.kind, 5, 1}}, bytes_of(bytes));
+        pool.decode(0, {.id = "a", .distortion = distort::Distortion{info.kind, 5, 1}}, bytes_of(bytes));
     EXPECT_EQ(prepared->status, RowStatus::kOk) << prepared->error;
     EXPECT_EQ(pool.statistics().restarts, 0U) << info.name;
     const auto taken = memory_of(pool.process(0), "VmHWM") - idle;

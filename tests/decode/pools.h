@@ -12,9 +12,9 @@
 
 #include "base/atomic_file.h"
 #include "decode/worker_pool.h"
-#include "image/scenes.h"
+#include "distort/scenes.h"
 #include "image/vips_environment.h"
-#include "image/write_image.h"
+#include "distort/write_image.h"
 #include "support/test_data.h"
 
 namespace quasar::decode {
@@ -25,7 +25,7 @@ inline std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-/// A pool of the worker of this build, to 64 px.
+/// A pool of this build's worker with hooks, to 64 px.
 inline PoolConfig pool_config(int workers = 1) {
   PoolConfig config;
   config.spec.size = 64;
@@ -34,7 +34,7 @@ inline PoolConfig pool_config(int workers = 1) {
   return config;
 }
 
-/// Workers started while it lives do to these items what is said of them (worker/poison.h).
+/// Workers started while it lives do to these items what is said of them (support/hooks/poison_hook.cpp).
 class Poison {
  public:
   explicit Poison(const std::string& setting) { ::setenv("QUASAR_TEST_POISON", setting.c_str(), 1); }
@@ -46,7 +46,7 @@ class Poison {
 /// A rendered scene as JPEG bytes.
 inline std::string scene_jpeg(int width = 320, int height = 240) {
   const test::ScratchFolder folder;
-  image::write_jpeg(image::render_scene(width, height, 5), folder / "scene.jpg", 90);
+  distort::write_jpeg(distort::render_scene(width, height, 5), folder / "scene.jpg", 90);
   return base::read_file(folder / "scene.jpg");
 }
 

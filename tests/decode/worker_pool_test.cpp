@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/errors.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "image/resize.h"
 #include "pools.h"
 
@@ -95,13 +95,14 @@ TEST(WorkerPool, DistortionsAreRenderedAtFullSize) {
   WorkerPool pool(config);
   const std::string jpeg = scene_jpeg(300, 200);
   const auto decoded = image::decode(bytes_of(jpeg), {});
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     for (const int level : {1, 4}) {
       auto expected = decoded;
-      expected.image = image::fit(image::distort(decoded.image, info.kind, level, 9), config.spec);
-      expect_same(expected,
-                  pool.decode(0, {.id = "a", .distortion = Distortion{info.kind, level, 9}}, bytes_of(jpeg)),
-                  std::string(info.name));
+      expected.image = image::fit(distort::distort(decoded.image, info.kind, level, 9), config.spec);
+      expect_same(
+          expected,
+          pool.decode(0, {.id = "a", .distortion = distort::Distortion{info.kind, level, 9}}, bytes_of(jpeg)),
+          std::string(info.name));
     }
   }
 }

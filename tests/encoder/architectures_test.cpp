@@ -7,7 +7,7 @@
 #include "base/errors.h"
 #include "encoder/architectures.h"
 #include "encoder/golden_case.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/random_weights.h"
 
 namespace quasar::encoder {
@@ -33,7 +33,7 @@ class GoldenEncoder : public testing::TestWithParam<Case> {};
 
 TEST_P(GoldenEncoder, GivesTheReferenceEmbedding) {
   const Case& c = GetParam();
-  QUASAR_REQUIRE_DATA(golden_folder(c.folder));
+  QUASAR_REQUIRE_DATA(test::encoder_golden_folder(c.folder));
   const TensorMap values = golden_values(c.folder);
   if (!values.contains(c.output))
     GTEST_SKIP() << c.output << " is not among the cases kept in the repository";
@@ -263,7 +263,7 @@ TEST(Architectures, TheUnusedMaskTokenMayBeMissing) {
 }
 
 TEST(Architectures, EmptyAndHostileCheckpointsAreRefused) {
-  for (const Preset& preset : presets())
+  for (const Architecture& preset : architectures())
     EXPECT_EQ(error_of([&] { make_network(preset.name, {}); }).second, base::ExitCode::kInput) << preset.name;
   TensorMap scalars;
   for (const auto& [name, tensor] : random_weights("dinov2-vit-s-14", 1)) scalars[name] = at::zeros({});

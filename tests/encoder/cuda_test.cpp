@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "base/random.h"
-#include "encoder/encoder_config.h"
 #include "encoder/golden_case.h"
 #include "encoder/gpu_arithmetic.h"
+#include "encoder/make_encoder.h"
 #include "encoder/mini_pooling.h"
 #include "encoder/mini_trainer.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/random_weights.h"
 #include "encoder/torch_encoder.h"
 
@@ -86,7 +86,7 @@ std::vector<std::uint8_t> pictures(int n, int side, std::uint64_t seed) {
 
 std::unique_ptr<TorchEncoder> made(const std::string& preset, torch::Device device, torch::ScalarType type) {
   return std::make_unique<TorchEncoder>(make_network(preset, random_weights(preset, 1)), base::InputSpec{},
-                                        Fingerprint{preset, "", "", ""}, device, type);
+                                        base::EncoderIdentity{preset, "", "", ""}, device, type);
 }
 
 torch::Tensor embeddings_of(Encoder& encoder, int n, int side, const std::vector<std::uint8_t>& pixels) {

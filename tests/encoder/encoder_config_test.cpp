@@ -1,5 +1,5 @@
 // Encoders as the rest of the program sees them: a configuration in, embeddings of 8-bit pixels out.
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 
 #include <ATen/Functions.h>
 #include <gmock/gmock.h>
@@ -10,7 +10,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "encoder/golden_case.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/prompts.h"
 
 namespace quasar::encoder {
@@ -21,7 +21,7 @@ using testing::HasSubstr;
 EncoderConfig tiny_vit() {
   EncoderConfig config;
   config.architecture = "vit-any";
-  config.weights = golden_folder("openclip_vit_tiny_d_224_head20") / "weights.safetensors";
+  config.weights = test::encoder_golden_folder("openclip_vit_tiny_d_224_head20") / "weights.safetensors";
   config.heads.trunk = 2;
   config.device = DeviceKind::kCpu;
   return config;
@@ -30,7 +30,7 @@ EncoderConfig tiny_vit() {
 EncoderConfig tiny_resnet(const std::string& architecture) {
   EncoderConfig config;
   config.architecture = architecture;
-  config.weights = golden_folder("clip_rn_tiny_b_res64") / "weights_fp16mixed.safetensors";
+  config.weights = test::encoder_golden_folder("clip_rn_tiny_b_res64") / "weights_fp16mixed.safetensors";
   config.device = DeviceKind::kCpu;
   return config;
 }
@@ -84,21 +84,21 @@ TEST(MakeEncoder, EncodesBytesAsTheNetworkDoesNormalisedPixels) {
   expect_as_network(tiny_resnet("clip-rn-any-nopos"), 1, 512, 530);
 }
 
-TEST(MakeEncoder, TheFingerprintTellsWeightsHeadsPreprocessingAndPrecision) {
+TEST(MakeEncoder, TheIdentityTellsWeightsHeadsPreprocessingAndPrecision) {
   EncoderConfig config = tiny_vit();
-  const Fingerprint first = make_encoder(config, 0)->fingerprint();
+  const base::EncoderIdentity first = make_encoder(config, 0)->identity();
   EXPECT_EQ(first.weights_sha256, base::sha256_file(config.weights));
   EXPECT_EQ(first.architecture, "vit-any, heads 2");
   EXPECT_EQ(first.dtype, "float32");
-  EXPECT_EQ(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_EQ(make_encoder(config, 0)->identity(), first);
   config.heads.trunk = 4;
-  EXPECT_NE(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_NE(make_encoder(config, 0)->identity(), first);
   config = tiny_vit();
   config.precision = Precision::kBfloat16;
-  EXPECT_NE(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_NE(make_encoder(config, 0)->identity(), first);
   config = tiny_vit();
   config.input = base::InputSpec{.mean = {0.5, 0.5, 0.5}};
-  EXPECT_NE(make_encoder(config, 0)->fingerprint(), first);
+  EXPECT_NE(make_encoder(config, 0)->identity(), first);
 }
 
 TEST(MakeEncoder, Float16NeedsAGpu) {
@@ -152,7 +152,7 @@ TEST(EmbedPrompts, NeedsATextTowerAVocabularyAndTheSameFile) {
   const std::vector<std::string> texts = {"Good photo."};
   EncoderConfig config = tiny_vit();
   expect_error(base::ExitCode::kConfig, {"encoder.vocabulary"}, [&] { embed_prompts(config, "", texts); });
-  config.vocabulary = golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
+  config.vocabulary = test::encoder_golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
   expect_error(base::ExitCode::kMismatch, {config.weights.string(), "changed while it was in use"},
                [&] { embed_prompts(config, std::string(64, '0'), texts); });
   config.architecture = "mini";

@@ -27,7 +27,8 @@ std::string error_of(const std::string& keys) {
 /// Keys of an encoder whose weights are there.
 std::string vit(const std::string& more) {
   return "architecture: vit-any, weights: " +
-         (golden_folder("openclip_vit_tiny_d_224_head20") / "weights.safetensors").string() + ", " + more;
+         (test::encoder_golden_folder("openclip_vit_tiny_d_224_head20") / "weights.safetensors").string() +
+         ", " + more;
 }
 
 TEST(EncoderYaml, NamesDevices) {

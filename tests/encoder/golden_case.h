@@ -1,4 +1,4 @@
-// Owns where the golden cases of encoders are found: kept in the repository, or with the shared test data.
+// Owns the tensors of the golden cases of encoders, and how near to them a result must be.
 #pragma once
 
 #include <ATen/Functions.h>
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "encoder/checkpoint.h"
-#include "support/test_data.h"
+#include "support/encoder_golden.h"
 
 namespace quasar::encoder {
 
@@ -16,23 +16,18 @@ namespace quasar::encoder {
 inline constexpr double kMaxDifference = 2e-5;
 inline constexpr double kMaxAngle = 1e-10;
 
-inline std::filesystem::path golden_folder(const std::string& name) {
-  const std::filesystem::path shared = test::shared_data() / "golden" / name;
-  return std::filesystem::exists(shared) ? shared : test::test_file("golden/encoders") / name;
-}
-
 inline TensorMap golden_weights(const std::string& name) {
-  const std::filesystem::path folder = golden_folder(name);
+  const std::filesystem::path folder = test::encoder_golden_folder(name);
   const std::filesystem::path mixed = folder / "weights_fp16mixed.safetensors";
   return read_checkpoint(std::filesystem::exists(mixed) ? mixed : folder / "weights.safetensors").tensors;
 }
 
 inline TensorMap golden_values(const std::string& name) {
-  return read_checkpoint(golden_folder(name) / "io.safetensors").tensors;
+  return read_checkpoint(test::encoder_golden_folder(name) / "io.safetensors").tensors;
 }
 
 inline torch::Tensor golden_input_224() {
-  return read_checkpoint(golden_folder("input_224.safetensors")).tensors.at("x224");
+  return read_checkpoint(test::encoder_golden_folder("input_224.safetensors")).tensors.at("x224");
 }
 
 /// Rows agree within the tolerances.

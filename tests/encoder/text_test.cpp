@@ -2,9 +2,10 @@
 #include <torch/types.h>
 
 #include "base/errors.h"
-#include "encoder/golden_strings.h"
+#include "encoder/golden_case.h"
 #include "encoder/random_weights.h"
 #include "encoder/text_tower.h"
+#include "support/golden_strings.h"
 
 namespace quasar::encoder {
 namespace {
@@ -24,7 +25,7 @@ class GoldenText : public testing::TestWithParam<Case> {};
 
 TEST_P(GoldenText, GivesTheReferenceVectors) {
   const Case& c = GetParam();
-  QUASAR_REQUIRE_DATA(golden_folder(c.folder));
+  QUASAR_REQUIRE_DATA(test::encoder_golden_folder(c.folder));
   const TensorMap values = golden_values(c.folder);
   const TextTower tower(golden_weights(c.folder), c.options);
   const torch::Tensor found = tower.forward(values.at(c.ids));
@@ -51,35 +52,37 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"openclip_coca_tiny_b_224", {kGelu, 2}, "text_tokens", "encode_text_default"}));
 
 TEST(TextTower, AnchorsOfPromptsAreTheReferences) {
-  const std::filesystem::path vocabulary = golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
+  const std::filesystem::path vocabulary =
+      test::encoder_golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz";
   QUASAR_REQUIRE_DATA(vocabulary);
   const std::vector<std::string> prompts = {"Good photo.", "Bad photo."};
   const auto expect_anchors = [&](SpecialTokens special, Activation activation, const std::string& name) {
-    const Tokenizer tokenizer(vocabulary, special);
+    const text::Tokenizer tokenizer(vocabulary, special);
     std::vector<float> vectors =
         encode_texts(golden_weights("clip_text_tiny"), tokenizer, prompts, {activation, 2});
     torch::Tensor found = torch::from_blob(vectors.data(), {2, 8}, torch::kFloat32);
     found = found / found.norm(2, {1}, true);
     expect_golden(found, golden_values("clip_text_tiny").at(name), name);
   };
-  expect_anchors(SpecialTokens::kOpenClip, kGelu, "anchors_gelu");
-  expect_anchors(SpecialTokens::kOpenAi, kQuick, "anchors_openai_quickgelu");
+  expect_anchors(text::SpecialTokens::kOpenClip, kGelu, "anchors_gelu");
+  expect_anchors(text::SpecialTokens::kOpenAi, kQuick, "anchors_openai_quickgelu");
 }
 
 TEST(TextTower, EveryGoldenTextGivesItsVector) {
   // From the string to the vector, in one go.
-  const std::filesystem::path strings = golden_folder("clip_text_tiny") / "strings.json";
+  const std::filesystem::path strings = test::encoder_golden_folder("clip_text_tiny") / "strings.json";
   QUASAR_REQUIRE_DATA(strings);
-  const std::vector<std::string> texts = golden_strings();
+  const std::vector<std::string> texts = test::golden_strings();
   const auto expect_vectors = [&](SpecialTokens special, Activation activation, const std::string& name) {
-    const Tokenizer tokenizer(golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz", special);
+    const text::Tokenizer tokenizer(test::encoder_golden_folder("vocab") / "bpe_simple_vocab_16e6.txt.gz",
+                                    special);
     std::vector<float> vectors =
         encode_texts(golden_weights("clip_text_tiny"), tokenizer, texts, {activation, 2});
     expect_golden(torch::from_blob(vectors.data(), {56, 8}, torch::kFloat32),
                   golden_values("clip_text_tiny").at(name), name);
   };
-  expect_vectors(SpecialTokens::kOpenAi, kQuick, "encode_text_openai_quickgelu");
-  expect_vectors(SpecialTokens::kOpenClip, kGelu, "encode_text_open_clip_gelu");
+  expect_vectors(text::SpecialTokens::kOpenAi, kQuick, "encode_text_openai_quickgelu");
+  expect_vectors(text::SpecialTokens::kOpenClip, kGelu, "encode_text_open_clip_gelu");
 }
 
 TEST(TextTower, WhatIsNoTextTowerIsRefused) {
@@ -107,8 +110,8 @@ TEST(TextTower, OptionsFollowThePreset) {
   EXPECT_EQ(text_options("clip-rn50-nopos").activation, kQuick);
   EXPECT_EQ(text_options("vit-l-14").activation, kGelu);
   EXPECT_EQ(text_options("vit-l-14-quickgelu").activation, kQuick);
-  EXPECT_EQ(special_tokens("clip-rn50"), SpecialTokens::kOpenAi);
-  EXPECT_EQ(special_tokens("coca-vit-l-14"), SpecialTokens::kOpenClip);
+  EXPECT_EQ(special_tokens("clip-rn50"), text::SpecialTokens::kOpenAi);
+  EXPECT_EQ(special_tokens("coca-vit-l-14"), text::SpecialTokens::kOpenClip);
   EXPECT_THROW(text_options("dinov2-vit-l-14"), base::Error);
 }
 

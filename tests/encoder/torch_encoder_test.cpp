@@ -10,7 +10,7 @@
 
 #include "base/errors.h"
 #include "encoder/golden_case.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/random_weights.h"
 
 namespace quasar::encoder {
@@ -18,7 +18,8 @@ namespace {
 
 std::unique_ptr<TorchEncoder> made_encoder() {
   return std::make_unique<TorchEncoder>(make_network("dinov2-vit-s-14", random_weights("dinov2-vit-s-14", 1)),
-                                        base::InputSpec{}, Fingerprint{"dinov2-vit-s-14", "", "", "float32"},
+                                        base::InputSpec{},
+                                        base::EncoderIdentity{"dinov2-vit-s-14", "", "", "float32"},
                                         torch::Device(torch::kCPU), torch::kFloat32);
 }
 
@@ -41,7 +42,7 @@ void expect_normalised(const torch::Tensor& bytes, const torch::Tensor& expected
   const torch::Tensor pixels = bytes.permute({1, 2, 0}).contiguous();
   const auto height = static_cast<int>(bytes.size(1));
   const auto width = static_cast<int>(bytes.size(2));
-  TorchEncoder encoder(std::make_unique<Identity>(3 * height * width), spec, Fingerprint{},
+  TorchEncoder encoder(std::make_unique<Identity>(3 * height * width), spec, base::EncoderIdentity{},
                        torch::Device(torch::kCPU), torch::kFloat32);
   std::vector<float> found(static_cast<std::size_t>(expected.numel()));
   encoder.encode({1, height, width, {pixels.data_ptr<std::uint8_t>(), found.size()}}, found);
@@ -74,8 +75,9 @@ TEST(TorchEncoder, WhatLibTorchThrowsIsOneParagraphThatNamesTheEncoder) {
   base::InputSpec spec;
   spec.resize = base::ResizeRule::kNone;
   spec.center_crop = false;
-  TorchEncoder encoder(std::make_unique<BrokenNetwork>(), spec, Fingerprint{"broken", "", "", "float32"},
-                       torch::Device(torch::kCPU), torch::kFloat32);
+  TorchEncoder encoder(std::make_unique<BrokenNetwork>(), spec,
+                       base::EncoderIdentity{"broken", "", "", "float32"}, torch::Device(torch::kCPU),
+                       torch::kFloat32);
   const std::vector<std::uint8_t> pixels(std::size_t{2} * 3 * 3);
   std::vector<float> row(4);
   try {

@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "base/errors.h"
-#include "encoder/encoder_config.h"
+#include "encoder/make_encoder.h"
 #include "support/test_data.h"
 
 namespace quasar::encoder {
@@ -113,7 +113,7 @@ TEST_F(TorchScript, EncodesBytesThroughTheConfiguration) {
   std::vector<float> embedding(3);
   encoder->encode({1, kSide, kSide, white}, embedding);
   EXPECT_EQ(embedding, (std::vector<float>{2.0F, 2.0F, 2.0F}));
-  EXPECT_EQ(encoder->fingerprint().architecture, "torchscript");
+  EXPECT_EQ(encoder->identity().architecture, "torchscript");
 }
 
 }  // namespace

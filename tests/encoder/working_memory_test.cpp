@@ -13,7 +13,7 @@
 
 #include "encoder/encoder_config.h"
 #include "encoder/mini.h"
-#include "encoder/network.h"
+#include "encoder/network_factory.h"
 #include "encoder/random_weights.h"
 #include "encoder/torch_encoder.h"
 
@@ -60,7 +60,7 @@ double measured_bytes(Encoder& encoder, const Batch& batch) {
 
 std::unique_ptr<Encoder> with(std::unique_ptr<Network> network, base::InputSpec spec,
                               torch::ScalarType type) {
-  return std::make_unique<TorchEncoder>(std::move(network), spec, Fingerprint{}, torch::kCPU, type);
+  return std::make_unique<TorchEncoder>(std::move(network), spec, base::EncoderIdentity{}, torch::kCPU, type);
 }
 
 /// Libraries keep some blocks that are not of this call.

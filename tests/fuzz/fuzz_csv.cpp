@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/errors.h"
-#include "corpus/csv_reader.h"
+#include "corpus/sources/csv_reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;

@@ -5,13 +5,13 @@
 #include <span>
 
 #include "base/errors.h"
-#include "encoder/safetensors.h"
+#include "checkpoint/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto file = std::as_bytes(std::span(data, size));
   std::span<const std::byte> content;
   try {
-    const auto header = quasar::encoder::read_safetensors_header(file, content);
+    const auto header = quasar::checkpoint::read_safetensors_header(file, content);
     std::uint64_t position = 0;
     for (const auto& entry : header.entries) {
       if (entry.begin != position || entry.end < entry.begin || entry.end > content.size()) std::abort();

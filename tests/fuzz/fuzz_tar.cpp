@@ -6,7 +6,7 @@
 #include <span>
 
 #include "corpus/path_text.h"
-#include "corpus/tar_reader.h"
+#include "corpus/sources/tar_reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto archive = std::as_bytes(std::span(data, size));
@@ -17,9 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (member->offset <= last || member->name.empty()) std::abort();
     last = member->offset;
     if (++members > size / 512) std::abort();
-    const std::string text = quasar::corpus::clean_text(member->name);
+    const std::string text = quasar::corpus::escaped_text(member->name);
     if (quasar::corpus::text_to_path(quasar::corpus::path_to_text(member->name)).native() != member->name ||
-        quasar::corpus::clean_text(text) != text) {
+        quasar::corpus::escaped_text(text) != text) {
       std::abort();
     }
     const auto content = reader.read(*member, size);

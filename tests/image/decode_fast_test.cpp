@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "base/atomic_file.h"
+#include "distort/scenes.h"
+#include "distort/write_image.h"
 #include "image/decode.h"
-#include "image/scenes.h"
-#include "image/write_image.h"
-#include "shared_vips.h"
+#include "support/shared_vips.h"
 #include "support/test_data.h"
 
 namespace quasar::image {
@@ -38,7 +38,7 @@ class DecodeFast : public testing::Test {
  protected:
   /// A rendered scene as JPEG bytes.
   std::string jpeg(int width, int height) {
-    write_jpeg(render_scene(width, height, 5), folder_ / "scene.jpg", 90);
+    distort::write_jpeg(distort::render_scene(width, height, 5), folder_ / "scene.jpg", 90);
     return base::read_file(folder_ / "scene.jpg");
   }
   test::ScratchFolder folder_;
@@ -74,7 +74,7 @@ TEST_F(DecodeFast, NothingChangesWhereTwiceTheSideWouldNotRemain) {
 }
 
 TEST_F(DecodeFast, FormatsWithoutShrinkingStayExact) {
-  write_png(render_scene(640, 480, 3), folder_ / "scene.png");
+  distort::write_png(distort::render_scene(640, 480, 3), folder_ / "scene.png");
   const std::string bytes = base::read_file(folder_ / "scene.png");
   EXPECT_EQ(prepare(bytes_of(bytes), kFastConfig, cropped(32)).image.pixels,
             prepare(bytes_of(bytes), {}, cropped(32)).image.pixels);

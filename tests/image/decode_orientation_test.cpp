@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "distort/scenes.h"
+#include "distort/write_image.h"
 #include "image/decode.h"
-#include "image/scenes.h"
-#include "image/write_image.h"
-#include "shared_vips.h"
+#include "support/shared_vips.h"
 #include "support/test_data.h"
 
 namespace quasar::image {
@@ -22,7 +22,7 @@ class DecodeOrientation : public testing::Test {
  protected:
   /// A rendered scene as JPEG bytes whose EXIF block says so.
   std::string jpeg(int width, int height, int orientation) {
-    write_jpeg(render_scene(width, height, 5), folder_ / "scene.jpg", 90);
+    distort::write_jpeg(distort::render_scene(width, height, 5), folder_ / "scene.jpg", 90);
     auto bytes = base::read_file(folder_ / "scene.jpg");
     // One entry of type SHORT: tag 0x0112.
     std::string exif("Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\0\0\0\0\0\0\0\0", 32);

@@ -7,10 +7,10 @@
 #include <map>
 
 #include "base/atomic_file.h"
+#include "distort/write_image.h"
 #include "image/resize.h"
-#include "image/write_image.h"
-#include "shared_vips.h"
 #include "support/safetensors_reader.h"
+#include "support/shared_vips.h"
 #include "support/test_data.h"
 
 namespace quasar::image {
@@ -192,7 +192,7 @@ TEST(Decode, EveryOddFileGetsAStatus) {
 
 TEST(Decode, AdmissionIsAskedOnceWithWhatTheHeaderTells) {
   test::ScratchFolder folder;
-  write_jpeg(RgbImage(1000, 640), folder / "plain.jpg", 90);
+  distort::write_jpeg(RgbImage(1000, 640), folder / "plain.jpg", 90);
   const auto bytes = base::read_file(folder / "plain.jpg");
   std::vector<Header> asked;
   const Admission admit = [&](const Header& header) {

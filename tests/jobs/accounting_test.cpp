@@ -46,6 +46,7 @@ class AccountingTest : public testing::Test {
       const auto row = nlohmann::json::parse(line);
       found[row["id"]] = row["status"];
     }
+    EXPECT_EQ(found.size(), 22U) << "rows of the manifest";
     return found;
   }
 

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <regex>
+#include <thread>
 
 #include "program.h"
 #include "support/test_data.h"
@@ -46,6 +50,53 @@ TEST_F(MemoryTest, IsPredictedBeforeTheStartAndReportedAtTheEndAndChangesNoResul
   ASSERT_EQ(outcome.status, 0) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("peak memory of a rank"));
   EXPECT_EQ(content(scratch_ / "bound" / "manifest.csv"), content(scratch_ / "free" / "manifest.csv"));
+}
+
+/// "312.4 MiB" as bytes.
+double bytes_of(const std::string& number, const std::string& unit) {
+  const double scale = unit == "KiB" ? 10 : unit == "MiB" ? 20 : unit == "GiB" ? 30 : 0;
+  return std::stod(number) * std::exp2(scale);
+}
+
+/// A size of /proc/PID/status; 0 when the process is gone.
+double kernel_bytes(const std::string& status, const std::string& key) {
+  std::smatch found;
+  return std::regex_search(status, found, std::regex(key + ":\\s+([0-9]+) kB"))
+             ? std::stod(found[1].str()) * 1024
+             : 0;
+}
+
+TEST_F(MemoryTest, ThePeakThatIsReportedIsTheKernelsAndWithinTheBound) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers change what memory is used";
+#endif
+  Program program({"run", config("measured", "memory: 2GiB\n"), "--set", "embed.decode_threads=1"}, 0);
+  double worker = 0;
+  double workers_own = 0;
+  while (program.running()) {
+    for (const pid_t decoder : decoders_of(program.process())) {
+      const auto status = content("/proc/" + std::to_string(decoder) + "/status");
+      worker = std::max(worker, kernel_bytes(status, "VmHWM"));
+      workers_own = std::max(workers_own, kernel_bytes(status, "RssAnon"));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  const auto outcome = program.wait();
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  ASSERT_GT(workers_own, 2e6) << "no decode worker was seen at work";
+  std::smatch told;
+  ASSERT_TRUE(std::regex_search(
+      outcome.output, told,
+      std::regex("peak memory of a rank and its decode workers: ([0-9.]+) ([KMG]iB) of 2.0 GiB")))
+      << outcome.output;
+  const double reported = bytes_of(told[1].str(), told[2].str());
+  const auto rank = static_cast<double>(outcome.peak_bytes);
+  ASSERT_GT(rank, 0);
+  // Of a worker counts what is its own, and not the libraries. The report comes shortly before the end, in
+  // tenths.
+  EXPECT_GT(reported, rank + 0.5 * workers_own - 1e6) << rank << " and a worker's " << workers_own;
+  EXPECT_LT(reported, 1.02 * rank + worker) << rank << " and a worker of " << worker;
+  EXPECT_LE(reported, std::exp2(31));
 }
 
 TEST_F(MemoryTest, TooLittleIsRefusedBeforeTheFirstImageAndTheLeastIsNamed) {

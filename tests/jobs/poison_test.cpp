@@ -12,6 +12,7 @@
 #include <sstream>
 #include <thread>
 
+#include "halted_rank.h"
 #include "program.h"
 #include "support/test_data.h"
 
@@ -67,6 +68,7 @@ class PoisonTest : public testing::TestWithParam<int> {
       const auto row = nlohmann::json::parse(line);
       found[row["id"]] = {row["status"], row.value("reason", "")};
     }
+    EXPECT_EQ(found.size(), static_cast<std::size_t>(kPictures)) << "rows of the manifest";
     return found;
   }
   /// One start with the poison, which ends well: the image has its row, and every other one is as without.
@@ -169,13 +171,13 @@ TEST_P(PoisonTest, DecodersEndWithTheirRank) {
 
 class SignalTest : public PoisonTest {
  protected:
-  /// Starts a run and waits until it embeds.
-  std::unique_ptr<Program> started(const std::string& path) {
-    auto program = std::make_unique<Program>(
-        std::vector<std::string>{"run", path, "--set", "embed.decode_threads=2"}, GetParam());
-    while (program->running() && !fs::exists(run() / "state"))
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    return program;
+  /// A run whose last rank stands still where it begins to embed.
+  static HaltedRun halted(const std::string& path) {
+    return start_halted({"run", path}, path, GetParam(), "embed", GetParam() - 1);
+  }
+  static void expect_stop(const Outcome& outcome) {
+    EXPECT_EQ(outcome.status, 75) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("continues"));
   }
 };
 
@@ -185,15 +187,12 @@ TEST_P(SignalTest, OneRanksSignalStopsThemAllAndTheNextRunEndsTheWork) {
   for (const int number : {SIGTERM, SIGUSR1}) {
     fs::remove_all(run());
     const auto path = config();
-    const auto program = started(path);
-    const auto ranks = ranks_of(path);
-    if (!ranks.empty()) ::kill(ranks.back(), number);
-    const auto outcome = program->wait();
-    // The work may have been done before the signal came.
-    if (outcome.status != 0) {
-      EXPECT_EQ(outcome.status, 75) << outcome.output;
-      EXPECT_THAT(outcome.output, HasSubstr("continues"));
-    }
+    const auto [program, rank] = halted(path);
+    ASSERT_GT(rank, 0) << program->wait().output;
+    ::kill(rank, number);
+    ::kill(rank, SIGCONT);
+    expect_stop(program->wait());
+    EXPECT_FALSE(fs::exists(run() / "manifest.csv"));
     const auto rest = run_quasar({"run", path}, 1);
     ASSERT_EQ(rest.status, 0) << rest.output;
     for (const auto& [name, row] : statuses(run())) EXPECT_EQ(row.first, "ok") << name;
@@ -202,12 +201,14 @@ TEST_P(SignalTest, OneRanksSignalStopsThemAllAndTheNextRunEndsTheWork) {
 
 TEST_P(SignalTest, TheSameSignalTwiceIsStillACleanStop) {
   const auto path = config();
-  const auto program = started(path);
-  for (int i = 0; i < 2; ++i) {
-    for (const pid_t rank : ranks_of(path)) ::kill(rank, SIGUSR1);
-  }
-  const auto outcome = program->wait();
-  EXPECT_TRUE(outcome.status == 0 || outcome.status == 75) << outcome.output;
+  const auto [program, halted_rank] = halted(path);
+  ASSERT_GT(halted_rank, 0) << program->wait().output;
+  const auto ranks = ranks_of(path);
+  ASSERT_EQ(ranks.size(), static_cast<std::size_t>(GetParam()));
+  for (const pid_t rank : ranks) ::kill(rank, SIGUSR1);
+  ::kill(halted_rank, SIGCONT);
+  for (const pid_t rank : ranks) ::kill(rank, SIGUSR1);
+  expect_stop(program->wait());
 }
 
 }  // namespace

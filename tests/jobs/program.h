@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,12 +13,16 @@ namespace quasar::test {
 struct Outcome {
   int status = 0;      ///< Exit status; 128 + number when ended by a signal.
   std::string output;  ///< Standard output and error, as they came.
+  /// The most memory that the process, or one that it has waited for, had at once, as the kernel counts it;
+  /// bytes.
+  std::uint64_t peak_bytes = 0;
 };
 
 /// A started program. Destroyed while running, it is killed.
 class Program {
  public:
-  /// `ranks` 0: without mpirun.
+  /// `ranks` 0: without mpirun. Where `environment` sets a hook (QUASAR_TEST_...), it is the program with
+  /// hooks (tests/support/hooks) that runs; otherwise the one that ships.
   Program(const std::vector<std::string>& arguments, int ranks,
           const std::vector<std::string>& environment = {});
   ~Program();
@@ -25,13 +30,18 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void signal(int number) const;
+  pid_t process() const { return process_; }
   bool running();
   Outcome wait();
 
  private:
+  /// Takes note of how it ended; false while it runs (with WNOHANG).
+  bool collect(int options);
+
   pid_t process_ = -1;
   std::filesystem::path output_;
   int status_ = -1;
+  std::uint64_t peak_bytes_ = 0;
 };
 
 /// Runs to the end.

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <thread>
 
+#include "halted_rank.h"
 #include "program.h"
 #include "support/test_data.h"
 
@@ -225,17 +226,14 @@ TEST_F(RunTest, SeveralAnchorSetsGiveColumnsAndACombinedScore) {
 TEST_F(RunTest, StopsOnSigtermAndContinuesToTheSameResult) {
   ASSERT_EQ(run_quasar({"run", config("calm")}).status, 0);
   const auto path = config("stopped");
-  Program program({"run", path, "--set", "embed.encode_threads=1"}, 2);
-  while (program.running() && !fs::exists(run("stopped") / "embeddings"))
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto [program, halted] = start_halted({"run", path}, path, 2, "embed", 1);
+  ASSERT_GT(halted, 0) << program->wait().output;
   for (const pid_t rank : ranks_of(path)) ::kill(rank, SIGTERM);
-  const auto outcome = program.wait();
-  // The work may have been done before the signal came.
-  if (outcome.status != 0) {
-    EXPECT_EQ(outcome.status, 75) << outcome.output;
-    EXPECT_THAT(outcome.output, HasSubstr("continues"));
-    EXPECT_FALSE(fs::exists(run("stopped") / "manifest.csv"));
-  }
+  ::kill(halted, SIGCONT);
+  const auto outcome = program->wait();
+  EXPECT_EQ(outcome.status, 75) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("continues"));
+  EXPECT_FALSE(fs::exists(run("stopped") / "manifest.csv"));
   const auto rest = run_quasar({"run", path}, 3);
   ASSERT_EQ(rest.status, 0) << rest.output;
   EXPECT_EQ(results("stopped"), results("calm"));

@@ -29,8 +29,8 @@ std::string content(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-const EncoderIdentity& identity() {
-  static const EncoderIdentity identity{"mini", std::string(64, 'a'), "side 64", "float32"};
+const base::EncoderIdentity& identity() {
+  static const base::EncoderIdentity identity{"mini", std::string(64, 'a'), "side 64", "float32"};
   return identity;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The encoder module needs LibTorch and nothing else of Quasar's dependencies.
+# The encoder module needs LibTorch, nlohmann-json and utf8proc, and nothing else of Quasar's dependencies.
 #   encoder_only_test.sh BUILD TORCH_DIR        on the objects of BUILD, without compiling the encoder again: what they
 #                                               have included and what they want linked
 #   encoder_only_test.sh BUILD TORCH_DIR --full builds it where nothing else can be found, and runs its tests and its
@@ -11,7 +11,7 @@ fail() { echo "FAILED: $*"; exit 1; }
 
 # The packages that are hidden, and by what their headers are known.
 declare -A headers=(
-  [OpenSSL]=/openssl/ [ZLIB]='' [fmt]=/fmt/ [spdlog]=/spdlog/ [nlohmann_json]=/nlohmann/ [yaml-cpp]=/yaml-cpp/
+  [OpenSSL]=/openssl/ [ZLIB]='' [fmt]=/fmt/ [spdlog]=/spdlog/ [yaml-cpp]=/yaml-cpp/
   [MPI]=/mpi.h [HDF5]=/hdf5.h [faiss]=/faiss/ [BLAS]='' [CLI11]=/CLI/ [GTest]=/gtest/ [benchmark]=/benchmark/
   [PkgConfig]='/vips/\|/xxhash.h\|/openjpeg'
 )
@@ -42,9 +42,10 @@ mapfile -t sources < <(sed -n 's#^ *"file": ".*/\(src/[^"]*\)",\{0,1\}$#\1#p' "$
 objects=()
 for source in "${sources[@]}"; do
   module=${source%/*}
-  object=$module/CMakeFiles/quasar_${module##*/}.dir/${source##*/}.o
-  [ -e "$full/$object" ] || fail "the whole build has no $object"
-  objects+=("$object")
+  # A module may be several libraries, and a source in several of them.
+  mapfile -t found < <(cd "$full" && find "$module/CMakeFiles" -name "${source##*/}.o")
+  [ "${#found[@]}" -gt 0 ] || fail "the whole build has no object of $source"
+  objects+=("${found[@]}")
 done
 
 ninja -C "$full" -t deps "${objects[@]}" >"$build/included"
@@ -64,4 +65,4 @@ nm --undefined-only "${objects[@]}" | grep -E '^ +[Uw] ' | names >"$build/wanted
 missing=$(LC_ALL=C comm -23 "$build/wanted" "$build/had" | c++filt |
   grep -E '^(vtable for |typeinfo for )?(quasar|fmt|spdlog|nlohmann|YAML|faiss)::|^(MPI_|H5|EVP_|XXH)' || true)
 [ -z "$missing" ] || fail "these want more than LibTorch: $missing"
-echo "${#objects[@]} objects of the encoder include and want nothing but LibTorch and a base without dependencies"
+echo "${#objects[@]} objects of the encoder include and want nothing but LibTorch, nlohmann-json, utf8proc and a base without dependencies"

@@ -11,6 +11,10 @@ unset QUASAR_DATA_DIR
 cmake --install "$build" --prefix "$scratch/prefix" >install.log
 quasar=$scratch/prefix/bin/quasar
 shared=$scratch/prefix/share/quasar
+check 'the licence comes along' 0 '' test -s "$scratch/prefix/share/doc/quasar/LICENSE"
+check 'what the tests provoke does not' 1 '' grep -rlF QUASAR_TEST_ "$scratch/prefix"
+[ "$(ls "$scratch/prefix/bin")" = $'quasar\nquasar-decode' ] ||
+  { echo "FAILED: other programs: $(ls "$scratch/prefix/bin")"; failures=$((failures + 1)); }
 mkdir elsewhere && cd elsewhere
 "$quasar" scenes pictures --count 8 --width 96 --height 80 2>/dev/null
 

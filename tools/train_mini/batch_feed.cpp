@@ -5,7 +5,7 @@
 
 namespace quasar::train_mini {
 
-BatchFeed::BatchFeed(const CropPool& pool, const encoder::MiniTrainer& trainer, const Config& config)
+BatchFeed::BatchFeed(const CropPool& pool, const MiniTrainer& trainer, const Config& config)
     : pool_(pool),
       trainer_(trainer),
       config_(config),
@@ -23,7 +23,7 @@ BatchFeed::~BatchFeed() {
   for (auto& thread : threads_) thread.join();
 }
 
-std::shared_ptr<const encoder::StagedBatch> BatchFeed::next() {
+std::shared_ptr<const StagedBatch> BatchFeed::next() {
   std::unique_lock lock(mutex_);
   QUASAR_CHECK(to_give_ < config_.end_step);
   changed_.wait(lock, [&] { return error_ || ready_.contains(to_give_); });

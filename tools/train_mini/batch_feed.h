@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "crop_pool.h"
-#include "encoder/mini_trainer.h"
+#include "mini_trainer.h"
 
 namespace quasar::train_mini {
 
@@ -27,25 +27,25 @@ class BatchFeed {
   };
 
   /// Pool and trainer must outlive it.
-  BatchFeed(const CropPool& pool, const encoder::MiniTrainer& trainer, const Config& config);
+  BatchFeed(const CropPool& pool, const MiniTrainer& trainer, const Config& config);
   ~BatchFeed();
   BatchFeed(const BatchFeed&) = delete;
   BatchFeed& operator=(const BatchFeed&) = delete;
 
   /// The next step's batch; waits for it. Rethrows what drawing it threw. Not beyond end_step.
-  std::shared_ptr<const encoder::StagedBatch> next();
+  std::shared_ptr<const StagedBatch> next();
 
  private:
   void work();
 
   const CropPool& pool_;
-  const encoder::MiniTrainer& trainer_;
+  const MiniTrainer& trainer_;
   Config config_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::int64_t to_draw_ = 0;  ///< The next step that no thread has taken.
   std::int64_t to_give_ = 0;  ///< The next step that next() returns.
-  std::map<std::int64_t, std::shared_ptr<const encoder::StagedBatch>> ready_;
+  std::map<std::int64_t, std::shared_ptr<const StagedBatch>> ready_;
   std::exception_ptr error_;
   bool stopped_ = false;
   std::vector<std::thread> threads_;

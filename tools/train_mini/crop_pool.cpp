@@ -11,7 +11,7 @@
 #include "encoder/encoder_config.h"
 #include "image/decode.h"
 #include "image/resize.h"
-#include "image/similarity.h"
+#include "distort/similarity.h"
 #include "in_parallel.h"
 
 namespace quasar::train_mini {
@@ -117,17 +117,17 @@ image::RgbImage largest_window(const image::RgbImage& photo) {
   return cut(photo, (photo.width - width) / 2, (photo.height - height) / 2, width, height);
 }
 
-double strength(const image::DistortionInfo& info, int level) {
+double strength(const distort::DistortionInfo& info, int level) {
   const double parameter = info.parameter[static_cast<std::size_t>(level - 1)];
   // Shift and contrast run from one extreme through nothing to the other.
-  if (info.kind == image::DistortionKind::kMeanShift || info.kind == image::DistortionKind::kContrastChange) {
+  if (info.kind == distort::DistortionKind::kMeanShift || info.kind == distort::DistortionKind::kContrastChange) {
     return std::fabs(parameter);
   }
   return level;
 }
 
-int direction(const image::DistortionInfo& info, int level) {
-  if (info.kind != image::DistortionKind::kContrastChange) return 0;
+int direction(const distort::DistortionInfo& info, int level) {
+  if (info.kind != distort::DistortionKind::kContrastChange) return 0;
   return info.parameter[static_cast<std::size_t>(level - 1)] < 0 ? -1 : 1;
 }
 
@@ -167,11 +167,11 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
   in_parallel(patches, threads, "damage", "photos", [&](int p) {
     base::Random random(base::derive_seed(seed, static_cast<std::uint64_t>(p), 77));
     const auto patch = random_window(photos, kPatchSide, kPatchSide, kPatchSide, random);
-    for (const auto& info : image::distortion_table()) {
+    for (const auto& info : distort::distortion_table()) {
       for (int level = 1; level <= kLevels; ++level) {
         tables[static_cast<std::size_t>(p)][static_cast<std::size_t>(info.kind)]
-              [static_cast<std::size_t>(level - 1)] = image::mean_deviation_similarity(
-                  patch, image::distort(patch, info.kind, level, random.next()));
+              [static_cast<std::size_t>(level - 1)] = distort::mean_deviation_similarity(
+                  patch, distort::distort(patch, info.kind, level, random.next()));
       }
     }
   });
@@ -269,7 +269,7 @@ void CropPool::render(int group) {
   for (auto& set : std::span(sets_).subspan(static_cast<std::size_t>(group) * per_group, per_group)) {
     for (int level = 1; level <= kLevels; ++level) {
       set.copies[static_cast<std::size_t>(level - 1)] =
-          image::distort(window, set.kind, level, random.next());
+          distort::distort(window, set.kind, level, random.next());
     }
   }
 }
@@ -298,11 +298,11 @@ Batch CropPool::draw(const BatchConfig& config, std::int64_t step, base::Random&
   Batch batch;
   batch.pixels.resize(crops * bytes);
   std::uint8_t* next = batch.pixels.data();
-  std::vector<image::DistortionKind> kinds = config_.kinds;
-  random.shuffle<image::DistortionKind>(kinds);
+  std::vector<distort::DistortionKind> kinds = config_.kinds;
+  random.shuffle<distort::DistortionKind>(kinds);
   for (int k = 0; k < config.kinds; ++k) {
     const auto kind = static_cast<std::size_t>(kinds[static_cast<std::size_t>(k) % kinds.size()]);
-    const auto& info = image::distortion_table()[kind - 1];
+    const auto& info = distort::distortion_table()[kind - 1];
     for (int p = 0; p < config.photos_per_kind; ++p) {
       const auto& set = random_set(kind, groups, config.side, random);
       const auto& window = windows_[static_cast<std::size_t>(set.group)];
@@ -317,7 +317,7 @@ Batch CropPool::draw(const BatchConfig& config, std::int64_t step, base::Random&
       for (int l = 0; l < config.levels; ++l) {
         const auto at = static_cast<std::size_t>(levels[static_cast<std::size_t>(l)] - 1);
         copy_crop(set.copies[at], place, next);
-        encoder::TrainingCrop crop;
+        TrainingCrop crop;
         crop.half = p % 2;
         if (!std::equal(pristine, pristine + bytes, next)) {
           crop.kind = static_cast<int>(kind);

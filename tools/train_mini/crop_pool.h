@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/random.h"
-#include "encoder/mini_trainer.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "image/raster.h"
+#include "mini_trainer.h"
 
 namespace quasar::train_mini {
 
@@ -33,7 +33,7 @@ struct PoolConfig {
   std::int64_t growth_steps = 1;
   int kinds_per_group = 2;
   int side = 64;                             ///< Of the crops that will be drawn.
-  std::vector<image::DistortionKind> kinds;  ///< To train on.
+  std::vector<distort::DistortionKind> kinds;  ///< To train on.
   int threads = 1;
 };
 
@@ -47,16 +47,16 @@ struct BatchConfig {
 
 struct Batch {
   std::vector<std::uint8_t> pixels;  ///< [crops, side, side, 3]
-  std::vector<encoder::TrainingCrop> crops;
+  std::vector<TrainingCrop> crops;
 };
 
 /// Places in order of severity: 0 for a level that leaves the picture as it is, equal numbers for equally
 /// strong ones.
-double strength(const image::DistortionInfo& info, int level);
+double strength(const distort::DistortionInfo& info, int level);
 
 /// 0, or which of two ways a change goes whose strengths do not compare: more contrast cuts off the ends of
 /// the range, less contrast cuts off nothing.
-int direction(const image::DistortionInfo& info, int level);
+int direction(const distort::DistortionInfo& info, int level);
 
 /// Decodes every picture below the folders (sorted by path), reduced as `mini` reduces pictures. Throws
 /// Error(kInput) when a folder holds none or a file does not decode.
@@ -72,7 +72,7 @@ DamageTable measure_damage(std::span<const image::RgbImage> photos, int patches,
 /// A window of a photo and its copies under one kind of distortion, levels 1..5.
 struct DegradedSet {
   int group = 0;
-  image::DistortionKind kind{};
+  distort::DistortionKind kind{};
   std::array<image::RgbImage, kLevels> copies;
 };
 

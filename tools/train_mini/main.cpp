@@ -16,8 +16,8 @@
 #include "base/progress.h"
 #include "batch_feed.h"
 #include "crop_pool.h"
-#include "encoder/mini_trainer.h"
 #include "image/vips_environment.h"
+#include "mini_trainer.h"
 #include "validation.h"
 
 namespace {
@@ -38,17 +38,17 @@ struct Options {
   int damage_patches = 24;
   train_mini::BatchConfig batch;
   train_mini::PoolConfig pool;
-  encoder::MiniTrainingConfig training;
+  train_mini::MiniTrainingConfig training;
 };
 
-std::vector<image::DistortionKind> kinds_to_train(const Options& options) {
-  std::vector<image::DistortionKind> kinds;
-  for (const auto& info : image::distortion_table()) {
+std::vector<distort::DistortionKind> kinds_to_train(const Options& options) {
+  std::vector<distort::DistortionKind> kinds;
+  for (const auto& info : distort::distortion_table()) {
     if (std::find(options.held_out.begin(), options.held_out.end(), info.name) == options.held_out.end()) {
       kinds.push_back(info.kind);
     }
   }
-  if (kinds.size() + options.held_out.size() != image::distortion_table().size()) {
+  if (kinds.size() + options.held_out.size() != distort::distortion_table().size()) {
     base::fail(base::ExitCode::kUsage, "--hold-out names a distortion that does not exist");
   }
   return kinds;
@@ -66,7 +66,7 @@ void report(const evaluation::DistortionAgreement& agreement, const Options& opt
   std::vector<int> seen;
   std::vector<int> unseen;
   std::string by_kind;
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     const bool held_out =
         std::find(options.held_out.begin(), options.held_out.end(), info.name) != options.held_out.end();
     const int kind = static_cast<int>(info.kind);
@@ -85,7 +85,7 @@ void train(Options options) {
   options.pool.side = options.batch.side;
   options.pool.growth_steps = std::max<std::int64_t>(1, options.steps * 3 / 4);
   // First what can be wrong at once: rendering takes minutes.
-  encoder::MiniTrainer trainer(options.training);
+  train_mini::MiniTrainer trainer(options.training);
   if (!options.state.empty() && std::filesystem::exists(options.state)) {
     trainer.load_state(options.state);
     base::log_info("continues after step {}", trainer.steps_done());

@@ -11,11 +11,11 @@ namespace quasar::train_mini {
 namespace {
 
 constexpr std::size_t kAnchorSets = 210;
-constexpr std::size_t kCopiesPerPhoto = static_cast<std::size_t>(image::kDistortionKinds) * kLevels;
+constexpr std::size_t kCopiesPerPhoto = static_cast<std::size_t>(distort::kDistortionKinds) * kLevels;
 
 /// Embeddings [n, d] of pictures of any size.
-std::vector<float> embed(const encoder::MiniTrainer& trainer,
-                         std::span<const image::RgbImage* const> pictures, int threads) {
+std::vector<float> embed(const MiniTrainer& trainer, std::span<const image::RgbImage* const> pictures,
+                         int threads) {
   const auto d = static_cast<std::size_t>(trainer.dimension());
   std::vector<float> rows(pictures.size() * d);
   in_parallel(static_cast<int>(pictures.size()), threads, "validate", "pictures", [&](int i) {
@@ -43,13 +43,13 @@ Validation::Validation(std::span<const image::RgbImage> photos, std::uint64_t se
   for (const auto& photo : photos) pristine_.push_back(largest_window(photo));
   in_parallel(static_cast<int>(copies_.size()), threads, "render validation", "pictures", [&](int i) {
     const auto at = static_cast<std::size_t>(i);
-    const auto& info = image::distortion_table()[at % kCopiesPerPhoto / kLevels];
-    copies_[at] = image::distort(pristine_[at / kCopiesPerPhoto], info.kind,
+    const auto& info = distort::distortion_table()[at % kCopiesPerPhoto / kLevels];
+    copies_[at] = distort::distort(pristine_[at / kCopiesPerPhoto], info.kind,
                                  static_cast<int>(at % kLevels) + 1, base::derive_seed(seed, at, 5));
   });
 }
 
-evaluation::DistortionAgreement Validation::measure(const encoder::MiniTrainer& trainer, const CropPool& pool,
+evaluation::DistortionAgreement Validation::measure(const MiniTrainer& trainer, const CropPool& pool,
                                                     int threads) const {
   std::vector<const image::RgbImage*> good;
   std::vector<const image::RgbImage*> bad;
@@ -76,10 +76,10 @@ evaluation::DistortionAgreement Validation::measure(const encoder::MiniTrainer& 
     const auto kind = static_cast<int>(c % kCopiesPerPhoto / kLevels) + 1;
     const auto level = static_cast<int>(c % kLevels) + 1;
     distorted.push_back({static_cast<int>(c / kCopiesPerPhoto), kind, level, score(pristine_.size() + c),
-                         image::leaves_unchanged(static_cast<image::DistortionKind>(kind), level)});
+                         distort::leaves_unchanged(static_cast<distort::DistortionKind>(kind), level)});
   }
   std::vector<double> human;
-  for (const auto& info : image::distortion_table()) {
+  for (const auto& info : distort::distortion_table()) {
     human.insert(human.end(), info.human_score.begin(), info.human_score.end());
   }
   return evaluation::distortion_agreement(distorted, pristine, human);

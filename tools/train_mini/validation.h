@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "crop_pool.h"
-#include "encoder/mini_trainer.h"
 #include "evaluation/agreement.h"
 #include "image/raster.h"
+#include "mini_trainer.h"
 
 namespace quasar::train_mini {
 
@@ -20,7 +20,7 @@ class Validation {
 
   /// Builds both centroids from the first sets of the pool, as `quasar anchors` does from photos, and
   /// measures the score as `quasar agreement` does.
-  evaluation::DistortionAgreement measure(const encoder::MiniTrainer& trainer, const CropPool& pool,
+  evaluation::DistortionAgreement measure(const MiniTrainer& trainer, const CropPool& pool,
                                           int threads) const;
 
  private:

@@ -11,15 +11,15 @@
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/version.h"
 #include "decode/channel.h"
 #include "decode/memory_need.h"
 #include "image/decode.h"
-#include "image/distortions.h"
+#include "distort/distortions.h"
 #include "image/resize.h"
 #include "image/vips_environment.h"
-#include "poison.h"
 #include "refusals.h"
 #include "sandbox.h"
 
@@ -70,6 +70,12 @@ class Mapping {
   std::uint64_t size_ = 0;
 };
 
+/// Made when it is asked for first: it is set before main().
+ItemObserver& item_observer() {
+  static ItemObserver shared;
+  return shared;
+}
+
 class Worker {
  public:
   explicit Worker(const Start& start) : start_(start) {}
@@ -80,7 +86,9 @@ class Worker {
     bool gone = false;
     forget_refusals();
     try {
-      if (const Lie lie = poison(request.id.view()); lie != Lie::kNone) return tell(lie);
+      if (const auto& observer = item_observer()) {
+        if (const auto answered = observer(request.id.view())) return *answered;
+      }
       result = decode(request, gone);
     } catch (const std::bad_alloc&) {
       result = {};
@@ -115,7 +123,7 @@ class Worker {
     if (distorted) {
       prepared = image::decode(bytes, start_.config, admit);
       if (prepared.status == base::RowStatus::kOk) {
-        auto degraded = image::distort(prepared.image, static_cast<image::DistortionKind>(request.distortion),
+        auto degraded = distort::distort(prepared.image, static_cast<distort::DistortionKind>(request.distortion),
                                        request.level, request.seed);
         prepared.image = {};
         prepared.image = image::fit(std::move(degraded), start_.spec);
@@ -151,33 +159,16 @@ class Worker {
     return verdict && verdict->go != 0;
   }
 
-  static bool tell(Lie lie) {
-    if (lie == Lie::kBabble)
-      return send_bytes(kControlDescriptor, std::as_bytes(std::span("what is no message")));
-    if (lie == Lie::kGreed) {
-      Need need;
-      need.own = ~std::uint64_t{0};
-      need.output = ~std::uint64_t{0};
-      return send(kControlDescriptor, need) && receive(kControlDescriptor) && send(kControlDescriptor, need);
-    }
-    Result result;
-    result.width = lie == Lie::kSizes ? 1 << 30 : 320;
-    result.height = lie == Lie::kSizes ? 1 << 30 : 240;
-    result.image_width = result.width;
-    result.image_height = result.height;
-    if (lie == Lie::kSizes) {
-      result.format.length = 1U << 31U;
-      result.error.length = 1U << 31U;
-    }
-    return send(kControlDescriptor, result);
-  }
-
   const Start& start_;
   Mapping input_{kInputDescriptor, PROT_READ};
   Mapping output_{kOutputDescriptor, PROT_READ | PROT_WRITE};
 };
 
 }  // namespace
+
+void set_item_observer(ItemObserver observer) {
+  item_observer() = std::move(observer);
+}
 
 int serve() {
   // One arena, as one thread works at a time; large blocks are given back when they are freed.

@@ -1,0 +1,32 @@
+#include "corpus/sources/source.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/errors.h"
+#include "corpus/sources/directory.h"
+#include "corpus/sources/list.h"
+#include "corpus/sources/table.h"
+#include "corpus/sources/tar.h"
+
+namespace quasar::corpus {
+
+std::span<const SourceType> source_types() {
+  static const std::array<SourceType, 4> types = {directory_type(), list_type(), table_type(), tar_type()};
+  return types;
+}
+
+const SourceType& source_type(SourceKind kind) {
+  const auto types = source_types();
+  const auto found =
+      std::find_if(types.begin(), types.end(), [&](const SourceType& type) { return type.kind == kind; });
+  if (found == types.end())
+    base::fail(base::ExitCode::kInternal, "a source of made items is none of a configuration");
+  return *found;
+}
+
+std::unique_ptr<Source> make_source(const SourceConfig& source) {
+  return source_type(source.kind).make(source);
+}
+
+}  // namespace quasar::corpus

@@ -1,0 +1,158 @@
+#include "corpus/sources/source_text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
+
+#include "base/checksum.h"
+#include "base/errors.h"
+#include "base/file_status.h"
+#include "corpus/path_text.h"
+
+namespace quasar::corpus {
+
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  auto result = std::filesystem::absolute(path).lexically_normal();
+  // "photos/" and "photos" are the same folder.
+  if (!result.has_filename() && result.has_relative_path()) result = result.parent_path();
+  return result;
+}
+
+std::filesystem::path source_path(const base::ConfigNode& node, PathKind kind, SourcePresence presence) {
+  auto path = absolute_path(node.as<std::filesystem::path>());
+  if (presence == SourcePresence::kAny) return path;
+  const bool folder = kind == PathKind::kFolder;
+  const auto status = base::file_status(path, node.where() + ": " + node.key());
+  if (!std::filesystem::exists(status)) {
+    node.fail("there is no " + std::string(folder ? "folder " : "file ") + path.string());
+  }
+  if (folder && !std::filesystem::is_directory(status)) node.fail(path.string() + " is not a folder");
+  if (!folder && !std::filesystem::is_regular_file(status)) node.fail(path.string() + " is not a file");
+  return path;
+}
+
+void read_suffixes(const base::ConfigNode& node, SourceConfig& source) {
+  if (!node.has("suffixes")) return;
+  source.suffixes.clear();
+  for (const auto& element : node.child("suffixes").elements()) {
+    auto suffix = element.as<std::string>();
+    if (suffix.size() < 2 || suffix.front() != '.' || suffix.find('/') != std::string::npos) {
+      element.fail("a suffix begins with a dot (\".jpg\"), not \"" + suffix + "\"");
+    }
+    std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    source.suffixes.push_back(std::move(suffix));
+  }
+  if (source.suffixes.empty()) node.child("suffixes").fail("at least one suffix is needed");
+}
+
+void read_columns(const base::ConfigNode& node, SourceConfig& source) {
+  source.label_column = node.get<std::string>("label_column", "");
+  source.deviation_column = node.get<std::string>("deviation_column", "");
+  source.group_column = node.get<std::string>("group_column", "");
+  source.split_column = node.get<std::string>("split_column", "");
+  for (const auto& element : node.child("fields").elements()) {
+    auto name = element.as<std::string>();
+    if (std::find(source.fields.begin(), source.fields.end(), name) != source.fields.end()) {
+      element.fail("the field \"" + name + "\" stands twice");
+    }
+    source.fields.push_back(std::move(name));
+  }
+}
+
+void read_root(const base::ConfigNode& node, SourcePresence presence, SourceConfig& source) {
+  source.root = node.has("root") ? source_path(node.child("root"), PathKind::kFolder, presence)
+                                 : source.path.parent_path();
+}
+
+SourceText::SourceText(const SourceConfig& source, std::string_view kind) : source_(source) {
+  text_["kind"] = kind;
+}
+
+void SourceText::put(const char* key, const std::string& value) {
+  if (!value.empty()) text_[key] = escaped_text(value);
+}
+
+SourceText& SourceText::path() {
+  text_["path"] = path_to_text(source_.path);
+  return *this;
+}
+
+SourceText& SourceText::patterns() {
+  auto& patterns = text_["tar"] = nlohmann::ordered_json::array();
+  for (const auto& pattern : source_.patterns) patterns.push_back(path_to_text(pattern));
+  return *this;
+}
+
+SourceText& SourceText::name() {
+  put("name", source_.name);
+  return *this;
+}
+
+SourceText& SourceText::path_column() {
+  put("path_column", source_.path_column);
+  put("id_column", source_.id_column);
+  return *this;
+}
+
+SourceText& SourceText::columns() {
+  put("label_column", source_.label_column);
+  put("group_column", source_.group_column);
+  put("deviation_column", source_.deviation_column);
+  put("split_column", source_.split_column);
+  return *this;
+}
+
+SourceText& SourceText::root() {
+  if (!source_.root.empty()) text_["root"] = path_to_text(source_.root);
+  return *this;
+}
+
+SourceText& SourceText::fields() {
+  for (const auto& field : source_.fields) text_["fields"].push_back(escaped_text(field));
+  return *this;
+}
+
+SourceText& SourceText::suffixes() {
+  if (source_.suffixes == default_suffixes()) return *this;
+  for (const auto& suffix : source_.suffixes) text_["suffixes"].push_back(escaped_text(suffix));
+  return *this;
+}
+
+std::string file_state(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return "";
+  return nlohmann::json({{"file", path_to_text(path)}, {"sha256", base::sha256_file(path)}}).dump();
+}
+
+std::string describe_file_change(const std::string& before, const std::string& now) {
+  const auto old_state = nlohmann::json::parse(before, nullptr, false);
+  const auto new_state = nlohmann::json::parse(now, nullptr, false);
+  if (!old_state.is_object() || !new_state.is_object()) return kOtherKind;
+  return "its content has changed";
+}
+
+bool has_suffix(std::string_view name, const std::vector<std::string>& suffixes) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const std::string& suffix) {
+    return name.size() > suffix.size() &&
+           std::equal(suffix.begin(), suffix.end(), name.end() - static_cast<std::ptrdiff_t>(suffix.size()),
+                      [&](char a, char b) { return a == lower(b); });
+  });
+}
+
+std::optional<double> parse_number(std::string_view text, const char* what) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  if (text.empty()) return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
+    throw std::invalid_argument("the " + std::string(what) + " \"" + escaped_text(text.substr(0, 80)) +
+                                "\" is no finite number; leave it empty where there is none");
+  }
+  return value;
+}
+
+}  // namespace quasar::corpus

@@ -1,0 +1,10 @@
+// Owns the kind of source "table": CSV, TSV or JSON lines with a column of paths.
+#pragma once
+
+#include "corpus/sources/source.h"
+
+namespace quasar::corpus {
+
+SourceType table_type();
+
+}  // namespace quasar::corpus
