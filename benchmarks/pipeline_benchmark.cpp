@@ -26,6 +26,7 @@
 #include "comm/communicator.h"
 #include "dataset/embed.h"
 #include "embedding_benchmark.h"
+#include "image/decode.h"
 #include "image/vips_environment.h"
 
 namespace {

@@ -53,6 +53,12 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(quasar_once_options INTERFACE -O1)
 endif()
 
+# GCC 12 forgets that headers are the system's when they come precompiled, and warns wrongly about what it inlines of
+# them (GCC bugs 105329, 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(quasar_once_options INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+endif()
+
 # For targets that use <regex>, about which GCC 12 warns wrongly under the sanitizers (GCC bug 105562).
 function(quasar_uses_regex target)
   if(QUASAR_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -41,8 +41,9 @@ evaluation::DistortionAgreement measure_agreement(const RunConfig& config, const
                                                   const store::AnchorSet& anchors, encoder::Encoder& encoder,
                                                   const comm::Communicator& comm) {
   comm.together([&] {
-    check_anchor_encoder(anchors, "\"" + anchors.name + "\"", dataset::encoder_identity(encoder, config.decode),
-                         encoder.dimension(), "the configuration's",
+    check_anchor_encoder(anchors, "\"" + anchors.name + "\"",
+                         dataset::encoder_identity(encoder, config.decode), encoder.dimension(),
+                         "the configuration's",
                          "Rebuild the anchors with this encoder, or configure the anchors'.");
   });
   constexpr int kShardSize = 256;

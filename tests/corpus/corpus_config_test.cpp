@@ -1,4 +1,5 @@
 #include "corpus/corpus_config.h"
+#include "corpus/sources/tar_pattern.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -13,8 +13,8 @@
 #include "base/atomic_file.h"
 #include "decode/worker_pool.h"
 #include "distort/scenes.h"
-#include "image/vips_environment.h"
 #include "distort/write_image.h"
+#include "image/vips_environment.h"
 #include "support/test_data.h"
 
 namespace quasar::decode {

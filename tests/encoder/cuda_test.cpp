@@ -16,7 +16,6 @@
 #include "encoder/gpu_arithmetic.h"
 #include "encoder/make_encoder.h"
 #include "encoder/mini_pooling.h"
-#include "encoder/mini_trainer.h"
 #include "encoder/network_factory.h"
 #include "encoder/random_weights.h"
 #include "encoder/torch_encoder.h"
@@ -200,30 +199,6 @@ TEST_F(Cuda, PoolingIsThatOfTheCpuForwardsAndBackwards) {
   EXPECT_LE(largest_difference(pool_tones(pixels.to(kGpu), weight.to(kGpu), bias.to(kGpu)),
                                pool_tones(pixels, weight, bias)),
             1e-4);
-}
-
-TEST_F(Cuda, TrainingGoesAsOnTheCpu) {
-  constexpr int kSide = 64;
-  const auto run = [&](DeviceKind device) {
-    MiniTrainingConfig config;
-    config.device = device;
-    MiniTrainer trainer(config);
-    std::vector<double> losses;
-    for (std::uint64_t step = 0; step < 3; ++step) {
-      auto pixels = pictures(8, kSide, step);
-      std::vector<TrainingCrop> crops;
-      for (int i = 0; i < 8; ++i) {
-        const int strength = i / 2 % 2;
-        crops.push_back({i % 2, strength == 0 ? 0 : 11, static_cast<double>(strength), 0.1 * strength});
-      }
-      trainer.step(*trainer.stage(std::move(pixels), kSide, crops), 1.0);
-      losses.push_back(trainer.take_losses().ranking);
-    }
-    return losses;
-  };
-  const auto cpu = run(DeviceKind::kCpu);
-  const auto gpu = run(DeviceKind::kCuda);
-  for (std::size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(gpu[i], cpu[i], 0.02 * cpu[i]) << i;
 }
 
 }  // namespace

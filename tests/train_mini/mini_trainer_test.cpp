@@ -194,5 +194,29 @@ TEST(MiniTrainer, RefusesAStateThatIsNotOne) {
   EXPECT_THROW(trainer.load_state(folder.path() / "text"), base::Error);
 }
 
+TEST(MiniTrainer, GoesOnAGpuAsOnTheCpu) {
+  const auto run = [](encoder::DeviceKind device) {
+    MiniTrainingConfig config;
+    config.device = device;
+    MiniTrainer trainer(config);
+    std::vector<double> losses;
+    for (std::uint64_t step = 0; step < 3; ++step) {
+      auto batch = waves_and_noise(step);
+      trainer.step(*trainer.stage(std::move(batch.pixels), kSide, batch.crops), 1.0);
+      losses.push_back(trainer.take_losses().ranking);
+    }
+    return losses;
+  };
+  std::vector<double> gpu;
+  try {
+    gpu = run(encoder::DeviceKind::kCuda);
+  } catch (const base::Error& error) {
+    ASSERT_EQ(error.code(), base::ExitCode::kDevice) << error.what();
+    GTEST_SKIP() << error.what();
+  }
+  const auto cpu = run(encoder::DeviceKind::kCpu);
+  for (std::size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(gpu[i], cpu[i], 0.02 * cpu[i]) << i;
+}
+
 }  // namespace
 }  // namespace quasar::train_mini

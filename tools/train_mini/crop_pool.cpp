@@ -8,10 +8,10 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/random.h"
+#include "distort/similarity.h"
 #include "encoder/encoder_config.h"
 #include "image/decode.h"
 #include "image/resize.h"
-#include "distort/similarity.h"
 #include "in_parallel.h"
 
 namespace quasar::train_mini {
@@ -120,7 +120,8 @@ image::RgbImage largest_window(const image::RgbImage& photo) {
 double strength(const distort::DistortionInfo& info, int level) {
   const double parameter = info.parameter[static_cast<std::size_t>(level - 1)];
   // Shift and contrast run from one extreme through nothing to the other.
-  if (info.kind == distort::DistortionKind::kMeanShift || info.kind == distort::DistortionKind::kContrastChange) {
+  if (info.kind == distort::DistortionKind::kMeanShift ||
+      info.kind == distort::DistortionKind::kContrastChange) {
     return std::fabs(parameter);
   }
   return level;

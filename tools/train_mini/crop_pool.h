@@ -32,7 +32,7 @@ struct PoolConfig {
   int first_groups = 0;
   std::int64_t growth_steps = 1;
   int kinds_per_group = 2;
-  int side = 64;                             ///< Of the crops that will be drawn.
+  int side = 64;                               ///< Of the crops that will be drawn.
   std::vector<distort::DistortionKind> kinds;  ///< To train on.
   int threads = 1;
 };

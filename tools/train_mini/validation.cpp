@@ -45,7 +45,7 @@ Validation::Validation(std::span<const image::RgbImage> photos, std::uint64_t se
     const auto at = static_cast<std::size_t>(i);
     const auto& info = distort::distortion_table()[at % kCopiesPerPhoto / kLevels];
     copies_[at] = distort::distort(pristine_[at / kCopiesPerPhoto], info.kind,
-                                 static_cast<int>(at % kLevels) + 1, base::derive_seed(seed, at, 5));
+                                   static_cast<int>(at % kLevels) + 1, base::derive_seed(seed, at, 5));
   });
 }
 

@@ -4,8 +4,8 @@
 // damage costs the members it covers: the reader goes on at the next header whose checksum is right, and
 // keeps a record of what it passed over.
 //
-// By hand, because libarchive gives no places in the file, which are what items are read by later, and ends at
-// the first damage.
+// By hand, because libarchive gives no places in the file, which are what items are read by later, and ends
+// at the first damage.
 #pragma once
 
 #include <cstddef>

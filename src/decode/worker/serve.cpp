@@ -16,8 +16,8 @@
 #include "base/version.h"
 #include "decode/channel.h"
 #include "decode/memory_need.h"
-#include "image/decode.h"
 #include "distort/distortions.h"
+#include "image/decode.h"
 #include "image/resize.h"
 #include "image/vips_environment.h"
 #include "refusals.h"
@@ -123,8 +123,9 @@ class Worker {
     if (distorted) {
       prepared = image::decode(bytes, start_.config, admit);
       if (prepared.status == base::RowStatus::kOk) {
-        auto degraded = distort::distort(prepared.image, static_cast<distort::DistortionKind>(request.distortion),
-                                       request.level, request.seed);
+        auto degraded =
+            distort::distort(prepared.image, static_cast<distort::DistortionKind>(request.distortion),
+                             request.level, request.seed);
         prepared.image = {};
         prepared.image = image::fit(std::move(degraded), start_.spec);
       }
