@@ -78,8 +78,8 @@ launch() {
   shift
   case $how in
     mpirun*)
-      # Like any ssh, the sandbox's hands on no environment.
-      for name in QUASAR_TEST_STOP QUASAR_DATA_DIR; do
+      # Like any ssh, the sandbox's hands on no environment; ranks on other BLAS kernels would give other last digits.
+      for name in QUASAR_TEST_STOP QUASAR_DATA_DIR OPENBLAS_CORETYPE; do
         [ -z "${!name:-}" ] || passed+=(-x "$name")
       done
       "$sandbox" mpirun --bind-to none -n "${how#mpirun}" "${passed[@]}" "$@"

@@ -28,7 +28,7 @@ class AgreementTest : public testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     return run_quasar(words, ranks);
   }
-  bool has_embedded() const { return std::filesystem::exists(scratch_ / "run" / "agreement"); }
+  bool has_embedded() const { return std::filesystem::exists(scratch_ / "run" / "data"); }
 
   ScratchFolder scratch_;
 };

@@ -56,12 +56,13 @@ SETS = ("shipped", "built", "rated")
 
 def hdf5(path, where):
     block = path.read_bytes()[:512]
-    if not re.fullmatch(rb"Quasar: HDF5 after 512 bytes, their xxh128 [0-9a-f]{32}\n *", block):
+    if not re.fullmatch(rb"Quasar: HDF5 after 512 bytes, their xxh128 [0-9a-f]{32}\n"
+                        rb"(Without the bytes \d+\+\d+(,\d+\+\d+)*, xxh128 [0-9a-f]{32}\n)? *", block):
         problems.append(f"{where}: its first 512 bytes are not as described")
     with h5py.File(path) as file:
         kind = file.attrs["kind"]
         section = HDF5[kind]
-        if file.attrs["schema_version"] != 1:
+        if file.attrs["schema_version"] != (2 if kind == "quasar embedding shard" else 1):
             problems.append(f"{where}: another schema version than described")
         described(kind, COMMON, where)
         for name in file.attrs:
@@ -102,11 +103,11 @@ def metrics(path, where):
 
 
 RULES = [
-    (r"(anchors/\w+/|agreement/)?plan\.json", embedded(run)["plan.json"]),
-    (r"(anchors/\w+/|agreement/)?items\.jsonl", embedded(run)["items.jsonl"]),
-    (r"(anchors/\w+/|agreement/)?embeddings\.h5", hdf5),
-    (r"(anchors/\w+/|agreement/)?embeddings/shard-\d{6}\.h5", hdf5),
-    (r"(anchors/\w+/|agreement/)?metrics/rank-\d+\.prom", metrics),
+    (r"(data/[0-9a-f]{20}/)?plan\.json", embedded(run)["plan.json"]),
+    (r"(data/[0-9a-f]{20}/)?items\.jsonl", embedded(run)["items.jsonl"]),
+    (r"(data/[0-9a-f]{20}/)?embeddings\.h5", hdf5),
+    (r"(data/[0-9a-f]{20}/)?embeddings/shard-\d{6}\.h5", hdf5),
+    (r"(data/[0-9a-f]{20}/)?metrics/rank-\d+\.prom", metrics),
     (r"anchors/\w+\.h5", hdf5),
     (r"scores/shard-\d{6}\.h5", hdf5),
     (r"identity\.json", lambda p, w: keys(json.loads(p.read_text()), "identity.json", w)),
