@@ -9,7 +9,8 @@
 namespace quasar::curation {
 namespace {
 
-constexpr std::int64_t kMostRows = std::int64_t{1} << 62U;
+/// Larger numbers of rows or bytes are somebody's mistake.
+constexpr std::int64_t kMostCounted = std::int64_t{1} << 62U;
 
 std::map<std::string, double> numbers_by_name(const base::ConfigNode& node) {
   std::map<std::string, double> numbers;
@@ -39,7 +40,7 @@ void read_keep(const base::ConfigNode& node, CurationConfig& config) {
     if (!std::isfinite(*config.threshold)) node.child("threshold").fail("must be a finite number");
   }
   if (node.has("top_k")) {
-    config.top_k = static_cast<std::uint64_t>(node.get_in<std::int64_t>("top_k", 1, 1, kMostRows));
+    config.top_k = static_cast<std::uint64_t>(node.get_in<std::int64_t>("top_k", 1, 1, kMostCounted));
   }
   if (node.has("top_fraction")) config.top_fraction = node.get_in<double>("top_fraction", 1.0, 0.0, 1.0);
   node.finish();
@@ -73,7 +74,7 @@ CurationConfig curation_config_from_yaml(const base::ConfigNode& node) {
   if (node.has("keep")) read_keep(node.child("keep"), config);
   if (node.has("manifest")) read_formats(node.child("manifest"), config);
   config.report = node.get<bool>("report", config.report);
-  config.memory = node.get_in<std::int64_t>("memory", config.memory, kLeastMemory, kMostRows);
+  config.memory = node.get_in<std::int64_t>("memory", config.memory, kLeastMemory, kMostCounted);
   node.finish();
   return config;
 }

@@ -18,8 +18,6 @@
 namespace quasar::curation {
 namespace {
 
-/// Merges read from at most this many runs at once: more open files than that are not granted everywhere.
-constexpr std::uint64_t kLargestFanIn = 512;
 constexpr std::uint64_t kLeastFanIn = 8;
 /// A merge buffer smaller than this spends its time in system calls.
 constexpr std::uint64_t kGoodPiece = std::uint64_t{64} << 10U;
@@ -153,8 +151,16 @@ struct DistributedSort::Impl {
   std::vector<Run> runs;
   std::uint64_t runs_written = 0;
 
-  Impl(std::filesystem::path where, std::uint64_t bytes, const comm::Communicator& ranks)
-      : folder(std::move(where)), memory(bytes), comm(ranks) {}
+  std::uint64_t fan_in;
+  std::vector<std::filesystem::path> merged;  ///< Parts of other ranks' runs, put together by this rank.
+
+  Impl(std::filesystem::path where, std::uint64_t bytes, const comm::Communicator& ranks,
+       std::uint64_t most_open)
+      : folder(std::move(where)),
+        memory(bytes),
+        comm(ranks),
+        fan_in(std::clamp(std::min(std::max(bytes / kGoodPiece, kLeastFanIn), most_open), std::uint64_t{2},
+                          kLargestFanIn)) {}
 
   std::filesystem::path next_path() {
     return folder / ("run-" + std::to_string(comm.rank()) + "-" + std::to_string(runs_written++));
@@ -173,7 +179,9 @@ struct DistributedSort::Impl {
 
   std::vector<BufferEntry> sorted_entries() const;
   void spill();
-  void merge_surplus_runs(std::uint64_t limit, std::uint64_t fan_in);
+  Run merge(const std::vector<RunMerger::Part>& parts);
+  void merge_surplus_runs(std::uint64_t limit);
+  void merge_surplus_parts(std::vector<RunMerger::Part>& parts);
   std::vector<OrderKey> choose_splitters() const;
 };
 
@@ -211,7 +219,32 @@ void DistributedSort::Impl::spill() {
   used = records = 0;
 }
 
-void DistributedSort::Impl::merge_surplus_runs(std::uint64_t limit, std::uint64_t fan_in) {
+Run DistributedSort::Impl::merge(const std::vector<RunMerger::Part>& parts) {
+  RunWriter writer(next_path(), stretch());
+  RunMerger merger(parts, memory);
+  while (merger.next()) {
+    const RunReader& front = merger.front();
+    writer.write(front.head(), front.id(), front.bytes());
+  }
+  return writer.finish();
+}
+
+/// Every rank has runs of its own, so that many ranks have more than one may read at once.
+void DistributedSort::Impl::merge_surplus_parts(std::vector<RunMerger::Part>& parts) {
+  const auto size = [](const RunMerger::Part& part) { return part.end - part.begin; };
+  std::erase_if(parts, [&](const RunMerger::Part& part) { return size(part) == 0; });
+  while (parts.size() > fan_in) {
+    std::sort(parts.begin(), parts.end(), [&](const auto& a, const auto& b) { return size(a) < size(b); });
+    const auto count =
+        static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(fan_in, parts.size() - fan_in + 1));
+    const Run run = merge({parts.begin(), parts.begin() + count});
+    merged.push_back(run.path);
+    parts.erase(parts.begin(), parts.begin() + count);
+    parts.push_back({run.path, 0, run.end.offset});
+  }
+}
+
+void DistributedSort::Impl::merge_surplus_runs(std::uint64_t limit) {
   while (runs.size() > limit) {
     // The smallest first: least is written twice.
     std::sort(runs.begin(), runs.end(),
@@ -221,14 +254,9 @@ void DistributedSort::Impl::merge_surplus_runs(std::uint64_t limit, std::uint64_
     for (auto run = runs.begin(); run != runs.begin() + count; ++run) {
       parts.push_back({run->path, 0, run->end.offset});
     }
-    RunWriter writer(next_path(), stretch());
-    RunMerger merger(parts, memory);
-    while (merger.next()) {
-      const RunReader& front = merger.front();
-      writer.write(front.head(), front.id(), front.bytes());
-    }
+    Run together = merge(parts);
     runs.erase(runs.begin(), runs.begin() + count);
-    runs.push_back(writer.finish());
+    runs.push_back(std::move(together));
     std::error_code ignored;
     for (const auto& part : parts) std::filesystem::remove(part.path, ignored);
   }
@@ -265,12 +293,13 @@ std::vector<OrderKey> DistributedSort::Impl::choose_splitters() const {
 }
 
 DistributedSort::DistributedSort(std::filesystem::path folder, std::uint64_t memory,
-                                 const comm::Communicator& comm)
-    : impl_(std::make_unique<Impl>(std::move(folder), memory, comm)) {}
+                                 const comm::Communicator& comm, std::uint64_t most_open)
+    : impl_(std::make_unique<Impl>(std::move(folder), memory, comm, most_open)) {}
 
 DistributedSort::~DistributedSort() {
   std::error_code ignored;
   for (const auto& run : impl_->runs) std::filesystem::remove(run.path, ignored);
+  for (const auto& path : impl_->merged) std::filesystem::remove(path, ignored);
 }
 
 std::uint64_t DistributedSort::runs_written() const {
@@ -309,12 +338,11 @@ SortedSlice DistributedSort::finish() {
   const comm::Communicator& comm = impl_->comm;
   const auto ranks = static_cast<std::size_t>(comm.size());
   const auto rank = static_cast<std::size_t>(comm.rank());
-  const std::uint64_t fan_in = std::clamp(impl_->memory / kGoodPiece, kLeastFanIn, kLargestFanIn);
   comm.together([&] {
     impl_->spill();
     impl_->buffer.reset();
     impl_->capacity = 0;
-    impl_->merge_surplus_runs(std::max<std::uint64_t>(2, fan_in / ranks), fan_in);
+    impl_->merge_surplus_runs(std::max<std::uint64_t>(2, impl_->fan_in / ranks));
   });
 
   const std::vector<OrderKey> splitters = impl_->choose_splitters();
@@ -354,6 +382,7 @@ SortedSlice DistributedSort::finish() {
   }
   comm.together([&] {
     for (const auto& part : slice->parts) await_written(part);
+    impl_->merge_surplus_parts(slice->parts);
     slice->merger = std::make_unique<RunMerger>(slice->parts, impl_->memory);
   });
   return SortedSlice(std::move(slice));

@@ -61,9 +61,15 @@ class SortedSlice {
 /// One sort. Construction and finish() are collective.
 class DistributedSort {
  public:
+  /// Merges read from at most this many runs at once: more open files than that are not granted everywhere.
+  static constexpr std::uint64_t kLargestFanIn = 512;
+
   /// `folder` exists, is seen by all ranks and takes the run files, which are removed at the end. `memory`
-  /// bounds this rank's buffers in bytes (at least room for one record is taken).
-  DistributedSort(std::filesystem::path folder, std::uint64_t memory, const comm::Communicator& comm);
+  /// bounds this rank's buffers in bytes (at least room for one record is taken). `most_open`: files that
+  /// this rank may read at once, at least 2; any number of ranks and runs is merged, in several levels if
+  /// need be.
+  DistributedSort(std::filesystem::path folder, std::uint64_t memory, const comm::Communicator& comm,
+                  std::uint64_t most_open = kLargestFanIn);
   ~DistributedSort();
   DistributedSort(const DistributedSort&) = delete;
   DistributedSort& operator=(const DistributedSort&) = delete;

@@ -65,7 +65,7 @@ void ShardRows::for_each_row(const std::function<void(const Row&)>& take) const 
     const int shard = input_.shards[index];
     std::string scored;
     const auto scores = read_scores(shard, scored);
-    const store::EmbeddingShardReader reader(path_of(input_.embeddings, shard));
+    const store::EmbeddingShardReader reader(path_of(input_.embeddings, shard), store::Integrity::kRows);
     if (reader.size() * columns_.size() != scores.size()) {
       base::fail(base::ExitCode::kMismatch,
                  fmt::format("{} has {} rows but {} has {}: score the run again",

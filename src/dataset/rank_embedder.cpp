@@ -126,6 +126,11 @@ void RankEmbedder::open(std::size_t place) {
   changed_.notify_all();
 }
 
+bool RankEmbedder::stopping() {
+  const std::scoped_lock lock(mutex_);
+  return stopping_;
+}
+
 std::vector<int> RankEmbedder::open_shards() {
   const std::scoped_lock lock(mutex_);
   std::vector<int> ids;

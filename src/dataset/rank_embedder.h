@@ -63,6 +63,8 @@ class RankEmbedder {
 
   decode::PoolStatistics decoding() const { return pool_.statistics(); }
   void sample_memory() const { pool_.sample_memory(); }
+  /// Whether the work is being given up: pictures in flight are let go of. Thread-safe.
+  bool stopping();
   /// Shards begun and not written yet. Thread-safe, as is in_flight_table().
   std::vector<int> open_shards();
   const pass::InFlightTable& in_flight_table() const { return items_; }

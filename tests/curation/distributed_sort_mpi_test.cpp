@@ -82,9 +82,10 @@ std::vector<Line> expected(const std::vector<Row>& rows) {
 
 /// Sorts with the rows dealt out in blocks, and gathers all slices on every rank.
 std::vector<Line> sorted(const std::vector<Row>& rows, std::uint64_t memory,
-                         const std::filesystem::path& folder, std::uint64_t* runs = nullptr) {
+                         const std::filesystem::path& folder, std::uint64_t* runs = nullptr,
+                         std::uint64_t most_open = DistributedSort::kLargestFanIn) {
   const auto comm = comm::Communicator::world();
-  DistributedSort sort(folder, memory, comm);
+  DistributedSort sort(folder, memory, comm, most_open);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (static_cast<int>(i / 13 % static_cast<std::size_t>(comm.size())) != comm.rank()) continue;
     const std::string payload = payload_of(i);
@@ -203,6 +204,19 @@ TEST(DistributedSort, TakesNoRowsAndFewerRowsThanRanks) {
   EXPECT_TRUE(sorted({}, 1000, folder.path()).empty());
   const auto rows = make_rows(1, 6);
   EXPECT_EQ(sorted(rows, 1000, folder.path()), expected(rows));
+}
+
+TEST(DistributedSort, MergesMoreRunsThanItMayOpenAtOnce) {
+  // As on more than 256 ranks, of which each has two runs at least.
+  const SharedFolder folder;
+  const auto comm = comm::Communicator::world();
+  const auto rows = make_rows(3000, 9);
+  for (const std::uint64_t most_open : {2U, 3U}) {
+    EXPECT_EQ(sorted(rows, 4000, folder.path(), nullptr, most_open), expected(rows));
+    comm.barrier();
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+    comm.barrier();
+  }
 }
 
 TEST(DistributedSort, RemovesItsFiles) {

@@ -122,7 +122,13 @@ std::string content(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   // Two files that are both missing would be taken for equal. Processes come and go.
   if (!file && !path.string().starts_with("/proc/")) ADD_FAILURE() << "there is no file " << path;
-  return {std::istreambuf_iterator<char>(file), {}};
+  try {
+    return {std::istreambuf_iterator<char>(file), {}};
+  } catch (const std::ios_base::failure&) {
+    // A process that has ended while it was looked at.
+    if (path.string().starts_with("/proc/")) return "";
+    throw;
+  }
 }
 
 void write_text(const std::filesystem::path& path, const std::string& text) {
