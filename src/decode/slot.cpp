@@ -139,7 +139,7 @@ bool Slot::wait_until_ready() {
     const Death death = process_->end_of_closed();
     end_process();
     // One that is starting is as likely to be chosen by the system when memory is short as any other.
-    constexpr int kMostKills = 3;
+    constexpr int kMostKills = 10;
     if (death.signal == SIGKILL && ++kills < kMostKills) continue;
     const bool other_build = death.signal == 0 && death.exit_status == kExitBadStart;
     base::fail(base::ExitCode::kInternal,

@@ -41,7 +41,7 @@ class PoisonTest : public testing::TestWithParam<int> {
   std::string config() const {
     auto path = (*scratch_ / "config.yaml").string();
     write_text(path, "run: " + run().string() + "\ncorpus: {directory: " + (*scratch_ / "pictures").string() +
-                         ", shard_size: 8}\nencoder: {batch_size: 4}\ndecode: {timeout_s: 0.5}\nmemory: "
+                         ", shard_size: 8}\nencoder: {batch_size: 4}\ndecode: {timeout_s: 2}\nmemory: "
                          "2GiB\nanchors: {quality: " +
                          (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");
     return path;
