@@ -13,6 +13,7 @@
 
 #include "base/await_file.h"
 #include "base/errors.h"
+#include "base/unpacker.h"
 #include "curation/run_file.h"
 
 namespace quasar::curation {
@@ -54,27 +55,8 @@ void append(std::string& text, const T& value) {
   text.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-/// Takes values off the front of a text that append() made on another rank of the same job.
-class Unpacker {
- public:
-  explicit Unpacker(std::string_view text) : rest_(text) {}
-  bool done() const { return rest_.empty(); }
-  template <typename T>
-  T take() {
-    T value{};
-    std::memcpy(&value, take_text(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string_view take_text(std::size_t size) {
-    QUASAR_CHECK(rest_.size() >= size);
-    const std::string_view text = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return text;
-  }
-
- private:
-  std::string_view rest_;
-};
+/// What append() made on another rank of the same job.
+constexpr std::string_view kWhat = "a rank's list of runs";
 
 /// Another rank's run may be seen late, or not yet at its length.
 void await_written(const RunMerger::Part& part) {
@@ -274,11 +256,11 @@ std::vector<OrderKey> DistributedSort::Impl::choose_splitters() const {
   }
   std::vector<OrderKey> samples;
   for (const auto& text : comm.all_gather(mine)) {
-    for (Unpacker unpacker(text); !unpacker.done();) {
+    for (base::Unpacker unpacker(text, kWhat); !unpacker.done();) {
       OrderKey sample;
       sample.key = unpacker.take<std::uint32_t>();
       sample.row = unpacker.take<std::uint64_t>();
-      sample.id = unpacker.take_text(unpacker.take<std::uint32_t>());
+      sample.id = unpacker.take_text();
       samples.push_back(std::move(sample));
     }
   }
@@ -365,8 +347,8 @@ SortedSlice DistributedSort::finish() {
 
   auto slice = std::make_unique<SortedSlice::Impl>();
   for (const auto& text : comm.all_gather(mine)) {
-    for (Unpacker unpacker(text); !unpacker.done();) {
-      const std::filesystem::path path = unpacker.take_text(unpacker.take<std::uint32_t>());
+    for (base::Unpacker unpacker(text, kWhat); !unpacker.done();) {
+      const std::filesystem::path path = unpacker.take_text();
       std::vector<RunPosition> bounds;
       for (std::size_t r = 0; r <= ranks; ++r) bounds.push_back(unpacker.take<RunPosition>());
       slice->parts.push_back({path, bounds[rank].offset, bounds[rank + 1].offset});

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "base/errors.h"
+#include "base/unpacker.h"
 
 namespace quasar::curation {
 namespace {
@@ -16,28 +16,6 @@ template <typename T>
 void append_bytes(const T& value, std::string& text) {
   text.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
-
-/// Takes values off the front of packed bytes.
-class Unpacker {
- public:
-  explicit Unpacker(std::string_view bytes) : rest_(bytes) {}
-  template <typename T>
-  T take() {
-    T value{};
-    std::memcpy(&value, take_bytes(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string_view take_text() { return take_bytes(take<std::uint32_t>()); }
-  std::string_view take_bytes(std::size_t size) {
-    QUASAR_CHECK(rest_.size() >= size);
-    const std::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return bytes;
-  }
-
- private:
-  std::string_view rest_;
-};
 
 template <typename T>
 void append_number(T value, std::string& text) {
@@ -122,7 +100,7 @@ void pack_row(const ManifestRow& row, std::string& packed) {
 }
 
 void unpack_row(std::string_view id, std::string_view packed, ManifestRow& row) {
-  Unpacker unpacker(packed);
+  base::Unpacker unpacker(packed, "a packed row");
   row.id = id;
   row.offset = unpacker.take<std::uint64_t>();
   row.bytes = unpacker.take<std::uint64_t>();

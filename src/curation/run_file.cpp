@@ -18,11 +18,10 @@ constexpr std::size_t kWriteBuffer = std::size_t{1} << 20U;
 constexpr std::size_t kLeastPiece = std::size_t{16} << 10U;
 constexpr std::size_t kLargestPiece = std::size_t{4} << 20U;
 
-}  // namespace
-
-RunDescriptor::RunDescriptor(const std::filesystem::path& path, int flags)
-    : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-  if (fd_ >= 0) return;
+/// Throws Error(kOutput) where the file is to be made, Error(kInput) else.
+base::Descriptor open_run(const std::filesystem::path& path, int flags) {
+  base::Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
+  if (file.is_open()) return file;
   const int error = errno;
   const bool writing = (flags & O_CREAT) != 0;
   base::fail(writing ? base::ExitCode::kOutput : base::ExitCode::kInput,
@@ -30,23 +29,10 @@ RunDescriptor::RunDescriptor(const std::filesystem::path& path, int flags)
                  ": " + base::describe_errno(error) + base::access_note(path, error));
 }
 
-int RunDescriptor::close() {
-  return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;
-}
-
-RunDescriptor::~RunDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-RunDescriptor::RunDescriptor(RunDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-RunDescriptor& RunDescriptor::operator=(RunDescriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
+}  // namespace
 
 RunWriter::RunWriter(const std::filesystem::path& path, std::uint64_t stretch)
-    : file_(path, O_WRONLY | O_CREAT | O_TRUNC), stretch_(stretch) {
+    : file_(open_run(path, O_WRONLY | O_CREAT | O_TRUNC)), stretch_(stretch) {
   run_.path = path;
   buffer_.reserve(kWriteBuffer);
 }
@@ -66,7 +52,7 @@ void RunWriter::write(const RecordHead& head, std::string_view id, std::string_v
 void RunWriter::flush() {
   std::size_t done = 0;
   while (done < buffer_.size()) {
-    const ssize_t written = ::write(file_.get(), buffer_.data() + done, buffer_.size() - done);
+    const ssize_t written = ::write(file_.number(), buffer_.data() + done, buffer_.size() - done);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail_write(errno);
     done += static_cast<std::size_t>(written);
@@ -87,7 +73,7 @@ Run RunWriter::finish() {
 
 RunReader::RunReader(const std::filesystem::path& path, std::uint64_t begin, std::uint64_t end,
                      std::size_t buffer)
-    : path_(path), file_(path, O_RDONLY), left_(end - begin), offset_(begin), piece_(buffer) {}
+    : path_(path), file_(open_run(path, O_RDONLY)), left_(end - begin), offset_(begin), piece_(buffer) {}
 
 void RunReader::fail_damaged() const {
   base::fail(base::ExitCode::kInput, "the temporary file " + path_.string() +
@@ -106,7 +92,8 @@ void RunReader::need(std::size_t size) {
   while (filled_ < size) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer_.size() - filled_));
     if (wanted == 0) fail_damaged();
-    const ssize_t got = ::pread(file_.get(), buffer_.data() + filled_, wanted, static_cast<off_t>(offset_));
+    const ssize_t got =
+        ::pread(file_.number(), buffer_.data() + filled_, wanted, static_cast<off_t>(offset_));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       base::fail(base::ExitCode::kInput,

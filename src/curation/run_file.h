@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "curation/distributed_sort.h"
 
 namespace quasar::curation {
@@ -60,21 +61,6 @@ struct Run {
   std::vector<Entry> index;
 };
 
-/// An open file descriptor.
-class RunDescriptor {
- public:
-  RunDescriptor(const std::filesystem::path& path, int flags);
-  ~RunDescriptor();
-  RunDescriptor(RunDescriptor&& other) noexcept;
-  RunDescriptor& operator=(RunDescriptor&& other) noexcept;
-  int get() const { return fd_; }
-  /// Closes it now; errno of what a network file system could not write, or 0.
-  int close();
-
- private:
-  int fd_ = -1;
-};
-
 /// Writes one run in order.
 class RunWriter {
  public:
@@ -90,7 +76,7 @@ class RunWriter {
   [[noreturn]] void fail_write(int error) const;
 
   Run run_;
-  RunDescriptor file_;
+  base::Descriptor file_;
   std::uint64_t stretch_;
   std::uint64_t next_entry_ = 0;
   std::string buffer_;
@@ -116,7 +102,7 @@ class RunReader {
   [[noreturn]] void fail_damaged() const;
 
   std::filesystem::path path_;
-  RunDescriptor file_;
+  base::Descriptor file_;
   std::uint64_t left_;    ///< Bytes not yet read from the file.
   std::uint64_t offset_;  ///< In the file, of the next read.
   std::size_t piece_;
