@@ -11,6 +11,10 @@
 
 namespace quasar::corpus {
 
+/// In plans and shards of their first schema, the name among the fields under which a copy's distortion
+/// stands.
+inline constexpr const char* kFormerDistortionField = "quasar:distortion";
+
 /// One image. `id` is unique in its corpus and stable between runs.
 struct Item {
   std::string id;                   ///< Path relative to its root, table id, or "shard.tar/member".

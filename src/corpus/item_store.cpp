@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 20U;
 
-/// Among the fields of a line of the first schema.
-constexpr const char* kFormerDistortion = "quasar:distortion";
-
 distort::Distortion stated_distortion(const std::string& text) {
   const auto distortion = distort::distortion_from_text(text);
   if (!distortion)
@@ -27,7 +24,7 @@ distort::Distortion stated_distortion(const std::string& text) {
 
 void take_former_distortion(Item& item) {
   std::erase_if(item.fields, [&](const auto& field) {
-    if (field.first != kFormerDistortion) return false;
+    if (field.first != kFormerDistortionField) return false;
     item.distortion = stated_distortion(field.second);
     return true;
   });

@@ -144,5 +144,13 @@ const std::map<std::string, std::uint64_t>& Plan::left_out() const {
 std::vector<Item> Plan::read_items(const Shard& shard) const {
   return state_->read_items(shard);
 }
+std::vector<Item> Plan::read_items() const {
+  std::vector<Item> all;
+  for (const auto& shard : shards()) {
+    auto items = read_items(shard);
+    all.insert(all.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+  }
+  return all;
+}
 
 }  // namespace quasar::corpus

@@ -78,6 +78,8 @@ class Plan {
   /// The items of a shard of this plan, in order. Throws Error(kMismatch) when the lines of items.jsonl are
   /// not those that were frozen.
   std::vector<Item> read_items(const Shard& shard) const;
+  /// The items of all shards, in order: for plans that fit in memory. Throws as the other.
+  std::vector<Item> read_items() const;
 
   struct State;
 

@@ -14,17 +14,15 @@
 namespace quasar::dataset {
 namespace {
 
-constexpr std::size_t kAddressDigits = 20;
 /// Rows whose texts are in memory at once.
 constexpr std::size_t kRowsPerBlock = 4096;
 
 /// Name of a data set by its content: its items, how they are cut into shards (and so into batches), and what
 /// embeds them.
 std::string address(const corpus::Plan& plan, const std::string& settings) {
-  base::Sha256 digest;
-  digest.update(settings + "\n");
-  for (const auto& shard : plan.shards()) digest.update(fmt::format("{} {}\n", shard.count, shard.sha256));
-  return digest.hex_digest().substr(0, kAddressDigits);
+  std::string text = settings + "\n";
+  for (const auto& shard : plan.shards()) text += fmt::format("{} {}\n", shard.count, shard.sha256);
+  return content_address(text);
 }
 
 /// Whether two plans hold the same items in the same shards, however their lines spell them.
@@ -98,6 +96,11 @@ std::vector<corpus::Shard> DataSet::shards_of_rank(int rank, int ranks) const {
   for (auto i = static_cast<std::size_t>(rank); i < shards.size(); i += static_cast<std::size_t>(ranks))
     mine.push_back(shards[i]);
   return mine;
+}
+
+std::string content_address(const std::string& text) {
+  constexpr std::size_t kDigits = 20;
+  return base::sha256_hex(text).substr(0, kDigits);
 }
 
 corpus::Plan load_plan(const std::filesystem::path& folder, const comm::Communicator& comm) {

@@ -54,6 +54,9 @@ class DataSet {
   corpus::Plan plan_;
 };
 
+/// The name of a folder that is found by what it stands for: the beginning of the SHA-256 of that, as text.
+std::string content_address(const std::string& text);
+
 /// The plan in `folder`, on every rank as root reads it. Collective. Throws as Plan::load() does.
 corpus::Plan load_plan(const std::filesystem::path& folder, const comm::Communicator& comm);
 

@@ -11,7 +11,6 @@
 #include "base/atomic_file.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "base/stop_signal.h"
 #include "dataset/await_written.h"
 #include "dataset/rank_embedder.h"
 #include "pass/rank_metrics.h"
@@ -36,7 +35,7 @@ class MetricsFile {
 
   void write_when_due(RankEmbedder& embedder) {
     // What a job was at when it was ended must not be written over while it lets go of that.
-    if (embedder.stopping() || base::stop_requested()) return;
+    if (embedder.stopping()) return;
     if (std::chrono::steady_clock::now() - written_ >= kMetricsPeriod) write(false, embedder);
   }
 

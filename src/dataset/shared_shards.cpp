@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -20,8 +19,6 @@
 
 namespace quasar::dataset {
 namespace {
-
-constexpr std::size_t kAddressDigits = 20;
 
 /// Copies of one picture follow each other, which a thread then reads once.
 constexpr std::size_t kRowsAtOnce = 64;
@@ -119,8 +116,7 @@ class PictureCheck {
 }  // namespace
 
 SharedShards::SharedShards(const std::filesystem::path& folder, std::string settings)
-    : folder_(folder / base::sha256_hex(settings).substr(0, kAddressDigits)),
-      settings_(std::move(settings)) {}
+    : folder_(folder / content_address(settings)), settings_(std::move(settings)) {}
 
 void SharedShards::prepare() const {
   base::make_directories(folder_);

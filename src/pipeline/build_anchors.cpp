@@ -25,13 +25,7 @@ namespace {
 corpus::Plan anchor_items(const AnchorSource& source) {
   auto plan = corpus::Plan::make(*source.corpus);
   if (source.distortions) {
-    std::vector<corpus::Item> pristine;
-    for (const auto& shard : plan.shards()) {
-      auto items = plan.read_items(shard);
-      pristine.insert(pristine.end(), std::make_move_iterator(items.begin()),
-                      std::make_move_iterator(items.end()));
-    }
-    plan = corpus::Plan::from_items(dataset::with_distortions(pristine, *source.distortions),
+    plan = corpus::Plan::from_items(dataset::with_distortions(plan.read_items(), *source.distortions),
                                     source.corpus->shard_size);
   }
   if (plan.item_count() == 0) {

@@ -23,11 +23,7 @@ std::vector<corpus::Item> chosen_photos(const AgreementJob& job) {
   source.kind = corpus::SourceKind::kDirectory;
   source.path = std::filesystem::absolute(job.photos);
   config.sources.push_back(source);
-  const auto plan = corpus::Plan::make(config);
-  std::vector<corpus::Item> all;
-  for (const auto& shard : plan.shards()) {
-    for (auto& item : plan.read_items(shard)) all.push_back(std::move(item));
-  }
+  const auto all = corpus::Plan::make(config).read_items();
   if (all.empty()) base::fail(base::ExitCode::kInput, job.photos.string() + " holds no picture");
   const std::size_t count = std::min(all.size(), static_cast<std::size_t>(job.count));
   std::vector<corpus::Item> chosen;

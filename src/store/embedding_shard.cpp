@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/errors.h"
+#include "corpus/item.h"
 #include "store/half.h"
 #include "store/provenance.h"
 #include "store/seal.h"
@@ -117,13 +118,13 @@ base::RowStatus status_of(std::uint8_t value, const std::filesystem::path& path)
 
 /// In files of the first schema it stands among the fields.
 void take_former_distortion(RowRecord& row) {
-  constexpr const char* kFormerDistortion = "quasar:distortion";
-  if (row.fields.find(kFormerDistortion) == std::string::npos) return;
+  if (row.fields.find(corpus::kFormerDistortionField) == std::string::npos) return;
   auto fields = nlohmann::ordered_json::parse(row.fields, nullptr, false);
-  if (!fields.is_object() || !fields.contains(kFormerDistortion) || !fields[kFormerDistortion].is_string())
+  if (!fields.is_object() || !fields.contains(corpus::kFormerDistortionField) ||
+      !fields[corpus::kFormerDistortionField].is_string())
     return;
-  row.distortion = distort::distortion_from_text(fields[kFormerDistortion].get<std::string>());
-  fields.erase(kFormerDistortion);
+  row.distortion = distort::distortion_from_text(fields[corpus::kFormerDistortionField].get<std::string>());
+  fields.erase(corpus::kFormerDistortionField);
   row.fields = fields.empty() ? "" : fields.dump();
 }
 
