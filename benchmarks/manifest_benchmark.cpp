@@ -72,18 +72,17 @@ void write_shard(const curation::RankInput& input, std::size_t index, std::uint6
     scores.scores.push_back(failed ? embeddings[i] : score_of(bits));
     scores.scores.push_back(failed ? embeddings[i] : score_of(base::split_mix(bits)));
   }
-  const auto name = fmt::format("shard-{:06}.h5", header.shard);
   scores.embeddings_xxh128 =
-      store::write_embedding_shard(input.embeddings / name, header, records, embeddings);
-  store::write_score_shard(input.scores / name, scores);
+      store::write_embedding_shard(input.embeddings.shard(header.shard), header, records, embeddings);
+  store::write_score_shard(input.scores.scores(header.shard), scores);
 }
 
 curation::RankInput write_run(const std::filesystem::path& run, std::uint64_t rows,
                               const comm::Communicator& comm) {
-  curation::RankInput input{run / "embeddings", run / "scores", {}, {}};
+  curation::RankInput input{store::DataSetLayout(run), store::RunLayout(run), {}, {}};
   comm.on_root([&] {
-    base::make_directories(input.embeddings);
-    base::make_directories(input.scores);
+    base::make_directories(input.embeddings.embeddings());
+    base::make_directories(input.scores.scores());
   });
   for (std::uint64_t first = 0; first < rows; first += kRowsPerShard) {
     input.shards.push_back(static_cast<int>(first / kRowsPerShard));
@@ -126,7 +125,7 @@ int main(int argc, char** argv) {
   benchmarks::reset_memory_peak();
   curation::CurationResult result;
   const double seconds = benchmarks::seconds_of(
-      [&] { result = curation::write_manifests(run, input, kColumns, config, {}, comm); });
+      [&] { result = curation::write_manifests(store::RunLayout(run), input, kColumns, config, {}, comm); });
   const auto peak =
       comm.all_reduce(static_cast<std::int64_t>(benchmarks::memory_status("VmHWM")), comm::Reduction::kMax);
   if (!comm.is_root()) return 0;

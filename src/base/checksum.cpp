@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <vector>
 
@@ -13,6 +14,8 @@
 #include <openssl/evp.h>
 #endif
 #ifndef QUASAR_WITHOUT_XXHASH
+// For the size of a hash's state.
+#define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 #endif
 
@@ -140,6 +143,26 @@ void Xxh128::update(std::string_view text) {
 
 std::string Xxh128::hex_digest() const {
   return to_hex(XXH3_128bits_digest(state_->hash));
+}
+
+std::string Xxh128::state() const {
+  const unsigned version = XXH_versionNumber();
+  std::string state(reinterpret_cast<const char*>(&version), sizeof version);
+  return state.append(reinterpret_cast<const char*>(state_->hash), sizeof *state_->hash);
+}
+
+void Xxh128::resume(std::string_view state) {
+  unsigned version = 0;
+  QUASAR_CHECK(state.size() == sizeof version + sizeof *state_->hash);
+  std::memcpy(&version, state.data(), sizeof version);
+  if (version != XXH_versionNumber()) {
+    fail(ExitCode::kConfig, "the library xxhash is of version " + std::to_string(version) +
+                                " on one host and " + std::to_string(XXH_versionNumber()) + " on another");
+  }
+  // The secret is a constant of the library, which lies elsewhere in every process.
+  const auto* secret = state_->hash->extSecret;
+  std::memcpy(state_->hash, state.data() + sizeof version, sizeof *state_->hash);
+  state_->hash->extSecret = secret;
 }
 
 std::string xxh128_file(const std::filesystem::path& path, std::uint64_t first) {

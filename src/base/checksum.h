@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace quasar::base {
 
@@ -54,6 +55,11 @@ class Xxh128 {
   void update(std::string_view text);
   /// Of all so far.
   std::string hex_digest() const;
+  /// All that is known so far, as bytes, for another process of the job to go on from.
+  std::string state() const;
+  /// Goes on from there, in place of what is known. Throws Error(kConfig) when the other process has another
+  /// version of the library.
+  void resume(std::string_view state);
 
  private:
   struct State;

@@ -7,14 +7,14 @@
 #include "base/config_node.h"
 #include "base/nearest_word.h"
 #include "base/utf8.h"
+#include "curation/column.h"
 #include "curation/curation_config.h"
 
 namespace quasar::curation {
 namespace {
 
-constexpr std::array<std::string_view, 17> kOwnColumns = {
-    "rank",  "id",     "source", "member", "offset", "bytes", "hash",  kCombinedColumn, "percentile",
-    "width", "height", "status", "keep",   "reason", "label", "group", "fields"};
+/// Names that columns had or may get, beside those of every manifest.
+constexpr std::array<std::string_view, 2> kReserved = {kCombinedColumn, "group"};
 
 /// Of ASCII, or one of U+0080 to U+009F.
 bool has_control_character(std::string_view name) {
@@ -39,7 +39,7 @@ std::string fault_of_name(const std::string& name) {
   }
   const std::string begin = "an anchor set cannot be named '" + name + "': ";
   if (name.empty()) return begin + "a column and a file are named after it";
-  if (std::find(kOwnColumns.begin(), kOwnColumns.end(), name) != kOwnColumns.end())
+  if (is_own_column(name) || std::ranges::find(kReserved, name) != kReserved.end())
     return begin + "the manifest has a column of that name already";
   if (name.find('/') != std::string::npos) return begin + "a file is named after it, so that it holds no '/'";
   if (name.front() == '.') return begin + "a file is named after it, so that it does not begin with a dot";

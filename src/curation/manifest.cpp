@@ -1,121 +1,81 @@
 #include "curation/manifest.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 
-#include "base/activity.h"
 #include "base/atomic_file.h"
-#include "base/checksum.h"
 #include "base/errors.h"
 #include "base/file_lock.h"
-#include "base/progress.h"
 #include "curation/distributed_sort.h"
 #include "curation/manifest_row.h"
-#include "curation/manifest_writer.h"
-#include "curation/report.h"
+#include "curation/report_sink.h"
 #include "curation/scratch_folder.h"
 #include "curation/selection.h"
 #include "curation/shard_rows.h"
+#include "curation/share_progress.h"
+#include "curation/summary.h"
+#include "curation/text_sink.h"
 
 namespace quasar::curation {
 namespace {
 
+using Versions = std::map<std::string, std::string>;
+
 /// Removes the files of an earlier ranking that this one does not replace, and what killed jobs left.
-void remove_outdated(const std::filesystem::path& run, const CurationConfig& config) {
-  base::remove_stale_temporaries(run);
+void remove_outdated(const store::RunLayout& run, const CurationConfig& config) {
+  base::remove_stale_temporaries(run.root());
   std::error_code ignored;
-  if (!config.csv) std::filesystem::remove(run / "manifest.csv", ignored);
-  if (!config.jsonl) std::filesystem::remove(run / "manifest.jsonl", ignored);
-  if (!config.report) std::filesystem::remove(run / "report.html", ignored);
+  if (!config.csv) std::filesystem::remove(run.manifest_csv(), ignored);
+  if (!config.jsonl) std::filesystem::remove(run.manifest_jsonl(), ignored);
+  if (!config.report) std::filesystem::remove(run.report(), ignored);
 }
-
-/// Counts a rank's way through its share of the rows: looks out for a wish to stop, and reports root's share,
-/// to which those of the other ranks are alike.
-class ShareProgress {
- public:
-  ShareProgress(const char* what, std::uint64_t rows, const std::function<bool()>& stop_requested,
-                const comm::Communicator& comm)
-      : stop_requested_(stop_requested) {
-    look_out();
-    if (!comm.is_root() || rows < kWorthReporting) return;
-    progress_.emplace(what, "rows", rows);
-    progress_->update(0);
-  }
-  ~ShareProgress() {
-    if (progress_) progress_->update(done_);
-  }
-  ShareProgress(const ShareProgress&) = delete;
-  ShareProgress& operator=(const ShareProgress&) = delete;
-  void count() {
-    if (++done_ % kRowsPerLook != 0) return;
-    base::note_activity();
-    look_out();
-    if (progress_) progress_->update(done_);
-  }
-
- private:
-  static constexpr std::uint64_t kWorthReporting = 100'000;
-  static constexpr std::uint64_t kRowsPerLook = 4096;
-
-  void look_out() const {
-    if (stop_requested_ && stop_requested_()) {
-      base::fail(base::ExitCode::kInterrupted,
-                 "stopped by a signal while ranking; the same command continues from the stored scores");
-    }
-  }
-
-  const std::function<bool()>& stop_requested_;
-  std::optional<base::Progress> progress_;
-  std::uint64_t done_ = 0;
-};
 
 class Ranking {
  public:
-  Ranking(const std::filesystem::path& run, const RankInput& input, const std::vector<std::string>& columns,
-          const CurationConfig& config, const std::function<bool()>& stop_requested,
+  Ranking(const store::RunLayout& run, const RankInput& input, const std::vector<std::string>& sets,
+          const CurationConfig& config, const Versions& versions, const std::function<bool()>& stop_requested,
           const comm::Communicator& comm)
       : run_(run),
         config_(config),
+        versions_(versions),
         stop_requested_(stop_requested),
         comm_(comm),
-        rule_(columns, config),
-        rows_(input, columns, comm) {}
+        rule_(sets, config),
+        rows_(input, sets, comm) {}
 
-  CurationResult result_of(const std::map<std::string, std::string>& versions);
+  CurationResult rank();
 
  private:
-  void survey_columns();
+  /// Counts the rows with scores, and gathers the statistics of every score.
+  void survey_scores();
+  /// The work between the locks: sorts, decides, writes.
+  void write_files();
   void collect(DistributedSort& sort);
-  void write(SortedSlice& slice, const std::filesystem::path& parts);
-  RankedFacts rank_row(const SortedSlice& slice, const ManifestRow& row, std::uint64_t position,
-                       std::uint64_t eligible_before, std::string& reason) const;
+  std::vector<std::unique_ptr<Sink>> make_sinks(const std::filesystem::path& parts) const;
+  void write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> sinks);
+  /// Joins the counts of all ranks.
   void add_up();
-  void rank(const std::map<std::string, std::string>& versions);
   /// Throws where another job has taken over the ranking.
   void confirm_lock() const;
-  std::vector<ReportRow> gather(const std::vector<ReportRow>& mine) const;
   /// The scores of a row as the manifest has them: combined last when it is a column.
   std::span<const float> with_combined(std::span<const float> scores);
 
-  const std::filesystem::path& run_;
+  const store::RunLayout& run_;
   const CurationConfig& config_;
+  const Versions& versions_;
   const std::function<bool()>& stop_requested_;
   const comm::Communicator& comm_;
   ScoreRule rule_;
   ShardRows rows_;
-  ManifestShape shape_;
+  std::optional<Selection> selection_;
+  ShownColumns shown_;
   std::vector<float> row_scores_;
   CurationResult result_;
-  std::optional<KeepRule> keep_;
   std::optional<base::FileLock> lock_;  ///< On root.
-  WrittenFiles files_;                  ///< On root.
   std::uint64_t local_rows_ = 0;
-  std::vector<ReportRow> best_;
-  std::vector<ReportRow> worst_;
 };
 
 std::span<const float> Ranking::with_combined(std::span<const float> scores) {
@@ -124,7 +84,7 @@ std::span<const float> Ranking::with_combined(std::span<const float> scores) {
   return row_scores_;
 }
 
-void Ranking::survey_columns() {
+void Ranking::survey_scores() {
   ColumnSurvey survey(rule_.names().size());
   comm_.together([&] {
     ShareProgress progress("survey", 0, stop_requested_, comm_);
@@ -146,12 +106,11 @@ void Ranking::survey_columns() {
   for (std::size_t c = 0; c < statistics.size(); ++c)
     result_.columns.emplace_back(rule_.names()[c], statistics[c]);
   result_.scored = statistics.front().count;
-  keep_.emplace(config_, rule_, result_.scored);
 }
 
 void Ranking::collect(DistributedSort& sort) {
-  std::int64_t has_label = 0;
-  std::int64_t has_fields = 0;
+  const Columns& columns = selection_->columns();
+  std::vector<std::int64_t> has_value(columns.size(), 0);
   comm_.together([&] {
     std::string packed;
     ManifestRow row;
@@ -165,22 +124,15 @@ void Ranking::collect(DistributedSort& sort) {
                        std::string(base::status_name(record.status)) +
                        ": its scores are older than its embedding; score the run again");
       }
-      row.id = record.id;
-      row.source = record.source;
-      row.member = record.member;
-      row.hash = record.hash;
-      row.fields = record.fields;
-      row.offset = record.offset;
-      row.bytes = record.bytes;
-      row.width = static_cast<std::uint32_t>(record.width);
-      row.height = static_cast<std::uint32_t>(record.height);
-      row.label = record.label;
       // An embedding without direction has no score: to the user the encoder failed on the image.
-      row.status =
+      const auto status =
           scored || record.status != base::RowStatus::kOk ? record.status : base::RowStatus::kEncodeFailed;
-      const auto scores = with_combined(input.scores);
-      row.scores.assign(scores.begin(), scores.end());
-      pack_row(row, packed);
+      const auto scores = scored ? with_combined(input.scores) : std::span<const float>();
+      read_row(columns, {record, status, scores}, row);
+      for (std::size_t c = 0; c < columns.size(); ++c) {
+        if (columns[c].optional && row[c].index() != 0) has_value[c] = 1;
+      }
+      pack_row(columns, row, packed);
       SortRecord sorted;
       sorted.key = scored ? descending_key(rule_.ranking_score(input.scores)) : kNoScore;
       sorted.row = input.number;
@@ -190,65 +142,69 @@ void Ranking::collect(DistributedSort& sort) {
       sort.add(sorted);
       progress.count();
       ++result_.rows;
-      ++result_.by_status[row.status];
-      if (!std::isnan(record.label)) has_label = 1;
-      if (!record.fields.empty()) has_fields = 1;
+      ++result_.by_status[status];
     });
   });
-  shape_.score_columns = rule_.names();
-  shape_.label = comm_.all_reduce(has_label, comm::Reduction::kMax) != 0;
-  shape_.fields = comm_.all_reduce(has_fields, comm::Reduction::kMax) != 0;
-}
-
-RankedFacts Ranking::rank_row(const SortedSlice& slice, const ManifestRow& row, std::uint64_t position,
-                              std::uint64_t eligible_before, std::string& reason) const {
-  RankedFacts facts;
-  Decision decision;
-  if (position < result_.scored) {
-    decision = keep_->decide(std::span(row.scores).first(rule_.columns()), eligible_before);
-    facts.rank = position + 1;
-    facts.percentile = 100.0 * static_cast<double>(result_.scored - slice.first_of_key()) /
-                       static_cast<double>(result_.scored);
-  } else {
-    decision = KeepRule::decide_failed(row.status);
+  comm_.all_reduce(has_value, comm::Reduction::kMax);
+  shown_.resize(columns.size());
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    // What selection fills is known only when it is too late to leave it out.
+    shown_[c] = !columns[c].optional || has_value[c] != 0;
   }
-  reason = std::move(decision.reason);
-  facts.keep = decision.keep;
-  facts.reason = reason;
-  return facts;
 }
 
-void Ranking::write(SortedSlice& slice, const std::filesystem::path& parts) {
-  ManifestWriter writer(run_, parts, shape_, config_, comm_);
+std::vector<std::unique_ptr<Sink>> Ranking::make_sinks(const std::filesystem::path& parts) const {
+  const Columns& columns = selection_->columns();
+  std::vector<std::unique_ptr<Sink>> sinks;
+  if (config_.csv) {
+    sinks.push_back(
+        std::make_unique<TextSink>(TextFormat::kCsv, run_.manifest_csv(), parts, columns, shown_, comm_));
+  }
+  if (config_.jsonl) {
+    sinks.push_back(std::make_unique<TextSink>(TextFormat::kJsonLines, run_.manifest_jsonl(), parts, columns,
+                                               shown_, comm_));
+  }
+  if (config_.report) {
+    sinks.push_back(std::make_unique<ReportSink>(run_.report(), columns, rule_.ranked_by(), result_.scored,
+                                                 config_, versions_, comm_));
+  }
+  return sinks;
+}
+
+void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> sinks) {
+  const Columns& columns = selection_->columns();
+  const std::size_t reason = columns.index_of("reason");
   comm_.together([&] {
     SortRecord record;
     ManifestRow row;
-    std::string reason;
-    std::uint64_t eligible = slice.counted_before();
+    std::vector<float> scores;
+    Place place;
+    place.position = slice.first();
+    place.eligible_before = slice.counted_before();
     ShareProgress progress("write manifests", slice.size(), stop_requested_, comm_);
-    for (std::uint64_t position = slice.first(); slice.next(record); ++position) {
-      unpack_row(record.id, record.payload, row);
-      const RankedFacts facts = rank_row(slice, row, position, eligible, reason);
-      writer.write(row, facts);
+    for (; slice.next(record); ++place.position) {
+      unpack_row(columns, record.id, record.payload, row);
+      place.scored = place.position < result_.scored;
+      place.first_of_score = slice.first_of_key();
+      scores.clear();
+      for (std::size_t s = 0; place.scored && s < rule_.columns(); ++s)
+        scores.push_back(std::get<float>(row[columns.first_score() + s]));
+      place.scores = scores;
+      result_.kept += selection_->decide(place, row) ? 1 : 0;
+      for (const auto& sink : sinks) sink->write(row);
       progress.count();
-      eligible += record.counted ? 1 : 0;
-      result_.kept += facts.keep ? 1 : 0;
-      ++result_.by_reason[reason];
-      if (position >= result_.scored) continue;
-      const bool best = position < kListedRows;
-      const bool worst = position + kListedRows >= result_.scored;
-      if (!best && !worst) continue;
-      const float score = rule_.ranking_score(std::span(row.scores).first(rule_.columns()));
-      const ReportRow listed{facts.rank, score, facts.percentile, facts.keep, std::string(row.id), reason};
-      if (best) best_.push_back(listed);
-      if (worst) worst_.push_back(listed);
+      place.eligible_before += record.counted ? 1 : 0;
+      const auto why = std::get<std::string_view>(row[reason]);
+      const auto counted = result_.by_reason.find(why);
+      if (counted == result_.by_reason.end()) {
+        result_.by_reason.emplace(why, 1);
+      } else {
+        ++counted->second;
+      }
     }
   });
-  confirm_lock();
-  files_ = writer.commit();
 }
 
-/// Joins the counts of all ranks.
 void Ranking::add_up() {
   std::vector<std::uint64_t> counts = {result_.rows, result_.kept};
   for (const auto status : base::all_statuses()) counts.push_back(result_.by_status[status]);
@@ -277,82 +233,51 @@ void Ranking::add_up() {
   if (result_.scored == 0) result_.by_status.erase(base::RowStatus::kOk);
 }
 
-std::vector<ReportRow> Ranking::gather(const std::vector<ReportRow>& mine) const {
-  struct Fixed {
-    std::uint64_t rank;
-    double percentile;
-    float score;
-    std::uint32_t keep;
-    std::uint32_t id_size;
-    std::uint32_t reason_size;
-  };
-  std::string text;
-  for (const auto& row : mine) {
-    const Fixed fixed{row.rank,
-                      row.percentile,
-                      row.score,
-                      row.keep ? 1U : 0U,
-                      static_cast<std::uint32_t>(row.id.size()),
-                      static_cast<std::uint32_t>(row.reason.size())};
-    text.append(reinterpret_cast<const char*>(&fixed), sizeof fixed);
-    text += row.id + row.reason;
-  }
-  std::vector<ReportRow> all;
-  for (const auto& part : comm_.gather(text)) {
-    for (std::size_t at = 0; at < part.size();) {
-      Fixed fixed{};
-      std::memcpy(&fixed, part.data() + at, sizeof fixed);
-      at += sizeof fixed;
-      all.push_back({fixed.rank, fixed.score, fixed.percentile, fixed.keep != 0,
-                     part.substr(at, fixed.id_size), part.substr(at + fixed.id_size, fixed.reason_size)});
-      at += fixed.id_size + fixed.reason_size;
-    }
-  }
-  return all;
-}
-
 void Ranking::confirm_lock() const {
   comm_.on_root([&] { lock_->confirm(); });
 }
 
-void Ranking::rank(const std::map<std::string, std::string>& versions) {
+void Ranking::write_files() {
+  WrittenFiles files;
   {
     const ScratchFolder scratch(run_, comm_);
+    std::vector<std::unique_ptr<Sink>> sinks;
     {
       DistributedSort sort(scratch.path(), static_cast<std::uint64_t>(config_.memory), comm_);
       collect(sort);
       SortedSlice slice = sort.finish();
-      write(slice, scratch.path());
+      sinks = make_sinks(scratch.path());
+      write(slice, sinks);
     }
+    add_up();
+    for (const auto& sink : sinks) {
+      confirm_lock();
+      sink->commit(result_, files);
+    }
+    sinks.clear();
     // Every rank has closed and removed its files: network file systems keep open ones under other names.
     comm_.barrier();
   }
-  add_up();
-  const auto best = gather(best_);
-  const auto worst = gather(worst_);
   comm_.on_root([&] {
     lock_->confirm();
-    if (config_.report) {
-      const auto report = report_html(result_, config_, versions, best, worst);
-      base::write_file_atomically(run_ / "report.html", report);
-      files_["report.html"] = {report.size(), base::xxh128_hex(std::as_bytes(std::span(report)))};
-    }
     // Last, as it says which files belong together.
-    base::write_file_atomically(run_ / "summary.json", summary_json(result_, config_, versions, files_));
+    base::write_file_atomically(run_.summary(), summary_json(result_, config_, versions_, files));
   });
 }
 
-CurationResult Ranking::result_of(const std::map<std::string, std::string>& versions) {
-  survey_columns();
+CurationResult Ranking::rank() {
+  survey_scores();
+  selection_.emplace(config_, rule_, result_.scored);
+  selection_->begin(rule_.names());
   comm_.on_root([&] {
-    base::make_directories(run_ / "state");
+    base::make_directories(run_.state());
     lock_.emplace(
-        run_ / "state" / "rank.lock",
-        run_.string() + " is being ranked by another job; wait for its end and start this one again");
+        run_.rank_lock(),
+        run_.root().string() + " is being ranked by another job; wait for its end and start this one again");
     remove_outdated(run_, config_);
   });
   try {
-    rank(versions);
+    write_files();
   } catch (const base::Error&) {
     // A job that has taken over clears up what it finds: that is the reason then, not what is missing.
     if (lock_) lock_->confirm();
@@ -363,11 +288,11 @@ CurationResult Ranking::result_of(const std::map<std::string, std::string>& vers
 
 }  // namespace
 
-CurationResult write_manifests(const std::filesystem::path& run, const RankInput& input,
+CurationResult write_manifests(const store::RunLayout& run, const RankInput& input,
                                const std::vector<std::string>& columns, const CurationConfig& config,
                                const std::map<std::string, std::string>& versions,
                                const comm::Communicator& comm, const std::function<bool()>& stop_requested) {
-  return Ranking(run, input, columns, config, stop_requested, comm).result_of(versions);
+  return Ranking(run, input, columns, config, versions, stop_requested, comm).rank();
 }
 
 }  // namespace quasar::curation

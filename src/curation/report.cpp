@@ -3,45 +3,13 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/progress.h"
-#include "curation/manifest_row.h"
+#include "curation/cell_text.h"
 
 namespace quasar::curation {
 namespace {
-
-using nlohmann::ordered_json;
-
-/// The double that reads like the float32: 0.1 instead of 0.10000000149011612.
-double as_written(double value) {
-  return std::strtod(shortest(static_cast<float>(value)).c_str(), nullptr);
-}
-
-ordered_json number_or_null(double value) {
-  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
-}
-
-ordered_json keep_rule(const CurationConfig& config) {
-  auto rule = ordered_json::object();
-  if (config.threshold) rule["threshold"] = *config.threshold;
-  if (config.top_k) rule["top_k"] = *config.top_k;
-  if (config.top_fraction) rule["top_fraction"] = *config.top_fraction;
-  return rule;
-}
-
-ordered_json statistics_json(const ColumnStatistics& statistics) {
-  auto column = ordered_json::object();
-  column["count"] = statistics.count;
-  column["min"] = number_or_null(as_written(statistics.min));
-  column["mean"] = number_or_null(statistics.mean);
-  column["max"] = number_or_null(as_written(statistics.max));
-  auto& deciles = column["deciles"] = ordered_json::array();
-  for (const double quantile : statistics.quantiles) deciles.push_back(number_or_null(as_written(quantile)));
-  return column;
-}
 
 /// Text for HTML, in element content and in quoted attributes. Control characters, which HTML forbids, are
 /// replaced.
@@ -167,32 +135,6 @@ constexpr std::string_view kHead =
     "</style>\n</head>\n<body>\n<h1>Ranking</h1>\n";
 
 }  // namespace
-
-std::string summary_json(const CurationResult& result, const CurationConfig& config,
-                         const std::map<std::string, std::string>& versions, const WrittenFiles& files) {
-  auto summary = ordered_json::object();
-  summary["schema_version"] = 1;
-  summary["rows"] = result.rows;
-  summary["scored"] = result.scored;
-  summary["failed"] = result.failed;
-  summary["kept"] = result.kept;
-  auto& by_status = summary["by_status"] = ordered_json::object();
-  for (const auto& [status, count] : result.by_status)
-    by_status[std::string(base::status_name(status))] = count;
-  auto& by_reason = summary["by_reason"] = ordered_json::object();
-  for (const auto& [reason, count] : result.by_reason) by_reason[reason] = count;
-  auto& columns = summary["columns"] = ordered_json::object();
-  for (const auto& [name, statistics] : result.columns) columns[name] = statistics_json(statistics);
-  auto& used = summary["config"] = ordered_json::object();
-  used["weights"] = config.weights;
-  used["rank_by"] = config.rank_by;
-  used["minimum"] = config.minimum;
-  used["keep"] = keep_rule(config);
-  summary["software"] = versions;
-  auto& written = summary["files"] = ordered_json::object();
-  for (const auto& [name, file] : files) written[name] = {{"bytes", file.bytes}, {"xxh128", file.xxh128}};
-  return summary.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-}
 
 std::string report_html(const CurationResult& result, const CurationConfig& config,
                         const std::map<std::string, std::string>& versions, std::span<const ReportRow> best,

@@ -1,4 +1,4 @@
-// Internal to the module: summary.json and report.html of a ranking.
+// Internal to the module: report.html of a ranking.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "curation/curation_config.h"
-#include "curation/manifest.h"
-#include "curation/written_files.h"
+#include "curation/curation_result.h"
 
 namespace quasar::curation {
 
@@ -25,10 +24,6 @@ struct ReportRow {
 
 /// Rows listed from each end of the ranking.
 inline constexpr std::uint64_t kListedRows = 20;
-
-/// The counts, statistics, settings and software of a ranking, and what it wrote, as indented JSON.
-std::string summary_json(const CurationResult& result, const CurationConfig& config,
-                         const std::map<std::string, std::string>& versions, const WrittenFiles& files);
 
 /// A page that needs no other file: counts, a histogram of each score, the best and the worst rows. All texts
 /// of the corpus are escaped.

@@ -24,8 +24,8 @@ void remove_stale(const std::filesystem::path& folder) {
 
 }  // namespace
 
-ScratchFolder::ScratchFolder(const std::filesystem::path& run, const comm::Communicator& comm) : comm_(comm) {
-  const auto all = run / "tmp" / "rank";
+ScratchFolder::ScratchFolder(const store::RunLayout& run, const comm::Communicator& comm) : comm_(comm) {
+  const auto all = run.rank_scratch();
   std::string name;
   comm_.on_root([&] {
     remove_stale(all);

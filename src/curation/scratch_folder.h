@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "comm/communicator.h"
+#include "store/run_layout.h"
 
 namespace quasar::curation {
 
@@ -12,7 +13,7 @@ class ScratchFolder {
  public:
   /// The caller holds the run's lock of rankings, so that what else lies in RUN/tmp/rank was left by a job
   /// that was killed; it is removed, unless the process that made it lives on this machine.
-  ScratchFolder(const std::filesystem::path& run, const comm::Communicator& comm);
+  ScratchFolder(const store::RunLayout& run, const comm::Communicator& comm);
   ~ScratchFolder();
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;

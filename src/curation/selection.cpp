@@ -1,115 +1,131 @@
 #include "curation/selection.h"
 
-#include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "base/errors.h"
-#include "curation/column_name.h"
+#include "base/status.h"
 
 namespace quasar::curation {
 namespace {
 
-void check_names(const std::vector<std::string>& columns) {
-  if (columns.empty()) base::fail(base::ExitCode::kConfig, "there is no anchor set, so nothing to rank by");
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::string& name = columns[i];
-    if (const auto fault = fault_of_name(name); !fault.empty()) base::fail(base::ExitCode::kConfig, fault);
-    if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), name) !=
-        columns.begin() + static_cast<std::ptrdiff_t>(i)) {
-      base::fail(base::ExitCode::kConfig, "two anchor sets are named '" + name + "'");
-    }
+/// Rank and percentile of rows with scores, and what became of the others.
+class RankPass : public SelectionPass {
+ public:
+  explicit RankPass(std::uint64_t scored) : scored_(scored) {
+    for (const auto status : base::all_statuses())
+      reasons_.emplace(base::status_name(status), "status: " + std::string(base::status_name(status)));
   }
-}
+  void begin(const Columns& columns) override {
+    rank_ = columns.index_of("rank");
+    percentile_ = columns.index_of("percentile");
+    status_ = columns.index_of("status");
+  }
+  std::string_view apply(const Place& place, ManifestRow& row) override {
+    if (!place.scored) return reasons_.at(std::get<std::string_view>(row[status_]));
+    row[rank_] = place.position + 1;
+    row[percentile_] =
+        100.0 * static_cast<double>(scored_ - place.first_of_score) / static_cast<double>(scored_);
+    return {};
+  }
+
+ private:
+  std::uint64_t scored_;
+  std::map<std::string_view, std::string> reasons_;  ///< By name of the status.
+  std::size_t rank_ = 0;
+  std::size_t percentile_ = 0;
+  std::size_t status_ = 0;
+};
+
+/// The floors.
+class MinimumPass : public SelectionPass {
+ public:
+  explicit MinimumPass(const ScoreRule& rule) : rule_(rule) {
+    for (std::size_t c = 0; c < rule.columns(); ++c) reasons_.push_back("below_minimum: " + rule.names()[c]);
+    reasons_.push_back(std::string("below_minimum: ") + kCombinedColumn);
+  }
+  std::string_view apply(const Place& place, ManifestRow& /*row*/) override {
+    if (!place.scored) return {};
+    const auto column = rule_.first_below_minimum(place.scores);
+    return column ? std::string_view(reasons_[*column]) : std::string_view();
+  }
+
+ private:
+  const ScoreRule& rule_;
+  std::vector<std::string> reasons_;  ///< By column, the combined score last.
+};
+
+/// A threshold on the score that rows are ranked by.
+class ThresholdPass : public SelectionPass {
+ public:
+  ThresholdPass(const ScoreRule& rule, float threshold) : rule_(rule), threshold_(threshold) {}
+  std::string_view apply(const Place& place, ManifestRow& /*row*/) override {
+    if (!place.scored || rule_.ranking_score(place.scores) >= threshold_) return {};
+    return "below_threshold";
+  }
+
+ private:
+  const ScoreRule& rule_;
+  float threshold_;
+};
+
+/// The best so many of the rows that meet the floors.
+class LimitPass : public SelectionPass {
+ public:
+  LimitPass(std::uint64_t limit, std::string_view dropped) : limit_(limit), dropped_(dropped) {}
+  std::string_view apply(const Place& place, ManifestRow& /*row*/) override {
+    return place.scored && place.eligible_before >= limit_ ? dropped_ : std::string_view();
+  }
+
+ private:
+  std::uint64_t limit_;
+  std::string_view dropped_;
+};
 
 }  // namespace
 
-ScoreRule::ScoreRule(std::vector<std::string> columns, const CurationConfig& config)
-    : names_(std::move(columns)), columns_(names_.size()), weights_(columns_, 1.0), rank_by_(columns_) {
-  check_names(names_);
-  if (!config.weights.empty()) {
-    weights_.assign(columns_, 0.0);
-    for (const auto& [name, weight] : config.weights) {
-      const std::size_t column = find(name, "weights");
-      if (column == columns_) {
-        base::fail(base::ExitCode::kConfig,
-                   "curation.weights: the combined score cannot have a weight itself");
-      }
-      weights_[column] = weight;
-    }
-  }
-  for (const double weight : weights_) weight_sum_ += weight;
-  if (!(weight_sum_ > 0)) base::fail(base::ExitCode::kConfig, "curation.weights: the weights sum to 0");
-  rank_by_ = find(config.rank_by, "rank_by");
-  minimum_.resize(columns_ + 1);
-  for (const auto& [name, floor] : config.minimum) {
-    minimum_[find(name, "minimum")] = static_cast<float>(floor);
-  }
-  if (columns_ > 1) names_.emplace_back(kCombinedColumn);
-}
-
-std::size_t ScoreRule::find(const std::string& name, const char* key) const {
-  const auto end = names_.begin() + static_cast<std::ptrdiff_t>(columns_);
-  const auto found = std::find(names_.begin(), end, name);
-  if (found == end && name != kCombinedColumn) {
-    const std::vector<std::string> sets(names_.begin(), end);
-    base::fail(base::ExitCode::kConfig, std::string("curation.") + key + ": " + unknown_column(name, sets));
-  }
-  return static_cast<std::size_t>(found - names_.begin());
-}
-
-bool ScoreRule::is_scored(std::span<const float> scores) {
-  return std::all_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); });
-}
-
-float ScoreRule::combined(std::span<const float> scores) const {
-  if (columns_ == 1) return scores[0];
-  double sum = 0;
-  for (std::size_t c = 0; c < columns_; ++c) sum += weights_[c] * static_cast<double>(scores[c]);
-  return static_cast<float>(sum / weight_sum_);
-}
-
-float ScoreRule::ranking_score(std::span<const float> scores) const {
-  return rank_by_ == columns_ ? combined(scores) : scores[rank_by_];
-}
-
-std::optional<std::size_t> ScoreRule::first_below_minimum(std::span<const float> scores) const {
-  for (std::size_t c = 0; c <= columns_; ++c) {
-    if (minimum_[c] && (c == columns_ ? combined(scores) : scores[c]) < *minimum_[c]) return c;
-  }
-  return std::nullopt;
-}
-
-KeepRule::KeepRule(const CurationConfig& config, const ScoreRule& scores, std::uint64_t scored)
-    : scores_(scores), kept_("all") {
+Selection::Selection(const CurationConfig& config, const ScoreRule& rule, std::uint64_t scored)
+    : kept_("all") {
+  passes_.push_back(std::make_unique<RankPass>(scored));
+  passes_.push_back(std::make_unique<MinimumPass>(rule));
   if (config.threshold) {
     // As float32, so that a score that reads like the threshold in the manifest meets it.
-    threshold_ = static_cast<float>(*config.threshold);
+    passes_.push_back(std::make_unique<ThresholdPass>(rule, static_cast<float>(*config.threshold)));
     kept_ = "threshold";
-    dropped_ = "below_threshold";
   } else if (config.top_k) {
-    limit_ = *config.top_k;
+    passes_.push_back(std::make_unique<LimitPass>(*config.top_k, "beyond_top_k"));
     kept_ = "top_k";
-    dropped_ = "beyond_top_k";
   } else if (config.top_fraction) {
-    limit_ = static_cast<std::uint64_t>(std::llround(*config.top_fraction * static_cast<double>(scored)));
+    const auto limit = std::llround(*config.top_fraction * static_cast<double>(scored));
+    passes_.push_back(std::make_unique<LimitPass>(static_cast<std::uint64_t>(limit), "beyond_top_fraction"));
     kept_ = "top_fraction";
-    dropped_ = "beyond_top_fraction";
   }
 }
 
-Decision KeepRule::decide(std::span<const float> scores, std::uint64_t eligible_before) const {
-  if (const auto column = scores_.first_below_minimum(scores)) {
-    const std::string name = *column < scores_.columns() ? scores_.names()[*column] : kCombinedColumn;
-    return {false, "below_minimum: " + name};
+Selection::Selection(std::vector<std::unique_ptr<SelectionPass>> passes, std::string kept)
+    : passes_(std::move(passes)), kept_(std::move(kept)) {}
+
+void Selection::begin(std::span<const std::string> scores) {
+  std::vector<Column> added;
+  for (const auto& pass : passes_) {
+    for (auto& column : pass->columns()) added.push_back(std::move(column));
   }
-  const bool keep =
-      threshold_ ? scores_.ranking_score(scores) >= *threshold_ : !limit_ || eligible_before < *limit_;
-  return {keep, keep ? kept_ : dropped_};
+  columns_.emplace(scores, std::move(added));
+  for (const auto& pass : passes_) pass->begin(*columns_);
+  keep_ = columns_->index_of("keep");
+  reason_ = columns_->index_of("reason");
 }
 
-Decision KeepRule::decide_failed(base::RowStatus status) {
-  return {false, "status: " + std::string(base::status_name(status))};
+bool Selection::decide(const Place& place, ManifestRow& row) {
+  std::string_view dropped;
+  for (const auto& pass : passes_) {
+    const auto reason = pass->apply(place, row);
+    if (dropped.empty()) dropped = reason;
+  }
+  row[keep_] = dropped.empty();
+  row[reason_] = dropped.empty() ? std::string_view(kept_) : dropped;
+  return dropped.empty();
 }
 
 }  // namespace quasar::curation

@@ -1,75 +1,66 @@
-// Owns the decisions about one row: its combined score, the score it is ranked by, whether it is kept and
-// why.
+// Owns what becomes of each row and why: a list of passes over the rows in the order of their ranks, each of
+// which may fill columns and say why a row is dropped.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
+#include "curation/column.h"
 #include "curation/curation_config.h"
+#include "curation/manifest_row.h"
+#include "curation/score_rule.h"
 
 namespace quasar::curation {
 
-/// Reads scores as the configuration asks. Columns are numbered 0..n-1 as given; n is the combined score.
-class ScoreRule {
- public:
-  /// Throws Error(kConfig) when there is no column, two have one name, a name cannot be one (column_name.h),
-  /// or the configuration names a column that is not there.
-  ScoreRule(std::vector<std::string> columns, const CurationConfig& config);
-
-  /// The names given, and the combined score's when it is a column of its own (more than one anchor set).
-  const std::vector<std::string>& names() const { return names_; }
-  std::size_t columns() const { return columns_; }
-  bool has_combined() const { return names_.size() > columns_; }
-
-  /// Whether every score is finite.
-  static bool is_scored(std::span<const float> scores);
-  /// Weighted mean of the scores of a row, one per column, in double, rounded once.
-  float combined(std::span<const float> scores) const;
-  /// The score the row is ranked by.
-  float ranking_score(std::span<const float> scores) const;
-  /// Number of the first column below its floor.
-  std::optional<std::size_t> first_below_minimum(std::span<const float> scores) const;
-
- private:
-  std::size_t find(const std::string& name, const char* key) const;
-
-  std::vector<std::string> names_;
-  std::size_t columns_;
-  std::vector<double> weights_;
-  double weight_sum_ = 0;
-  std::size_t rank_by_;
-  std::vector<std::optional<float>> minimum_;  ///< By column, the combined score last.
+/// Where a row stands in the order of all rows.
+struct Place {
+  std::uint64_t position = 0;         ///< From 0; rows without scores come last.
+  bool scored = false;                ///< Whether it has scores, and so a rank.
+  std::uint64_t first_of_score = 0;   ///< Position of the first row that is ranked by the same score.
+  std::uint64_t eligible_before = 0;  ///< Scored rows before it that meet every floor.
+  std::span<const float> scores;      ///< One per anchor set.
 };
 
-/// What becomes of one row, and why.
-struct Decision {
-  bool keep = false;
-  std::string
-      reason;  ///< "top_fraction", "below_threshold", "below_minimum: quality", "status: missing", ...
+/// One step of selection.
+class SelectionPass {
+ public:
+  virtual ~SelectionPass() = default;
+  /// The columns that it adds to the manifest, after those that every manifest has. Their texts are the
+  /// pass's own.
+  virtual std::vector<Column> columns() const { return {}; }
+  /// Is called once, before the first row.
+  virtual void begin(const Columns& columns) { (void)columns; }
+  /// Fills its cells of the row, and says why the row is dropped; empty when it is not. Rows come in order,
+  /// those that earlier passes have dropped included. The reason lives as long as the pass.
+  virtual std::string_view apply(const Place& place, ManifestRow& row) = 0;
 };
 
-/// Decides on rows in the order of their ranks.
-class KeepRule {
+/// The passes of a ranking, in order. A row is dropped for the first reason that one of them gives.
+class Selection {
  public:
-  /// `scored`: rows with a score in the whole run.
-  KeepRule(const CurationConfig& config, const ScoreRule& scores, std::uint64_t scored);
+  /// As `config` asks. `rule` outlives it; `scored`: rows with scores in the whole run.
+  Selection(const CurationConfig& config, const ScoreRule& rule, std::uint64_t scored);
+  /// With other passes; rows that none of them drops are kept for the reason `kept`.
+  Selection(std::vector<std::unique_ptr<SelectionPass>> passes, std::string kept);
 
-  /// A row that has scores. `eligible_before`: rows of better rank that meet every floor.
-  Decision decide(std::span<const float> scores, std::uint64_t eligible_before) const;
-  /// A row that has none.
-  static Decision decide_failed(base::RowStatus status);
+  /// The columns of the manifest, with those of the passes at the end.
+  const Columns& columns() const { return *columns_; }
+  /// To be called once, with the names of all scores of the manifest, before the rows.
+  void begin(std::span<const std::string> scores);
+  /// Fills the columns of selection. True when the row is kept.
+  bool decide(const Place& place, ManifestRow& row);
 
  private:
-  const ScoreRule& scores_;
-  std::optional<float> threshold_;
-  std::optional<std::uint64_t> limit_;
+  std::vector<std::unique_ptr<SelectionPass>> passes_;
   std::string kept_;
-  std::string dropped_;
+  std::optional<Columns> columns_;
+  std::size_t keep_ = 0;
+  std::size_t reason_ = 0;
 };
 
 }  // namespace quasar::curation

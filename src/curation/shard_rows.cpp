@@ -25,12 +25,8 @@ ShardRows::ShardRows(const RankInput& input, std::vector<std::string> columns, c
   }
 }
 
-std::filesystem::path ShardRows::path_of(const std::filesystem::path& folder, int shard) const {
-  return folder / fmt::format("shard-{:06}.h5", shard);
-}
-
 std::vector<float> ShardRows::read_scores(int shard, std::string& embeddings_xxh128) const {
-  const auto path = path_of(input_.scores, shard);
+  const auto path = input_.scores.scores(shard);
   store::ScoreShard stored = store::read_score_shard(path);
   embeddings_xxh128 = stored.embeddings_xxh128;
   if (stored.names == columns_) return std::move(stored.scores);
@@ -65,18 +61,17 @@ void ShardRows::for_each_row(const std::function<void(const Row&)>& take) const 
     const int shard = input_.shards[index];
     std::string scored;
     const auto scores = read_scores(shard, scored);
-    const store::EmbeddingShardReader reader(path_of(input_.embeddings, shard), store::Integrity::kRows);
+    const store::EmbeddingShardReader reader(input_.embeddings.shard(shard), store::Integrity::kRows);
     if (reader.size() * columns_.size() != scores.size()) {
       base::fail(base::ExitCode::kMismatch,
                  fmt::format("{} has {} rows but {} has {}: score the run again",
-                             path_of(input_.embeddings, shard).string(), reader.size(),
-                             path_of(input_.scores, shard).string(), scores.size() / columns_.size()));
+                             input_.embeddings.shard(shard).string(), reader.size(),
+                             input_.scores.scores(shard).string(), scores.size() / columns_.size()));
     }
     if (reader.header().content_xxh128 != scored) {
-      base::fail(
-          base::ExitCode::kMismatch,
-          fmt::format("{} was embedded anew after {} was made from it: score the run again",
-                      path_of(input_.embeddings, shard).string(), path_of(input_.scores, shard).string()));
+      base::fail(base::ExitCode::kMismatch,
+                 fmt::format("{} was embedded anew after {} was made from it: score the run again",
+                             input_.embeddings.shard(shard).string(), input_.scores.scores(shard).string()));
     }
     for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
       const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));

@@ -30,7 +30,6 @@ class ShardRows {
   void for_each_row(const std::function<void(const Row&)>& take) const;
 
  private:
-  std::filesystem::path path_of(const std::filesystem::path& folder, int shard) const;
   /// Scores [n, columns] of a shard, and which embeddings they were made from.
   std::vector<float> read_scores(int shard, std::string& embeddings_xxh128) const;
 

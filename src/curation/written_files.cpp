@@ -16,15 +16,15 @@ constexpr std::uint64_t kSmall = std::uint64_t{64} << 20U;
 
 }  // namespace
 
-std::vector<std::string> check_written_files(const std::filesystem::path& run, SumCheck check) {
-  const auto summary_path = run / "summary.json";
+std::vector<std::string> check_written_files(const store::RunLayout& run, SumCheck check) {
+  const auto summary_path = run.summary();
   if (!base::is_there_anew(summary_path)) return {};
   const auto summary = nlohmann::json::parse(base::read_file(summary_path), nullptr, false);
   if (!summary.is_object()) return {summary_path.string() + " is damaged: it is no JSON object"};
   std::vector<std::string> faults;
   const auto files = summary.value("files", nlohmann::json::object());
   for (const auto& [name, recorded] : files.items()) {
-    const auto path = run / name;
+    const auto path = run.root() / name;
     if (!base::is_there_anew(path)) {
       faults.push_back(path.string() + " is missing, of which summary.json tells");
       continue;

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "store/run_layout.h"
 
 namespace quasar::curation {
 
@@ -28,6 +29,6 @@ enum class SumCheck {
 /// What is not as RUN/summary.json says, a line for each file; empty when all is well, and without a
 /// summary.json, or with one of an earlier version that says nothing. Throws Error(kInput) when a file cannot
 /// be read.
-std::vector<std::string> check_written_files(const std::filesystem::path& run, SumCheck check);
+std::vector<std::string> check_written_files(const store::RunLayout& run, SumCheck check);
 
 }  // namespace quasar::curation

@@ -125,9 +125,7 @@ void check_scores(const RunConfig& config, const dataset::DataSet& corpus, datas
 curation::CurationResult rank_step(const RunConfig& config, const dataset::DataSet& corpus,
                                    dataset::WrittenBy scores, const comm::Communicator& comm) {
   const base::Phase phase("rank");
-  curation::RankInput input;
-  input.embeddings = corpus.files().embeddings();
-  input.scores = config.run.scores();
+  curation::RankInput input{corpus.files(), config.run, {}, {}};
   for (const auto& shard : corpus.plan().shards()) {
     input.shards.push_back(shard.id);
     input.shard_first.push_back(shard.first);
@@ -136,8 +134,8 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   const auto sets = configured_sets(config, comm);
   comm.together([&] { check_scores(config, corpus, scores, sets, comm); });
-  auto result = curation::write_manifests(config.run.root(), input, columns, config.curation,
-                                          software_versions(), comm, base::stop_requested);
+  auto result = curation::write_manifests(config.run, input, columns, config.curation, software_versions(),
+                                          comm, base::stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),

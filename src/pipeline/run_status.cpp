@@ -152,7 +152,7 @@ RunStatus read_run_status(const store::RunLayout& run) {
   status.shards = plan.shards().size();
   status.ranks = pass::read_metrics(run.corpus().metrics());
   status.ranked = std::filesystem::exists(run.manifest_csv());
-  status.manifest_faults = curation::check_written_files(run.root(), curation::SumCheck::kSmall);
+  status.manifest_faults = curation::check_written_files(run, curation::SumCheck::kSmall);
   std::set<int> running;
   for (const auto& rank : status.ranks) {
     if (rank.finished || seconds_since_1970() - rank.written_at > kLatelyHeard) continue;

@@ -238,7 +238,7 @@ VerifyResult verify(const RunConfig& config, const VerifyJob& job, encoder::Enco
     }
   });
   comm.on_root([&] {
-    for (auto& fault : curation::check_written_files(config.run.root(), curation::SumCheck::kAll))
+    for (auto& fault : curation::check_written_files(config.run, curation::SumCheck::kAll))
       mine.faults.push_back(std::move(fault));
   });
   auto result = joined(mine, comm);

@@ -45,6 +45,8 @@ class RunLayout {
     return state() / "start.lock";
   }  ///< Held to begin or extend a run.
   std::filesystem::path rank_lock() const { return state() / "rank.lock"; }  ///< Held by the job that ranks.
+  /// What rankings keep while they work, a folder for each job.
+  std::filesystem::path rank_scratch() const { return root_ / "tmp" / "rank"; }
 
   std::filesystem::path anchors() const { return root_ / "anchors"; }
   std::filesystem::path anchor_file(const std::string& set) const { return anchors() / (set + ".h5"); }

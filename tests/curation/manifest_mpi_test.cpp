@@ -69,7 +69,7 @@ std::vector<TestRow> make_rows(std::size_t count, std::uint64_t seed) {
 /// Writes the stores of a run, on root, in shards of uneven size.
 RankInput write_run(const std::filesystem::path& run, const std::vector<TestRow>& rows,
                     std::size_t rows_per_shard = 17) {
-  RankInput input{run / "embeddings", run / "scores", {}, {}};
+  RankInput input{store::DataSetLayout(run), store::RunLayout(run), {}, {}};
   std::size_t first = 0;
   for (int shard = 0; first < rows.size(); ++shard) {
     const std::size_t count =
@@ -77,8 +77,8 @@ RankInput write_run(const std::filesystem::path& run, const std::vector<TestRow>
     input.shards.push_back(shard);
     input.shard_first.push_back(first);
     comm::Communicator::world().on_root([&] {
-      base::make_directories(input.embeddings);
-      base::make_directories(input.scores);
+      base::make_directories(input.embeddings.embeddings());
+      base::make_directories(input.scores.scores());
       store::ShardHeader header;
       header.encoder = {"test", "0", "none", "float32"};
       header.plan_fingerprint = "plan";
@@ -95,10 +95,9 @@ RankInput write_run(const std::filesystem::path& run, const std::vector<TestRow>
         embeddings.push_back(rows[i].record.status == base::RowStatus::kOk ? 1.0F : kNan);
         scores.scores.insert(scores.scores.end(), rows[i].scores.begin(), rows[i].scores.end());
       }
-      const auto name = fmt::format("shard-{:06}.h5", shard);
       scores.embeddings_xxh128 =
-          store::write_embedding_shard(input.embeddings / name, header, records, embeddings);
-      store::write_score_shard(input.scores / name, scores);
+          store::write_embedding_shard(input.embeddings.shard(shard), header, records, embeddings);
+      store::write_score_shard(input.scores.scores(shard), scores);
     });
     first += count;
   }
@@ -110,7 +109,7 @@ std::vector<std::string> rank_into(const std::filesystem::path& run, const RankI
                                    const CurationConfig& config, const comm::Communicator& comm,
                                    const std::vector<std::string>& columns = kColumns) {
   comm.on_root([&] { base::make_directories(run); });
-  write_manifests(run, input, columns, config, kVersions, comm);
+  write_manifests(store::RunLayout(run), input, columns, config, kVersions, comm);
   std::vector<std::string> bytes;
   bytes.reserve(kFiles.size());
   for (const auto& file : kFiles) bytes.push_back(base::read_file(run / file));
@@ -221,8 +220,8 @@ TEST(Manifest, CountsAddUpEverywhere) {
                                [](const TestRow& row) { return row.record.status == base::RowStatus::kOk; });
   ok->scores = {0.5F, kNan};  // An embedding that one set of anchors cannot score.
   const auto input = write_run(folder.path(), rows);
-  const auto result =
-      write_manifests(folder.path(), input, kColumns, {}, kVersions, comm::Communicator::world());
+  const auto result = write_manifests(store::RunLayout(folder.path()), input, kColumns, {}, kVersions,
+                                      comm::Communicator::world());
   EXPECT_EQ(result.rows, rows.size());
   EXPECT_EQ(result.scored + result.failed, result.rows);
   EXPECT_EQ(result.kept, result.scored);
@@ -267,8 +266,8 @@ TEST(Manifest, TopKBeyondTheRowsKeepsAllScored) {
   const auto input = write_run(folder.path(), rows);
   CurationConfig config;
   config.top_k = 1'000'000;
-  const auto result =
-      write_manifests(folder.path(), input, kColumns, config, kVersions, comm::Communicator::world());
+  const auto result = write_manifests(store::RunLayout(folder.path()), input, kColumns, config, kVersions,
+                                      comm::Communicator::world());
   EXPECT_EQ(result.kept, result.scored);
   EXPECT_LT(result.kept, result.rows);
 }
@@ -283,8 +282,8 @@ TEST(Manifest, IsWrittenWhenNothingCouldBeScored) {
   const auto input = write_run(folder.path(), rows);
   CurationConfig config;
   config.top_fraction = 1.0;
-  const auto result =
-      write_manifests(folder.path(), input, kColumns, config, kVersions, comm::Communicator::world());
+  const auto result = write_manifests(store::RunLayout(folder.path()), input, kColumns, config, kVersions,
+                                      comm::Communicator::world());
   EXPECT_EQ(result.scored, 0U);
   EXPECT_EQ(result.kept, 0U);
   EXPECT_EQ(result.failed, 30U);
@@ -301,7 +300,7 @@ TEST(Manifest, WritesNoCombinedColumnForOneSetAndNoFileNotAskedFor) {
   rank_into(folder.path(), input, {}, world);
   CurationConfig config;
   config.jsonl = config.report = false;
-  write_manifests(folder.path(), input, {"aesthetics"}, config, kVersions, world);
+  write_manifests(store::RunLayout(folder.path()), input, {"aesthetics"}, config, kVersions, world);
   const auto csv = base::read_file(folder.path() / "manifest.csv");
   EXPECT_THAT(csv, HasSubstr("hash,aesthetics,percentile,"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "manifest.jsonl"));
@@ -312,7 +311,7 @@ TEST(Manifest, WritesNoCombinedColumnForOneSetAndNoFileNotAskedFor) {
 std::string error_of(const std::filesystem::path& run, const RankInput& input,
                      const std::vector<std::string>& columns, base::ExitCode code) {
   try {
-    write_manifests(run, input, columns, {}, kVersions, comm::Communicator::world());
+    write_manifests(store::RunLayout(run), input, columns, {}, kVersions, comm::Communicator::world());
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), code) << error.what();
     return error.what();
@@ -375,7 +374,7 @@ TEST(Manifest, OneRanksWishToStopEndsTheRankingOnAllAndLeavesTheManifestsAsTheyW
     asked = 0;
     const bool last = world.rank() == world.size() - 1;
     try {
-      write_manifests(folder.path(), input, kColumns, other, kVersions, world,
+      write_manifests(store::RunLayout(folder.path()), input, kColumns, other, kVersions, world,
                       [&] { return ++asked == at && last; });
     } catch (const base::Error& error) {
       EXPECT_EQ(error.code(), base::ExitCode::kInterrupted) << error.what();

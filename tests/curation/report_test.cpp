@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <nlohmann/json.hpp>
+
+#include "curation/sample_result.h"
 
 namespace quasar::curation {
 namespace {
@@ -12,48 +13,12 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-CurationResult sample_result() {
-  CurationResult result;
-  result.rows = 1003;
-  result.scored = 1000;
-  result.failed = 3;
-  result.kept = 300;
-  result.by_status = {{base::RowStatus::kOk, 1000}, {base::RowStatus::kMissing, 3}};
-  result.by_reason = {{"top_fraction", 300}, {"beyond_top_fraction", 700}, {"status: missing", 3}};
-  ColumnStatistics statistics;
-  statistics.count = 1000;
-  statistics.min = static_cast<double>(0.1F);
-  statistics.max = static_cast<double>(0.9F);
-  statistics.mean = 0.5;
-  statistics.quantiles.fill(0.5);
-  statistics.histogram[3] = 999;
-  statistics.histogram[7] = 1;
-  result.columns = {{"quality", statistics}};
-  return result;
-}
-
-TEST(Summary, AddsUpAndWritesFloatsAsTheyRead) {
-  CurationConfig config;
-  config.top_fraction = 0.3;
-  config.weights = {{"quality", 1.0}};
-  const auto text = summary_json(sample_result(), config, {{"quasar", "1.2"}}, {});
-  const auto json = nlohmann::json::parse(text);
-  EXPECT_EQ(json.at("rows"), 1003);
-  EXPECT_EQ(json.at("by_status").at("ok").get<int>() + json.at("by_status").at("missing").get<int>(), 1003);
-  EXPECT_EQ(json.at("config").at("keep").at("top_fraction"), 0.3);
-  EXPECT_EQ(json.at("columns").at("quality").at("deciles").size(), kQuantiles);
-  EXPECT_EQ(json.at("software").at("quasar"), "1.2");
-  EXPECT_THAT(text, HasSubstr("\"min\": 0.1,"));
-}
-
-TEST(Summary, WritesNullWhereThereIsNoNumber) {
+TEST(Report, SaysWhereNoRowHasAScore) {
   CurationResult result;
   ColumnStatistics none;
   none.min = none.mean = none.max = std::numeric_limits<double>::quiet_NaN();
   none.quantiles.fill(std::numeric_limits<double>::quiet_NaN());
   result.columns = {{"quality", none}};
-  const auto json = nlohmann::json::parse(summary_json(result, {}, {}, {}));
-  EXPECT_TRUE(json.at("columns").at("quality").at("mean").is_null());
   EXPECT_THAT(report_html(result, {}, {}, {}, {}), HasSubstr("No row has a score"));
 }
 

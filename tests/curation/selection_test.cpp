@@ -3,114 +3,60 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
-
-#include "base/errors.h"
+#include "curation/text_sink.h"
 
 namespace quasar::curation {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+/// A row of a manifest with the score `q`, as selection gets it.
+struct TestRow {
+  store::RowRecord record;
+  base::RowStatus status = base::RowStatus::kOk;
+  std::vector<float> scores;
+};
 
-using Scores = std::vector<float>;
-
-std::string error_of(const std::vector<std::string>& columns, const CurationConfig& config = {}) {
-  try {
-    const ScoreRule rule(columns, config);
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::ExitCode::kConfig);
-    return error.what();
-  }
-  return "no error";
+/// What selection makes of a row: "+reason" for a kept row, "-reason" for a dropped one.
+std::string decide(Selection& selection, const TestRow& test, const Place& place) {
+  ManifestRow row;
+  read_row(selection.columns(), {test.record, test.status, test.scores}, row);
+  const bool keep = selection.decide(place, row);
+  EXPECT_EQ(std::get<bool>(row[selection.columns().index_of("keep")]), keep);
+  return (keep ? "+" : "-") +
+         std::string(std::get<std::string_view>(row[selection.columns().index_of("reason")]));
 }
 
-TEST(ScoreRule, CombinesWithEqualWeightsUnlessTold) {
-  CurationConfig config;
-  const ScoreRule equal({"a", "b"}, config);
-  EXPECT_THAT(equal.names(), ElementsAre("a", "b", "combined"));
-  EXPECT_EQ(equal.combined(Scores{0.25F, 0.75F}), 0.5F);
-  config.weights = {{"a", 1.0}, {"b", 3.0}};
-  EXPECT_EQ(ScoreRule({"a", "b"}, config).combined(Scores{0.0F, 1.0F}), 0.75F);
-  config.weights = {{"b", 2.0}};
-  EXPECT_EQ(ScoreRule({"a", "b"}, config).combined(Scores{0.0F, 0.3F}), 0.3F);
-}
-
-TEST(ScoreRule, HasNoCombinedColumnForOneAnchorSet) {
-  const ScoreRule rule({"a"}, {});
-  EXPECT_FALSE(rule.has_combined());
-  EXPECT_EQ(rule.ranking_score(Scores{0.3F}), 0.3F);
-}
-
-TEST(ScoreRule, RanksByTheColumnAskedFor) {
-  CurationConfig config;
-  config.rank_by = "b";
-  EXPECT_EQ(ScoreRule({"a", "b"}, config).ranking_score(Scores{0.1F, 0.9F}), 0.9F);
-}
-
-TEST(ScoreRule, AppliesFloorsInOrderOfColumns) {
-  CurationConfig config;
-  config.minimum = {{"b", 0.5}, {"combined", 0.4}};
-  const ScoreRule rule({"a", "b"}, config);
-  EXPECT_EQ(rule.first_below_minimum(Scores{0.9F, 0.4F}), 1U);
-  EXPECT_EQ(rule.first_below_minimum(Scores{0.1F, 0.6F}), 2U);
-  EXPECT_FALSE(rule.first_below_minimum(Scores{0.9F, 0.5F}));
-}
-
-TEST(ScoreRule, RefusesNamesThatCannotBe) {
-  EXPECT_THAT(error_of({}), HasSubstr("no anchor set"));
-  EXPECT_THAT(error_of({"rank"}), HasSubstr("'rank'"));
-  EXPECT_THAT(error_of({""}), HasSubstr("cannot be named"));
-  EXPECT_THAT(error_of({"a\nb"}), HasSubstr("line break"));
-  EXPECT_THAT(error_of({"a", "b", "a"}), HasSubstr("two anchor sets"));
-  CurationConfig config;
-  config.rank_by = "c";
-  EXPECT_THAT(error_of({"a", "b"}, config), HasSubstr("there are a, b, and combined"));
-  config = {};
-  config.weights = {{"c", 1.0}};
-  EXPECT_THAT(error_of({"a", "b"}, config), HasSubstr("curation.weights"));
-  config.weights = {{"combined", 1.0}};
-  EXPECT_THAT(error_of({"a", "b"}, config), HasSubstr("curation.weights"));
-  config = {};
-  config.minimum = {{"c", 1.0}};
-  EXPECT_THAT(error_of({"a", "b"}, config), HasSubstr("curation.minimum"));
-}
-
-TEST(ScoreRule, CountsARowAsScoredOnlyWhenEveryScoreIsFinite) {
-  EXPECT_TRUE(ScoreRule::is_scored(Scores{0.1F, 0.2F}));
-  EXPECT_FALSE(ScoreRule::is_scored(Scores{0.1F, std::numeric_limits<float>::quiet_NaN()}));
-  EXPECT_FALSE(ScoreRule::is_scored(Scores{std::numeric_limits<float>::infinity()}));
-}
-
-/// "+reason" for a kept row, "-reason" for a dropped one.
 std::string decide(const CurationConfig& config, float score, std::uint64_t eligible_before,
                    std::uint64_t scored = 10) {
   const ScoreRule rule({"q"}, config);
-  const auto decision = KeepRule(config, rule, scored).decide(Scores{score}, eligible_before);
-  return (decision.keep ? "+" : "-") + decision.reason;
+  Selection selection(config, rule, scored);
+  selection.begin(rule.names());
+  TestRow row;
+  row.scores = {score};
+  return decide(selection, row, {eligible_before, true, eligible_before, eligible_before, row.scores});
 }
 
-TEST(KeepRule, KeepsEverythingScoredWithoutARule) {
+TEST(Selection, KeepsEverythingScoredWithoutARule) {
   EXPECT_EQ(decide({}, 0.0F, 9), "+all");
 }
 
-TEST(KeepRule, ThresholdIncludesItselfAsTheManifestShowsIt) {
+TEST(Selection, ThresholdIncludesItselfAsTheManifestShowsIt) {
   CurationConfig config;
   config.threshold = 0.7;  // Above 0.7F in double.
   EXPECT_EQ(decide(config, 0.7F, 0), "+threshold");
   EXPECT_EQ(decide(config, 0.69999F, 0), "-below_threshold");
 }
 
-TEST(KeepRule, TopKCountsTheRowsThatMeetTheFloors) {
+TEST(Selection, TopKCountsTheRowsThatMeetTheFloors) {
   CurationConfig config;
   config.top_k = 2;
   config.minimum = {{"q", 0.5}};
   EXPECT_EQ(decide(config, 0.9F, 1), "+top_k");
   EXPECT_EQ(decide(config, 0.9F, 2), "-beyond_top_k");
   EXPECT_EQ(decide(config, 0.4F, 0), "-below_minimum: q");
+  EXPECT_EQ(decide(config, 0.4F, 5), "-below_minimum: q") << "the first reason stands";
 }
 
-TEST(KeepRule, TopFractionRoundsToTheNearestRow) {
+TEST(Selection, TopFractionRoundsToTheNearestRow) {
   CurationConfig config;
   config.top_fraction = 0.29;
   EXPECT_EQ(decide(config, 0.5F, 28, 100), "+top_fraction");
@@ -121,10 +67,79 @@ TEST(KeepRule, TopFractionRoundsToTheNearestRow) {
   EXPECT_EQ(decide(config, 0.5F, 99, 100), "+top_fraction");
 }
 
-TEST(KeepRule, NeverKeepsAFailedRow) {
-  const auto decision = KeepRule::decide_failed(base::RowStatus::kTooSmall);
-  EXPECT_FALSE(decision.keep);
-  EXPECT_EQ(decision.reason, "status: too_small");
+TEST(Selection, NeverKeepsAFailedRowAndGivesItNoRank) {
+  CurationConfig config;
+  config.threshold = 0.0;
+  config.minimum = {{"q", 0.0}};
+  const ScoreRule rule({"q"}, config);
+  Selection selection(config, rule, 10);
+  selection.begin(rule.names());
+  const Columns& columns = selection.columns();
+  store::RowRecord record;
+  ManifestRow row;
+  read_row(columns, {record, base::RowStatus::kTooSmall, {}}, row);
+  EXPECT_FALSE(selection.decide({12, false, 10, 10, {}}, row));
+  EXPECT_EQ(std::get<std::string_view>(row[columns.index_of("reason")]), "status: too_small");
+  for (const auto* name : {"rank", "percentile", "q"})
+    EXPECT_EQ(row[columns.index_of(name)].index(), 0U) << name;
+}
+
+TEST(Selection, RanksFromOneAndGivesEqualScoresTheSamePercentile) {
+  const ScoreRule rule({"q"}, {});
+  Selection selection({}, rule, 4);
+  selection.begin(rule.names());
+  const Columns& columns = selection.columns();
+  TestRow test;
+  test.scores = {0.5F};
+  ManifestRow row;
+  read_row(columns, {test.record, test.status, test.scores}, row);
+  selection.decide({2, true, 1, 2, test.scores}, row);
+  EXPECT_EQ(std::get<std::uint64_t>(row[columns.index_of("rank")]), 3U);
+  EXPECT_EQ(std::get<double>(row[columns.index_of("percentile")]), 75.0);
+}
+
+/// Numbers rows from 100 on in a column of its own, and drops every other one.
+class OddOnes : public SelectionPass {
+ public:
+  std::vector<Column> columns() const override {
+    return {{"number", CellType::kCount}, {"remark, if any", CellType::kText}};
+  }
+  void begin(const Columns& columns) override { number_ = columns.index_of("number"); }
+  std::string_view apply(const Place& place, ManifestRow& row) override {
+    row[number_] = place.position + 100;
+    if (place.position % 2 == 0) return {};
+    row[number_ + 1] = std::string_view("odd");
+    return "odd position";
+  }
+
+ private:
+  std::size_t number_ = 0;
+};
+
+TEST(Selection, APassBringsItsColumnsToEveryManifest) {
+  std::vector<std::unique_ptr<SelectionPass>> passes;
+  passes.push_back(std::make_unique<OddOnes>());
+  Selection selection(std::move(passes), "even position");
+  const std::vector<std::string> scores = {"q"};
+  selection.begin(scores);
+  const Columns& columns = selection.columns();
+  const ShownColumns shown(columns.size(), true);
+  EXPECT_THAT(header_line(TextFormat::kCsv, columns, shown),
+              testing::EndsWith(",fields,number,\"remark, if any\"\n"));
+  TestRow test;
+  test.scores = {0.5F};
+  std::vector<std::string> csv(2);
+  std::string json;
+  for (std::uint64_t position = 0; position < 2; ++position) {
+    ManifestRow row;
+    read_row(columns, {test.record, test.status, test.scores}, row);
+    EXPECT_EQ(selection.decide({position, true, 0, 0, test.scores}, row), position == 0);
+    append_line(TextFormat::kCsv, columns, shown, row, csv[position]);
+    if (position == 1) append_line(TextFormat::kJsonLines, columns, shown, row, json);
+  }
+  EXPECT_THAT(csv[0], testing::EndsWith(",ok,true,even position,,,100,\n"));
+  EXPECT_THAT(csv[1], testing::EndsWith(",ok,false,odd position,,,101,odd\n"));
+  EXPECT_THAT(json, testing::EndsWith(",\"number\":101,\"remark, if any\":\"odd\"}\n"));
 }
 
 }  // namespace

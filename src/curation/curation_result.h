@@ -1,0 +1,29 @@
+// Owns what a ranking found, in numbers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "curation/column_statistics.h"
+
+namespace quasar::curation {
+
+/// What ranking found. The counts add up: rows = scored + failed, failed = sum of by_status without ok.
+struct CurationResult {
+  std::uint64_t rows = 0;
+  std::uint64_t scored = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t kept = 0;
+  std::map<base::RowStatus, std::uint64_t> by_status;
+  std::map<std::string, std::uint64_t, std::less<>>
+      by_reason;  ///< Of rows kept and dropped, as in the manifest.
+  std::vector<std::pair<std::string, ColumnStatistics>>
+      columns;  ///< Anchor sets, then combined when written.
+};
+
+}  // namespace quasar::curation
