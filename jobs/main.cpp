@@ -14,6 +14,7 @@
 #include "base/activity.h"
 #include "base/allocator.h"
 #include "base/config_node.h"
+#include "base/cpu_capability.h"
 #include "base/exit_status.h"
 #include "base/logging.h"
 #include "base/nearest_word.h"
@@ -106,27 +107,37 @@ int run(const quasar::jobs::Work& work, quasar::pass::JobWatch& watch) {
   return static_cast<int>(outcome.code);
 }
 
-/// embed.stall_timeout as the command line and the configuration that it names say, before either is checked:
-/// the start of MPI is watched as well. Its default where they do not say.
-double stated_stall_timeout(int argc, const char* const* argv) {
-  double seconds = quasar::dataset::EmbedConfig{}.stall_timeout_s;
+/// What has to be known before MPI starts.
+struct EarlySettings {
+  double stall_timeout_s = quasar::dataset::EmbedConfig{}.stall_timeout_s;
+  quasar::base::CpuCapability cpu_capability = quasar::base::CpuCapability::kNative;
+};
+
+/// As the section embed says, on the command line and in the configuration that it names, before either is
+/// checked. What is wrong there is said when the configuration is read for good.
+EarlySettings early_settings(int argc, const char* const* argv) {
+  EarlySettings settings;
   std::vector<std::string> overrides;
   std::filesystem::path config;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word.ends_with(".yaml") || word.ends_with(".yml")) config = word;
-    constexpr std::string_view kKey = "embed.stall_timeout=";
-    const auto key = word.find(kKey);
-    if (key != std::string_view::npos) overrides.emplace_back(word.substr(key));
+    for (const std::string_view key : {"embed.stall_timeout=", "embed.cpu_capability="}) {
+      const auto place = word.find(key);
+      if (place != std::string_view::npos) overrides.emplace_back(word.substr(place));
+    }
   }
   try {
     const auto node = config.empty() ? quasar::base::ConfigNode::parse_text("{}", "command line", overrides)
                                      : quasar::base::ConfigNode::parse_file(config, overrides);
-    if (node.has("embed")) seconds = node.child("embed").get("stall_timeout", seconds);
+    const auto embed = node.child("embed");
+    settings.stall_timeout_s = embed.get("stall_timeout", settings.stall_timeout_s);
+    settings.cpu_capability =
+        embed.get_enum("cpu_capability", settings.cpu_capability, quasar::base::cpu_capabilities());
   } catch (const std::exception&) {
-    // It is said when the configuration is read for good.
+    return settings;
   }
-  return seconds;
+  return settings;
 }
 
 int program(int argc, char** argv) {
@@ -157,8 +168,10 @@ int program(int argc, char** argv) {
   // After the subcommands, which would inherit it.
   app.footer(footer());
 
+  const auto settings = early_settings(argc, argv);
+  quasar::base::hold_to(settings.cpu_capability, argv);
   // From before MPI starts to after it has ended.
-  quasar::pass::JobWatch watch(stated_stall_timeout(argc, argv));
+  quasar::pass::JobWatch watch(settings.stall_timeout_s);
   std::optional<quasar::comm::Environment> mpi;
   try {
     mpi.emplace(argc, argv);

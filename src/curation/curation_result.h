@@ -13,6 +13,9 @@
 
 namespace quasar::curation {
 
+/// Numbers of rows by what they have in common.
+using RowCounts = std::map<std::string, std::uint64_t, std::less<>>;
+
 /// What ranking found. The counts add up: rows = scored + failed, failed = sum of by_status without ok.
 struct CurationResult {
   std::uint64_t rows = 0;
@@ -20,8 +23,10 @@ struct CurationResult {
   std::uint64_t failed = 0;
   std::uint64_t kept = 0;
   std::map<base::RowStatus, std::uint64_t> by_status;
-  std::map<std::string, std::uint64_t, std::less<>>
-      by_reason;  ///< Of rows kept and dropped, as in the manifest.
+  RowCounts by_reason;  ///< Of rows kept and dropped, as in the manifest.
+  /// Rows by what their embeddings were computed on, where the shards say; several kinds of one shard are
+  /// joined by " and ".
+  RowCounts by_computed_on;
   std::vector<std::pair<std::string, ColumnStatistics>>
       columns;  ///< Anchor sets, then combined when written.
 };

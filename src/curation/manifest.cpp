@@ -1,9 +1,12 @@
 #include "curation/manifest.h"
 
-#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <memory>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -31,6 +34,31 @@ void remove_outdated(const store::RunLayout& run, const CurationConfig& config) 
   if (!config.csv) std::filesystem::remove(run.manifest_csv(), ignored);
   if (!config.jsonl) std::filesystem::remove(run.manifest_jsonl(), ignored);
   if (!config.report) std::filesystem::remove(run.report(), ignored);
+}
+
+/// Counts a row, without a copy of the text where it is known.
+void count(std::string_view text, RowCounts& counts) {
+  const auto counted = counts.find(text);
+  if (counted == counts.end()) {
+    counts.emplace(text, 1);
+  } else {
+    ++counted->second;
+  }
+}
+
+/// The counts of all ranks together. No text holds a line break. Collective.
+RowCounts joined(const RowCounts& counts, const comm::Communicator& comm) {
+  std::string mine;
+  for (const auto& [text, rows] : counts) mine += std::to_string(rows) + " " + text + "\n";
+  RowCounts all;
+  for (const auto& part : comm.all_gather(mine)) {
+    std::istringstream lines(part);
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t space = line.find(' ');
+      all[line.substr(space + 1)] += std::stoull(line.substr(0, space));
+    }
+  }
+  return all;
 }
 
 class Ranking {
@@ -143,6 +171,8 @@ void Ranking::collect(DistributedSort& sort) {
       progress.count();
       ++result_.rows;
       ++result_.by_status[status];
+      if (!input.computed_on.empty())
+        count(fmt::format("{}", fmt::join(input.computed_on, " and ")), result_.by_computed_on);
     });
   });
   comm_.all_reduce(has_value, comm::Reduction::kMax);
@@ -194,13 +224,7 @@ void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> s
       for (const auto& sink : sinks) sink->write(row);
       progress.count();
       place.eligible_before += record.counted ? 1 : 0;
-      const auto why = std::get<std::string_view>(row[reason]);
-      const auto counted = result_.by_reason.find(why);
-      if (counted == result_.by_reason.end()) {
-        result_.by_reason.emplace(why, 1);
-      } else {
-        ++counted->second;
-      }
+      count(std::get<std::string_view>(row[reason]), result_.by_reason);
     }
   });
 }
@@ -217,17 +241,8 @@ void Ranking::add_up() {
     if (counts[next] != 0) result_.by_status[status] = counts[next];
     ++next;
   }
-  std::string mine;
-  for (const auto& [reason, count] : result_.by_reason) mine += std::to_string(count) + " " + reason + "\n";
-  result_.by_reason.clear();
-  for (const auto& text : comm_.all_gather(mine)) {
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t end = text.find('\n', at);
-      const std::size_t space = text.find(' ', at);
-      result_.by_reason[text.substr(space + 1, end - space - 1)] += std::stoull(text.substr(at, space - at));
-      at = end + 1;
-    }
-  }
+  result_.by_reason = joined(result_.by_reason, comm_);
+  result_.by_computed_on = joined(result_.by_computed_on, comm_);
   result_.failed = result_.rows - result_.scored;
   QUASAR_CHECK(result_.by_status[base::RowStatus::kOk] == result_.scored);
   if (result_.scored == 0) result_.by_status.erase(base::RowStatus::kOk);

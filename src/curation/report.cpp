@@ -150,6 +150,9 @@ std::string report_html(const CurationResult& result, const CurationConfig& conf
   for (const auto& [status, count] : result.by_status)
     by_status.emplace_back(base::status_name(status), count);
   append_counts("Status", by_status, page);
+  if (result.by_computed_on.size() > 1) {
+    append_counts("Computed on", {result.by_computed_on.begin(), result.by_computed_on.end()}, page);
+  }
   append_rows("Best", best, page);
   append_rows("Worst", worst, page);
   page += "<h2>Software</h2>\n<table>\n";

@@ -77,7 +77,8 @@ void ShardRows::for_each_row(const std::function<void(const Row&)>& take) const 
       const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));
       for (std::size_t i = 0; i < records.size(); ++i) {
         take({input_.shard_first[index] + first + i, records[i],
-              std::span(scores).subspan((first + i) * columns_.size(), columns_.size())});
+              std::span(scores).subspan((first + i) * columns_.size(), columns_.size()),
+              reader.header().computed_on});
       }
     }
   }

@@ -62,6 +62,7 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
   used["minimum"] = config.minimum;
   used["keep"] = keep_rule(config);
   summary["software"] = versions;
+  summary["computed_on"] = result.by_computed_on;
   auto& written = summary["files"] = ordered_json::object();
   for (const auto& [name, file] : files) written[name] = {{"bytes", file.bytes}, {"xxh128", file.xxh128}};
   return summary.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "base/activity.h"
@@ -72,8 +73,9 @@ void remove_old_metrics(const EmbedJob& job) {
 }
 
 /// Whether the shard's file is there, whole, undamaged and of this encoder, and holds no row to retry. A
-/// damaged one is said to be so.
-bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, const corpus::Shard& shard) {
+/// damaged one is said to be so. What its embeddings were computed on is added to `computed_on`.
+bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, const corpus::Shard& shard,
+                 std::set<std::string>& computed_on) {
   const auto path = job.set.path(shard);
   if (!store::verify_shard(path) || !job.set.has(shard)) {
     if (std::filesystem::exists(path)) {
@@ -82,10 +84,12 @@ bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, con
     }
     return false;
   }
-  check_shard_encoder(path, store::EmbeddingShardReader(path).header().encoder, identity);
+  const store::EmbeddingShardReader reader(path);
+  check_shard_encoder(path, reader.header().encoder, identity);
+  computed_on.insert(reader.header().computed_on.begin(), reader.header().computed_on.end());
   if (job.shared != nullptr) job.shared->offer(job.set, shard, false);
   if (job.retry) {
-    const auto statuses = store::EmbeddingShardReader(path).read_statuses();
+    const auto statuses = reader.read_statuses();
     return std::none_of(statuses.begin(), statuses.end(),
                         [&](base::RowStatus status) { return job.retry->covers(status); });
   }
@@ -101,6 +105,29 @@ std::vector<std::size_t> shards_of_part(const EmbedJob& job) {
   return places;
 }
 
+/// Warns where embeddings of one data set are computed on several kinds of processor. `found`: those of
+/// shards that are there. Collective.
+void warn_of_mixed_kinds(const EmbedJob& job, const std::set<std::string>& found, bool work,
+                         const comm::Communicator& comm) {
+  std::string mine;
+  for (const auto& kind : found) mine += kind + "\n";
+  if (work) mine += job.encoder.computed_on() + "\n";
+  std::set<std::string> all;
+  for (const auto& text : comm.gather(mine)) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) all.insert(line);
+  }
+  if (all.size() < 2) return;
+  std::string listed;
+  for (const auto& kind : all) listed += "\n  " + kind;
+  base::log_warning(
+      "{}: embeddings of one data set are computed on several kinds of processor, whose last digits may "
+      "differ, "
+      "and with them the order of rows of nearly equal scores; embed.cpu_capability holds them to what all "
+      "have:{}",
+      job.what, listed);
+}
+
 /// Shards that are not finished, largest first so that no long one is left for the end. The files are read to
 /// the last byte. Collective.
 std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity& identity,
@@ -110,11 +137,12 @@ std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity
   std::vector<std::int64_t> finished(shards.size(), 0);
   // On a new run there is nothing to report.
   const bool any = !std::filesystem::is_empty(job.set.files().embeddings());
+  std::set<std::string> computed_on;
   pass::run_pass({"check " + job.what, any ? "shards" : "", places.size(), places.size()}, comm,
                  [&](pass::ShardFeed& feed) {
                    while (const auto next = feed.next()) {
                      const auto place = places[*next];
-                     finished[place] = is_finished(job, identity, shards[place]) ? 1 : 0;
+                     finished[place] = is_finished(job, identity, shards[place], computed_on) ? 1 : 0;
                      feed.add_done(1);
                    }
                  });
@@ -123,6 +151,7 @@ std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (finished[i] == 0 && job.part.holds(shards[i].id)) missing.push_back(static_cast<int>(i));
   }
+  warn_of_mixed_kinds(job, computed_on, !missing.empty(), comm);
   std::stable_sort(missing.begin(), missing.end(), [&](int left, int right) {
     const auto& a = shards[static_cast<std::size_t>(left)];
     const auto& b = shards[static_cast<std::size_t>(right)];

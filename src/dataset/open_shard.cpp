@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/errors.h"
 
@@ -59,6 +60,7 @@ void OpenShard::keep_rows(const RetryFailed& retry) {
   if (!job_.set.has(shard_) || !store::verify_shard(job_.set.path(shard_))) return;
   const auto present = job_.set.open(shard_);
   QUASAR_CHECK(present.header().dimension == job_.encoder.dimension());
+  kept_computed_on_ = present.header().computed_on;
   auto rows = present.read_rows(0, size());
   std::vector<float> embeddings(embeddings_.size());
   present.read_embeddings(0, size(), embeddings);
@@ -89,6 +91,9 @@ void OpenShard::write(const base::EncoderIdentity& identity) const {
   header.shard = shard_.id;
   header.dimension = job_.encoder.dimension();
   header.half = job_.half;
+  std::set<std::string> kinds(kept_computed_on_.begin(), kept_computed_on_.end());
+  kinds.insert(job_.encoder.computed_on());
+  header.computed_on.assign(kinds.begin(), kinds.end());
   store::write_embedding_shard(job_.set.path(shard_), header, rows_, embeddings_);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "corpus/plan.h"
@@ -62,7 +63,8 @@ class OpenShard {
   const std::size_t dimension_;
   std::vector<store::RowRecord> rows_;
   std::vector<float> embeddings_;
-  std::vector<char> kept_;  ///< Rows whose result is there already.
+  std::vector<char> kept_;                     ///< Rows whose result is there already.
+  std::vector<std::string> kept_computed_on_;  ///< What those were computed on.
   std::vector<Batch> batches_;
 };
 

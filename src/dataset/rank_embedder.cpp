@@ -8,6 +8,7 @@
 #include "base/activity.h"
 #include "base/checksum.h"
 #include "base/errors.h"
+#include "base/logging.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "comm/cores.h"
@@ -49,6 +50,7 @@ RankEmbedder::RankEmbedder(const EmbedJob& job, const base::EncoderIdentity& ide
                            job.encoder.input_spec())),
       dimension_(static_cast<std::size_t>(job.encoder.dimension())),
       metrics_(metrics),
+      computed_on_(job.encoder.computed_on()),
       ready_(in_flight_.batches),
       items_(threads.decode),
       pool_({.decode = job.decode,
@@ -359,6 +361,13 @@ void RankEmbedder::write_loop() {
     {
       const std::scoped_lock hdf5(hdf5_);
       shard->write(identity_);
+    }
+    if (auto now = job_.encoder.computed_on(); now != computed_on_) {
+      base::log_warning(
+          "embeddings are computed on {} from now on instead of {}: their last digits may differ; a smaller "
+          "encoder.batch_size makes all alike",
+          now, computed_on_);
+      computed_on_ = std::move(now);
     }
     // Whoever embeds a shard has not found a good one there.
     if (job_.shared != nullptr) job_.shared->offer(job_.set, shard->shard(), true);

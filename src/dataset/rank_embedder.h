@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -102,6 +103,7 @@ class RankEmbedder {
   const InFlight in_flight_;
   const std::size_t dimension_;
   pass::RankMetrics& metrics_;
+  std::string computed_on_;  ///< As the shard written last says.
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -2,7 +2,6 @@
 
 #include <ATen/Version.h>
 #include <dlfcn.h>
-#include <torch/cuda.h>
 
 #include <array>
 #include <cstdlib>
@@ -64,9 +63,23 @@ std::string blas_core() {
   return found == nullptr ? "" : reinterpret_cast<char* (*)()>(found)();
 }
 
-/// From the driver, because LibTorch tells no names without CUDA's own headers.
-std::string gpu_names() {
-  if (!torch::cuda::is_available()) return "";
+std::string or_else(const std::string& text, const char* other) {
+  return text.empty() ? other : text;
+}
+
+}  // namespace
+
+std::string ProcessorKind::describe() const {
+  return or_else(model, "unknown processor") + ", ATen " + or_else(aten, "unknown") + ", oneDNN " +
+         or_else(onednn, "unknown") + ", OpenBLAS " + or_else(blas, "none");
+}
+
+ProcessorKind processor_kind() {
+  return {processor_name(), aten_capability(), onednn_instruction_set(), blas_core()};
+}
+
+std::string gpu_models() {
+  // From the driver, because LibTorch tells no names without CUDA's own headers.
   std::set<std::string> models;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", error)) {
@@ -75,22 +88,7 @@ std::string gpu_names() {
   }
   std::string names;
   for (const auto& model : models) names += (names.empty() ? "" : " and ") + model;
-  return names.empty() ? "unknown" : names;
-}
-
-std::string or_else(const std::string& text, const char* other) {
-  return text.empty() ? other : text;
-}
-
-}  // namespace
-
-std::string ComputeKind::describe() const {
-  return or_else(processor, "unknown processor") + ", ATen " + or_else(aten, "unknown") + ", oneDNN " +
-         or_else(onednn, "unknown") + ", OpenBLAS " + or_else(blas, "none") + ", GPU " + or_else(gpu, "none");
-}
-
-ComputeKind compute_kind() {
-  return {processor_name(), aten_capability(), onednn_instruction_set(), blas_core(), gpu_names()};
+  return names.empty() ? "unknown GPU" : names;
 }
 
 }  // namespace quasar::encoder

@@ -41,6 +41,10 @@ class Encoder {
   virtual const base::EncoderIdentity& identity() const = 0;
   /// Device as LibTorch names it: "cpu", "cuda:0".
   virtual std::string device() const = 0;
+  /// What the embeddings' bits are made on, in one line: where it differs, so may their last digits. On the
+  /// CPU the processor and the instruction sets that the libraries use; on a GPU its model and, where its
+  /// memory has not taken a whole batch, the largest part that it takes. Thread-safe.
+  virtual std::string computed_on() const = 0;
 
   /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and
   /// calls from several threads run side by side, so that a result never depends on how many threads there

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "base/errors.h"
+#include "encoder/compute_kind.h"
 #include "encoder/gpu_arithmetic.h"
 
 namespace quasar::encoder {
@@ -48,6 +49,7 @@ TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spe
     compute_as_named_and_repeatably();
     uploader_ = std::make_unique<Uploader>(device_);
   }
+  computed_on_ = device_.is_cpu() ? processor_kind().describe() : gpu_models();
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   for (std::size_t c = 0; c < 3; ++c) {
@@ -60,6 +62,15 @@ TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spe
 
 std::string TorchEncoder::device() const {
   return device_.str();
+}
+
+std::string TorchEncoder::computed_on() const {
+  if (device_.is_cpu()) return computed_on_;
+  const std::scoped_lock lock(gpu_);
+  const auto limit = gpu_batch_limit_.limit();
+  return limit == 0
+             ? computed_on_
+             : computed_on_ + ", in batches of at most " + std::to_string(limit) + " for lack of memory";
 }
 
 void TorchEncoder::check_shape(const ImageBatch& batch, std::size_t values) const {

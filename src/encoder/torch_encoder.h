@@ -25,6 +25,7 @@ class TorchEncoder : public Encoder {
   const base::InputSpec& input_spec() const override { return spec_; }
   const base::EncoderIdentity& identity() const override { return identity_; }
   std::string device() const override;
+  std::string computed_on() const override;
   void encode(const ImageBatch& batch, std::span<float> embeddings) override;
   WorkingMemory working_memory(int count, int height, int width) const override;
   int calls_at_once(int threads) const override;
@@ -44,7 +45,8 @@ class TorchEncoder : public Encoder {
   torch::Tensor mean_;                  ///< [1, 3, 1, 1], on the device.
   torch::Tensor deviation_;             ///< [1, 3, 1, 1], on the device.
   std::unique_ptr<Uploader> uploader_;  ///< On a GPU only.
-  std::mutex gpu_;                      ///< One call computes at a time.
+  mutable std::mutex gpu_;              ///< One call computes at a time.
+  std::string computed_on_;             ///< But for the limit of batches.
   BatchLimit gpu_batch_limit_;
 };
 

@@ -141,6 +141,12 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
                    base::with_thousands(result.scored), base::with_thousands(result.failed),
                    base::with_thousands(result.kept));
   }
+  if (comm.is_root() && result.by_computed_on.size() > 1) {
+    base::log_warning(
+        "the embeddings were computed on {} kinds of processor, which {} names with their rows: their last "
+        "digits may differ",
+        result.by_computed_on.size(), config.run.summary().string());
+  }
   if (result.scored == 0) {
     std::string failures;
     for (const auto& [status, count] : result.by_status)

@@ -150,6 +150,8 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
       encoder::encoder_config_from_yaml(root.child("encoder"), corpus == corpus::SourcePresence::kRequired);
   const auto embed = root.child("embed");
   config.embed = embed_config_from_yaml(embed);
+  config.cpu_capability =
+      embed.get_enum("cpu_capability", base::CpuCapability::kNative, base::cpu_capabilities());
   config.half = embed.get_enum<bool>("store", false, {{"float32", false}, {"float16", true}});
   const auto anchor_sets = root.child("anchors");
   if (need == AnchorNeed::kSome && anchor_sets.entries().empty())

@@ -9,6 +9,7 @@
 
 #include "anchors/anchor_recipe.h"
 #include "base/config_node.h"
+#include "base/cpu_capability.h"
 #include "corpus/corpus_config.h"
 #include "curation/curation_config.h"
 #include "dataset/distorted_items.h"
@@ -41,7 +42,8 @@ struct RunConfig {
   image::DecodeConfig decode;
   encoder::EncoderConfig encoder;
   dataset::EmbedConfig embed;
-  bool half = false;  ///< Store embeddings as float16.
+  base::CpuCapability cpu_capability = base::CpuCapability::kNative;  ///< What the program is held to.
+  bool half = false;                                                  ///< Store embeddings as float16.
   std::vector<AnchorSource> anchors;
   curation::CurationConfig curation;
   /// Key `memory`: limit for each rank's resident memory in bytes; 0: none. Unless curation.memory is given,

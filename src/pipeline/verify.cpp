@@ -1,6 +1,7 @@
 #include "pipeline/verify.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -77,12 +78,20 @@ class ShardVerifier {
     const double difference = relative_difference(now, then);
     result.largest_difference = std::max(result.largest_difference, difference);
     if (!(difference <= job_.tolerance)) {
-      fault(fmt::format("the embedding differs by {:.3g} of its norm, more than {:.3g}", difference,
-                        job_.tolerance));
+      fault(fmt::format("the embedding differs by {:.3g} of its norm, more than {:.3g}{}", difference,
+                        job_.tolerance, other_kind()));
     }
   }
 
  private:
+  /// What to make of a difference where the shard was computed on something else; empty where it was not.
+  std::string other_kind() const {
+    const auto& then = stored_.header().computed_on;
+    const auto now = encoder_.computed_on();
+    if (then.empty() || (then.size() == 1 && then.front() == now)) return "";
+    return fmt::format("; it was computed on {}, and again on {}", fmt::join(then, " and "), now);
+  }
+
   /// The picture's embedding, at the place and in the shape of batch that embedding it used, as stored.
   std::vector<float> encode(std::size_t row, const image::RgbImage& picture) {
     const auto dimension = static_cast<std::size_t>(encoder_.dimension());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <type_traits>
 
 #include "base/checksum.h"
@@ -116,6 +117,19 @@ base::RowStatus status_of(std::uint8_t value, const std::filesystem::path& path)
   return status;
 }
 
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += (text.empty() ? "" : "\n") + line;
+  return text;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
 /// In files of the first schema it stands among the fields.
 void take_former_distortion(RowRecord& row) {
   if (row.fields.find(corpus::kFormerDistortionField) == std::string::npos) return;
@@ -147,6 +161,7 @@ std::string write_embedding_shard(const std::filesystem::path& path, const Shard
         file.write_attribute("items_sha256", header.items_sha256);
         file.write_attribute("shard", std::int64_t{header.shard});
         file.write_attribute("content_xxh128", checksum);
+        file.write_attribute("computed_on", joined_lines(header.computed_on));
         const h5::Handle half = h5::half_type();
         file.write("embedding", header.half ? half.get() : H5T_IEEE_F32LE,
                    header.half ? half.get() : H5T_NATIVE_FLOAT, stored.data(), rows.size(), dimension);
@@ -177,6 +192,7 @@ struct EmbeddingShardReader::Impl {
     header.items_sha256 = file.text_attribute("items_sha256");
     header.content_xxh128 = file.text_attribute("content_xxh128");
     header.shard = static_cast<int>(file.integer_attribute("shard"));
+    if (file.has_attribute("computed_on")) header.computed_on = lines_of(file.text_attribute("computed_on"));
     const auto [rows, columns] = file.shape("embedding");
     if (columns < 1 || columns > kMaxDimension) {
       base::fail(base::ExitCode::kInput, path.string() + ": the dataset embedding is not [n, d]");

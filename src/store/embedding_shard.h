@@ -5,7 +5,8 @@
 // (the reference), split, distortion, fields (UTF-8); status (enumeration over uint8); width, height (int32);
 // bytes, offset (uint64); label, deviation (float64, NaN for none). Files of the first schema lack split,
 // distortion and deviation. Attributes: schema_version, software_version, kind, the encoder's identity,
-// plan_fingerprint (of the plan it was embedded under), shard, items_sha256, content_xxh128 over all of it.
+// plan_fingerprint (of the plan it was embedded under), shard, items_sha256, computed_on (lines), and
+// content_xxh128 over the datasets.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +50,10 @@ struct ShardHeader {
   std::string items_sha256;      ///< Of the shard's items as the plan froze them: what ties the file to it.
   int shard = 0;
   int dimension = 0;
-  bool half = false;           ///< Stored as float16.
+  bool half = false;  ///< Stored as float16.
+  /// What the embeddings were computed on (encoder::Encoder::computed_on()), ascending; several where rows
+  /// were computed at different times. Empty in files that do not say.
+  std::vector<std::string> computed_on;
   std::string content_xxh128;  ///< Of all that is stored; set by the writer, whatever is given.
 };
 

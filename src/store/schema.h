@@ -15,7 +15,8 @@ struct Schema {
   bool reads(std::int64_t version) const { return version >= oldest && version <= present; }
 };
 
-/// 2: attributes compute_* say what the embeddings were computed on, and a second checksum covers the rows.
+/// 2: typed members of a row (deviation, split, distortion), and a second checksum that covers the rows; the
+/// attribute computed_on may be missing.
 inline constexpr Schema kEmbeddingShardSchema{"embedding shard", 2};
 inline constexpr Schema kScoreShardSchema{"score shard", 1};
 inline constexpr Schema kAnchorFileSchema{"anchor file", 1};

@@ -9,19 +9,22 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST(ComputeKind, NamesWhatThisProcessComputesWith) {
-  const ComputeKind kind = compute_kind();
-  EXPECT_FALSE(kind.processor.empty());
+TEST(ProcessorKind, NamesWhatThisProcessComputesWith) {
+  const ProcessorKind kind = processor_kind();
+  EXPECT_FALSE(kind.model.empty());
   EXPECT_FALSE(kind.aten.empty());
-  EXPECT_EQ(kind, compute_kind());
-  EXPECT_THAT(kind.describe(), AllOf(HasSubstr(kind.processor), HasSubstr("ATen " + kind.aten)));
+  EXPECT_EQ(kind, processor_kind());
+  EXPECT_THAT(kind.describe(), AllOf(HasSubstr(kind.model), HasSubstr("ATen " + kind.aten)));
 }
 
-TEST(ComputeKind, SaysWhatItDoesNotKnow) {
-  EXPECT_EQ(ComputeKind{}.describe(),
-            "unknown processor, ATen unknown, oneDNN unknown, OpenBLAS none, GPU none");
-  EXPECT_EQ((ComputeKind{"X", "AVX2", "avx2", "Haswell", "H100"}.describe()),
-            "X, ATen AVX2, oneDNN avx2, OpenBLAS Haswell, GPU H100");
+TEST(ProcessorKind, SaysWhatItDoesNotKnow) {
+  EXPECT_EQ(ProcessorKind{}.describe(), "unknown processor, ATen unknown, oneDNN unknown, OpenBLAS none");
+  EXPECT_EQ((ProcessorKind{"X", "AVX2", "avx2", "Haswell"}.describe()),
+            "X, ATen AVX2, oneDNN avx2, OpenBLAS Haswell");
+}
+
+TEST(GpuModels, AlwaysSaysSomething) {
+  EXPECT_FALSE(gpu_models().empty());
 }
 
 }  // namespace
