@@ -74,24 +74,42 @@ std::vector<double> average_ranks(std::span<const double> values) {
   return ranks;
 }
 
+Moments moments_of(std::span<const double> values) {
+  const auto n = static_cast<long double>(values.size());
+  const long double first = values.front();
+  long double sum = 0;
+  for (const double value : values) sum += value - first;
+  const long double mean = sum / n;
+  long double squares = 0;
+  for (const double value : values) squares += (value - first - mean) * (value - first - mean);
+  return {static_cast<double>(first + mean), static_cast<double>(squares / n)};
+}
+
 double pearson(std::span<const double> a, std::span<const double> b) {
   check_lengths(a, b);
-  const auto n = static_cast<double>(a.size());
   if (a.size() < 2) return std::numeric_limits<double>::quiet_NaN();
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
-  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
-  double aa = 0;
-  double bb = 0;
-  double ab = 0;
+  // Differences from the first value are exact where values lie close together, far from 0.
+  const auto n = static_cast<long double>(a.size());
+  const long double first_a = a.front();
+  const long double first_b = b.front();
+  long double sum_a = 0;
+  long double sum_b = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i] - mean_a;
-    const double y = b[i] - mean_b;
+    sum_a += a[i] - first_a;
+    sum_b += b[i] - first_b;
+  }
+  long double aa = 0;
+  long double bb = 0;
+  long double ab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const long double x = a[i] - first_a - sum_a / n;
+    const long double y = b[i] - first_b - sum_b / n;
     aa += x * x;
     bb += y * y;
     ab += x * y;
   }
   if (aa == 0 || bb == 0) return std::numeric_limits<double>::quiet_NaN();
-  return ab / std::sqrt(aa * bb);
+  return std::clamp(static_cast<double>(ab / (std::sqrt(aa) * std::sqrt(bb))), -1.0, 1.0);
 }
 
 double spearman(std::span<const double> a, std::span<const double> b) {
