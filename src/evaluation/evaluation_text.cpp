@@ -1,0 +1,217 @@
+#include "evaluation/evaluation_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace quasar::evaluation {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json number(double value) {
+  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
+}
+
+ordered_json interval_json(const std::optional<Interval>& interval) {
+  return interval ? ordered_json::array({number(interval->low), number(interval->high)})
+                  : ordered_json(nullptr);
+}
+
+ordered_json test_json(const std::optional<TestResult>& test) {
+  if (!test) return nullptr;
+  return {{"statistic", number(test->statistic)}, {"p", number(test->p)}};
+}
+
+double fit_value(const LogisticFit& fit, double value) {
+  return fit.undefined.empty() ? value : std::nan("");
+}
+
+ordered_json measures_json(const Measures& measures) {
+  auto json = ordered_json::object();
+  json["n"] = measures.n;
+  json["srcc"] = number(measures.srcc);
+  json["krcc"] = number(measures.krcc);
+  json["plcc"] = number(measures.plcc);
+  json["plcc_logistic4"] = number(fit_value(measures.logistic4, measures.logistic4.plcc));
+  json["plcc_logistic5"] = number(fit_value(measures.logistic5, measures.logistic5.plcc));
+  json["rmse"] = number(measures.rmse);
+  json["rmse_logistic4"] = number(fit_value(measures.logistic4, measures.logistic4.rmse));
+  json["rmse_logistic5"] = number(fit_value(measures.logistic5, measures.logistic5.rmse));
+  json["outlier_ratio"] = number(measures.outlier_ratio);
+  json["intervals95"] = {{"srcc", interval_json(measures.srcc_interval)},
+                         {"krcc", interval_json(measures.krcc_interval)},
+                         {"plcc", interval_json(measures.plcc_interval)}};
+  if (measures.resampled) {
+    const auto& drawn = *measures.resampled;
+    json["bootstrap"] = {
+        {"resamples", drawn.resamples},
+        {"srcc", {{"interval95", interval_json(drawn.srcc)}, {"standard_error", drawn.srcc_error}}},
+        {"plcc", {{"interval95", interval_json(drawn.plcc)}, {"standard_error", drawn.plcc_error}}}};
+  } else {
+    json["bootstrap"] = nullptr;
+  }
+  json["logistic4"] = measures.logistic4.parameters;
+  json["logistic5"] = measures.logistic5.parameters;
+  json["undefined"] = measures.undefined;
+  return json;
+}
+
+ordered_json scorer_json(const ScorerEvaluation& scorer) {
+  auto json = measures_json(scorer.all);
+  if (scorer.groups.empty()) return json;
+  auto& groups = json["groups"] = ordered_json::object();
+  for (const auto& [name, measures] : scorer.groups) groups[name] = measures_json(measures);
+  json["mean_over_groups"] = {{"groups", scorer.groups_used},
+                              {"srcc", number(scorer.group_srcc)},
+                              {"krcc", number(scorer.group_krcc)},
+                              {"plcc", number(scorer.group_plcc)}};
+  return json;
+}
+
+ordered_json analysis_json(const PairAnalysis& analysis) {
+  return {{"auc_different", number(analysis.auc_different)},
+          {"auc_better", number(analysis.auc_better)},
+          {"correct", number(analysis.correct)}};
+}
+
+ordered_json comparison_json(const ScorerComparison& comparison) {
+  ordered_json json = {{"first", comparison.first},
+                       {"second", comparison.second},
+                       {"srcc",
+                        {{"between", number(comparison.srcc_between)},
+                         {"williams", test_json(comparison.srcc_williams)},
+                         {"meng", test_json(comparison.srcc_meng)},
+                         {"steiger", test_json(comparison.srcc_steiger)}}},
+                       {"plcc",
+                        {{"between", number(comparison.plcc_between)},
+                         {"williams", test_json(comparison.plcc_williams)},
+                         {"meng", test_json(comparison.plcc_meng)},
+                         {"steiger", test_json(comparison.plcc_steiger)}}},
+                       {"residuals_f", test_json(comparison.residuals)}};
+  if (!comparison.pairs) {
+    json["pairs"] = nullptr;
+    return json;
+  }
+  const auto& pairs = *comparison.pairs;
+  json["pairs"] = {{"different", pairs.first.different},
+                   {"similar", pairs.first.similar},
+                   {"first", analysis_json(pairs.first)},
+                   {"second", analysis_json(pairs.second)},
+                   {"delong_different", test_json(pairs.different)},
+                   {"delong_better", test_json(pairs.better)}};
+  return json;
+}
+
+std::string shown(double value) {
+  return std::isfinite(value) ? fmt::format("{:.4f}", value) : "-";
+}
+
+std::string shown(const std::optional<Interval>& interval) {
+  return interval ? fmt::format("{:.4f} .. {:.4f}", interval->low, interval->high) : "-";
+}
+
+std::string shown_p(const std::optional<TestResult>& test) {
+  return test ? fmt::format("{:.3g}", test->p) : "-";
+}
+
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string csv_number(double value) {
+  return std::isfinite(value) ? fmt::format("{}", value) : "";
+}
+
+std::string csv_line(const std::string& scorer, const std::string& group, const Measures& m) {
+  const double values[] = {m.srcc,
+                           m.krcc,
+                           m.plcc,
+                           fit_value(m.logistic4, m.logistic4.plcc),
+                           fit_value(m.logistic5, m.logistic5.plcc),
+                           m.rmse,
+                           fit_value(m.logistic4, m.logistic4.rmse),
+                           fit_value(m.logistic5, m.logistic5.rmse),
+                           m.outlier_ratio};
+  std::string line = csv_text(scorer) + "," + csv_text(group) + "," + std::to_string(m.n);
+  for (const double value : values) line += "," + csv_number(value);
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string evaluation_json(const Evaluation& evaluation) {
+  auto json = ordered_json::object();
+  json["schema_version"] = 1;
+  json["rows"] = evaluation.rows;
+  json["left_out"] = evaluation.left_out;
+  json["scorer"] = evaluation.scorers.front().name;
+  json.update(scorer_json(evaluation.scorers.front()));
+  auto& scorers = json["scorers"] = ordered_json::object();
+  for (const auto& scorer : evaluation.scorers) scorers[scorer.name] = scorer_json(scorer);
+  auto& comparisons = json["comparisons"] = ordered_json::array();
+  for (const auto& comparison : evaluation.comparisons) comparisons.push_back(comparison_json(comparison));
+  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string evaluation_text(const Evaluation& evaluation) {
+  std::string text =
+      fmt::format("{} rows, {} evaluated\n", evaluation.rows, evaluation.scorers.front().all.n);
+  for (const auto& [why, count] : evaluation.left_out) text += fmt::format("  left out: {} {}\n", count, why);
+  std::size_t width = 6;
+  for (const auto& scorer : evaluation.scorers) width = std::max(width, scorer.name.size());
+  text += fmt::format("\n{:{}}  {:>8} {:>8} {:>8} {:>9} {:>9} {:>9}  {}\n", "scorer", width, "SRCC", "KRCC",
+                      "PLCC", "PLCC log4", "PLCC log5", "RMSE log4", "SRCC 95%");
+  for (const auto& scorer : evaluation.scorers) {
+    const auto& m = scorer.all;
+    text += fmt::format("{:{}}  {:>8} {:>8} {:>8} {:>9} {:>9} {:>9}  {}\n", scorer.name, width, shown(m.srcc),
+                        shown(m.krcc), shown(m.plcc), shown(fit_value(m.logistic4, m.logistic4.plcc)),
+                        shown(fit_value(m.logistic5, m.logistic5.plcc)),
+                        shown(fit_value(m.logistic4, m.logistic4.rmse)), shown(m.srcc_interval));
+    for (const auto& [measure, why] : m.undefined)
+      text += fmt::format("  {} is undefined: {}\n", measure, why);
+  }
+  for (const auto& scorer : evaluation.scorers) {
+    if (scorer.groups.empty()) continue;
+    text += fmt::format("\n{} by group (mean of {}: SRCC {}, KRCC {}, PLCC {})\n", scorer.name,
+                        scorer.groups_used, shown(scorer.group_srcc), shown(scorer.group_krcc),
+                        shown(scorer.group_plcc));
+    for (const auto& [name, m] : scorer.groups) {
+      text += fmt::format("  {:24} {:>7} rows  SRCC {:>8}  KRCC {:>8}  PLCC {:>8}\n", name, m.n,
+                          shown(m.srcc), shown(m.krcc), shown(m.plcc));
+    }
+  }
+  for (const auto& c : evaluation.comparisons) {
+    text += fmt::format(
+        "\n{} against {}: p of equal SRCC {} (Williams), {} (Meng), {} (Steiger); of equal PLCC {}; of equal "
+        "residuals {} (F)\n",
+        c.first, c.second, shown_p(c.srcc_williams), shown_p(c.srcc_meng), shown_p(c.srcc_steiger),
+        shown_p(c.plcc_williams), shown_p(c.residuals));
+    if (c.pairs) {
+      text += fmt::format(
+          "  pairs: {} different, {} similar; AUC different {} / {} (p {}), better {} / {} (p {})\n",
+          c.pairs->first.different, c.pairs->first.similar, shown(c.pairs->first.auc_different),
+          shown(c.pairs->second.auc_different), shown_p(c.pairs->different), shown(c.pairs->first.auc_better),
+          shown(c.pairs->second.auc_better), shown_p(c.pairs->better));
+    }
+  }
+  return text;
+}
+
+std::string evaluation_csv(const Evaluation& evaluation) {
+  std::string text =
+      "scorer,group,n,srcc,krcc,plcc,plcc_logistic4,plcc_logistic5,rmse,rmse_logistic4,rmse_logistic5,"
+      "outlier_ratio\n";
+  for (const auto& scorer : evaluation.scorers) {
+    text += csv_line(scorer.name, "", scorer.all);
+    for (const auto& [name, measures] : scorer.groups) text += csv_line(scorer.name, name, measures);
+  }
+  return text;
+}
+
+}  // namespace quasar::evaluation
