@@ -26,7 +26,7 @@
 #include "base/status.h"
 #include "decode/memory_gate.h"
 #include "decode/program.h"
-#include "distort/distortions.h"
+#include "distort/distortion_table.h"
 #include "image/decode.h"
 #include "image/decode_config.h"
 
