@@ -7,7 +7,7 @@
 
 #include "base/logging.h"
 #include "base/progress.h"
-#include "decode/worker_pool.h"
+#include "decode/worker_memory.h"
 
 namespace quasar::pipeline {
 
