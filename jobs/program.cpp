@@ -174,15 +174,23 @@ int program(int argc, char** argv, const quasar::jobs::EngineJobs& engine) {
     } catch (const CLI::CallForVersion&) {
       if (engine.version != nullptr) throw;
     }
-    if (!work || engine.version != nullptr) quasar::base::hold_to(settings.cpu_capability, argv);
-    // Before signals are taken note of, which would be forgotten.
-    if (!work) quasar::jobs::become_engine(argv);
   } catch (const CLI::ParseError&) {
     early = std::current_exception();
   } catch (const quasar::base::Error&) {
     early = std::current_exception();
   }
 
+  if (!early) {
+    try {
+      // Before LibTorch is loaded, where that is still to come.
+      if (!work || engine.version != nullptr) quasar::base::hold_to(settings.cpu_capability, argv);
+      // Before signals are taken note of, which would be forgotten.
+      if (!work) quasar::jobs::become_engine(argv);
+    } catch (const quasar::base::Error& error) {
+      // It may be of this host alone: the other ranks hear of it as of any failure of the work.
+      work = [error](const quasar::comm::Communicator&) { throw error; };
+    }
+  }
   quasar::base::watch_stop_signals();
   // From before MPI starts to after it has ended.
   quasar::pass::JobWatch watch(settings.stall_timeout_s);

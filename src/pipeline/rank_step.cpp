@@ -134,6 +134,7 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   const auto sets = configured_sets(config, comm);
   comm.together([&] { check_scores(config, corpus, scores, sets, comm); });
+  // Root writes it down.
   store::Software software;
   comm.on_root([&] { software = software_of_run(config.run); });
   auto result = curation::write_manifests(config.run, input, columns, config.curation, software, comm,

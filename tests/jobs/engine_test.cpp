@@ -119,6 +119,17 @@ TEST_F(WithoutEngine, WhatNeedsItSaysWhatIsMissingOnce) {
   EXPECT_EQ(quasar({"--version"}).status, 4);
 }
 
+TEST_F(WithoutEngine, ARankThatLacksItAloneEndsTheJobWithItsError) {
+  const std::string script =
+      "[ \"$OMPI_COMM_WORLD_RANK\" != 1 ] || export QUASAR_ENGINE=/nowhere/engine; "
+      "exec \"$@\"";
+  std::vector<std::string> words = {"-c", script, "sh", QUASAR_PROGRAM};
+  for (const auto& word : on_run("score")) words.push_back(word);
+  const auto outcome = Program(words, 2, {}, "/bin/sh").wait();
+  EXPECT_EQ(outcome.status, 4) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("cannot start /nowhere/engine"));
+}
+
 TEST_F(WithoutEngine, TheEnvironmentNamesOne) {
   const auto version = quasar({"--version"}, 0, {"QUASAR_ENGINE=" + (kPrograms / "quasar-engine").string()});
   EXPECT_EQ(version.status, 0) << version.output;
