@@ -8,7 +8,7 @@
 
 namespace quasar::jobs {
 
-void register_inspect(CLI::App& app, Work& chosen) {
+void register_inspect(CLI::App& app, const EngineJobs& /*engine*/, Work& chosen) {
   auto file = std::make_shared<std::filesystem::path>();
   auto* command = app.add_subcommand("inspect", "Say what an HDF5 file of ours holds, provenance included");
   command->add_option("FILE", *file, "Embedding shard, score shard, anchor file or embeddings.h5")

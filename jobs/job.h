@@ -1,10 +1,11 @@
-// Owns what the subcommands share: how each registers with the command line, and what it is handed when
-// chosen.
+// Owns the list of the subcommands, what they share, and what is known of each on its command line: the
+// options of those whose work only quasar-engine does are read by both programs.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,8 +14,11 @@
 #include "base/status.h"
 #include "comm/communicator.h"
 #include "comm/dispatcher.h"
+#include "dataset/part.h"
 #include "dataset/retry.h"
+#include "pipeline/distortion_agreement.h"
 #include "pipeline/run_config.h"
+#include "pipeline/verify.h"
 
 namespace quasar::jobs {
 
@@ -22,6 +26,33 @@ namespace quasar::jobs {
 struct ConfigOptions {
   std::filesystem::path config;
   std::vector<std::string> overrides;
+};
+
+struct RunOptions : ConfigOptions {
+  std::string retry;
+};
+
+struct EmbedOptions : ConfigOptions {
+  std::string part;
+  std::string retry;
+};
+
+struct VerifyOptions : ConfigOptions {
+  pipeline::VerifyJob job;
+};
+
+struct AgreementOptions : ConfigOptions {
+  pipeline::AgreementJob job;
+  std::string anchors;
+  std::vector<std::string> unseen;
+};
+
+struct SceneOptions {
+  std::filesystem::path folder;
+  int count = 60;
+  int width = 512;
+  int height = 384;
+  std::uint64_t seed = 1;
 };
 
 /// Adds CONFIG and --set to a subcommand.
@@ -71,17 +102,44 @@ inline pipeline::RunConfig load_config(const ConfigOptions& options, const comm:
   return config;
 }
 
-/// The work of a chosen subcommand, run on every rank.
+/// The work of a chosen subcommand, run on every rank. Empty: quasar-engine does it.
 using Work = std::function<void(const comm::Communicator&)>;
 
-/// Each adds one subcommand, which stores its work in `chosen` when it is on the command line.
-void register_run(CLI::App& app, Work& chosen);
-void register_steps(CLI::App& app, Work& chosen);
-void register_plan(CLI::App& app, Work& chosen);
-void register_verify(CLI::App& app, Work& chosen);
-void register_status(CLI::App& app, Work& chosen);
-void register_inspect(CLI::App& app, Work& chosen);
-void register_scenes(CLI::App& app, Work& chosen);
-void register_agreement(CLI::App& app, Work& chosen);
+/// What a subcommand does with its options.
+template <typename Options>
+using Job = void (*)(const Options&, const comm::Communicator&);
+
+/// The jobs that need what quasar does not load (LibTorch, FAISS, libvips), which quasar-engine has, and
+/// quasar has not.
+struct EngineJobs {
+  Job<RunOptions> run = nullptr;
+  Job<EmbedOptions> embed = nullptr;
+  Job<ConfigOptions> anchors = nullptr;
+  Job<ConfigOptions> score = nullptr;
+  Job<ConfigOptions> plan = nullptr;  ///< Without --freeze: all that a run would check.
+  Job<VerifyOptions> verify = nullptr;
+  Job<AgreementOptions> agreement = nullptr;
+  Job<SceneOptions> scenes = nullptr;
+  std::string (*version)() = nullptr;              ///< Of this program and the libraries it has loaded.
+  std::shared_ptr<void> (*libraries)() = nullptr;  ///< What has to live while a job works.
+};
+
+/// The work of `job`, if this program has it.
+template <typename Options>
+Work work_of(Job<Options> job, std::shared_ptr<Options> options) {
+  if (job == nullptr) return {};
+  return [job, options](const comm::Communicator& comm) { job(*options, comm); };
+}
+
+/// Each adds one subcommand or more, which store their work in `chosen` when they are on the command line.
+void register_run(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_steps(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_plan(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_verify(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_status(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_inspect(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_scenes(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_agreement(CLI::App& app, const EngineJobs& engine, Work& chosen);
 
 }  // namespace quasar::jobs

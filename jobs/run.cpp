@@ -1,46 +1,14 @@
-#include "base/logging.h"
 #include "job.h"
-#include "pipeline/anchor_check.h"
-#include "pipeline/anchor_step.h"
-#include "pipeline/embed_step.h"
-#include "pipeline/memory_plan.h"
-#include "pipeline/rank_step.h"
-#include "pipeline/score_step.h"
 
 namespace quasar::jobs {
 
-namespace {
-
-struct RunOptions : ConfigOptions {
-  std::string retry;
-};
-
-}  // namespace
-
-void register_run(CLI::App& app, Work& chosen) {
+void register_run(CLI::App& app, const EngineJobs& engine, Work& chosen) {
   auto options = std::make_shared<RunOptions>();
   auto* command = app.add_subcommand(
       "run", "The whole job: plan, embed, anchors, score, rank. Continues an unfinished run directory.");
   add_config_options(*command, *options);
   add_retry_option(*command, options->retry);
-  command->callback([options, &chosen] {
-    chosen = [options](const comm::Communicator& comm) {
-      const auto retry = parse_retry(options->retry);
-      const auto config =
-          load_config(*options, comm, corpus::SourcePresence::kRequired, pipeline::AnchorNeed::kSome);
-      const auto draft = pipeline::draft_run(config, comm);
-      const auto encoder = pipeline::open_encoder(config, comm);
-      pipeline::check_anchor_files(config, *encoder, comm);
-      pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
-      const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
-      pipeline::embed_step(config, corpus, *encoder, comm, {}, retry);
-      const auto sets = pipeline::anchor_step(config, encoder.get(), comm);
-      pipeline::score_step(config, corpus, dataset::WrittenBy::kThisJob, sets, comm);
-      pipeline::rank_step(config, corpus, dataset::WrittenBy::kThisJob, comm);
-      pipeline::report_peak_memory(config, comm);
-      if (comm.is_root()) base::log_info("the ranked manifest is {}", config.run.manifest_csv().string());
-    };
-  });
+  command->callback([options, engine, &chosen] { chosen = work_of(engine.run, options); });
 }
 
 }  // namespace quasar::jobs

@@ -7,7 +7,7 @@
 
 namespace quasar::jobs {
 
-void register_status(CLI::App& app, Work& chosen) {
+void register_status(CLI::App& app, const EngineJobs& /*engine*/, Work& chosen) {
   auto run = std::make_shared<std::filesystem::path>();
   auto* command = app.add_subcommand(
       "status",

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "distort/distortions.h"
+#include "distort/distortion_table.h"
 
 namespace quasar::corpus {
 

@@ -4,7 +4,7 @@
 
 #include "base/checksum.h"
 #include "base/random.h"
-#include "distort/distortions.h"
+#include "distort/distortion_table.h"
 
 namespace quasar::dataset {
 

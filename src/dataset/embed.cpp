@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "dataset/await_written.h"
 #include "dataset/rank_embedder.h"
+#include "dataset/shard_encoder.h"
 #include "pass/rank_metrics.h"
 #include "pass/run_pass.h"
 #include "store/virtual_dataset.h"
@@ -271,21 +272,6 @@ void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const 
 }
 
 }  // namespace
-
-base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode) {
-  auto identity = encoder.identity();
-  identity.preprocessing += ", " + image::describe(decode);
-  return identity;
-}
-
-void check_shard_encoder(const std::filesystem::path& shard, const base::EncoderIdentity& found,
-                         const base::EncoderIdentity& configured) {
-  if (found == configured) return;
-  base::fail(base::ExitCode::kMismatch,
-             fmt::format("{} was embedded by another encoder ({}) than the configured one ({}); use another "
-                         "run directory, or the encoder of this one",
-                         shard.string(), found.describe(), configured.describe()));
-}
 
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
   const auto identity = encoder_identity(job.encoder, job.decode);

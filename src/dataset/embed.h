@@ -49,13 +49,6 @@ struct EmbedJob {
       {};  ///< Redo failed rows of finished shards; their ok rows stay as they are.
 };
 
-/// The encoder's fingerprint as stored, the decode settings that change pixels included.
-base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode);
-
-/// Throws Error(kMismatch), naming the shard's file, when it was not `configured` that embedded it.
-void check_shard_encoder(const std::filesystem::path& shard, const base::EncoderIdentity& found,
-                         const base::EncoderIdentity& configured);
-
 /// Embeds every shard of the part that is not finished yet; then writes the virtual dataset, if the shards of
 /// the other parts are there too (so the job that ends last writes it). Collective.
 /// Throws Error(kInterrupted) when a stop was asked for (finished shards stay), Error(kMismatch) when

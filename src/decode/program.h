@@ -5,9 +5,7 @@
 
 namespace quasar::decode {
 
-/// What the environment variable QUASAR_DECODE names; else quasar-decode beside the running program; else, as
-/// in a build folder, in the folder jobs/ beside that of the running program. Where it is nowhere, the place
-/// where it should be.
+/// quasar-decode, which QUASAR_DECODE may name, as base::companion_program() finds it.
 std::filesystem::path default_program();
 
 }  // namespace quasar::decode

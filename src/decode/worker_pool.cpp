@@ -4,15 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <fstream>
 #include <utility>
 #include <vector>
 
 #include "base/errors.h"
 #include "base/progress.h"
 #include "decode/slot.h"
+#include "decode/worker_memory.h"
 
 namespace quasar::decode {
 namespace {
@@ -36,26 +35,6 @@ std::uint64_t gate_capacity(const PoolConfig& config) {
 }
 
 }  // namespace
-
-namespace {
-
-std::atomic<std::uint64_t> seen_peak{0};
-
-/// Resident memory that is not shared with other processes; 0 for one that is gone.
-std::uint64_t own_bytes(int process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  std::uint64_t shared = 0;
-  if (!(file >> size >> resident >> shared)) return 0;
-  return (resident - std::min(shared, resident)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
-
-std::uint64_t peak_worker_bytes() {
-  return seen_peak;
-}
 
 struct WorkerPool::State {
   explicit State(const PoolConfig& config) : shared(config, gate_capacity(config)) {}
@@ -139,13 +118,11 @@ const MemoryGate& WorkerPool::gate() const {
 }
 
 void WorkerPool::sample_memory() const {
-  std::uint64_t all = 0;
+  std::vector<int> processes;
   for (const auto& slot : state_->slots) {
-    if (const int process = slot->process(); process > 0) all += own_bytes(process);
+    if (const int process = slot->process(); process > 0) processes.push_back(process);
   }
-  std::uint64_t most = seen_peak;
-  while (all > most && !seen_peak.compare_exchange_weak(most, all)) {
-  }
+  sample_workers(processes);
 }
 
 int WorkerPool::process(int worker) const {

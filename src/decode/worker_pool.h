@@ -26,7 +26,7 @@
 #include "base/status.h"
 #include "decode/memory_gate.h"
 #include "decode/program.h"
-#include "distort/distortions.h"
+#include "distort/distortion_table.h"
 #include "image/decode.h"
 #include "image/decode_config.h"
 
@@ -81,11 +81,6 @@ struct PoolStatistics {
   std::uint64_t idle_bytes = 0;     ///< Resident memory of the largest idle worker at its start, measured.
 };
 
-/// Most memory of their own that all workers of a pool were seen to have at once, over all pools of this
-/// process so far: what getrusage() says of the process itself. What they share, code and files and pixels
-/// handed over, is not in it.
-std::uint64_t peak_worker_bytes();
-
 class WorkerPool {
  public:
   /// Starts all workers and waits until they are ready. Throws Error(kInput) when the program cannot be
@@ -122,7 +117,7 @@ class WorkerPool {
   PoolStatistics statistics() const;
   /// The budget that pictures claim from which need more than a standing share.
   const MemoryGate& gate() const;
-  /// Looks how much memory of their own the workers have now, for peak_worker_bytes(). Thread-safe.
+  /// Looks how much memory of their own the workers have now (decode::sample_workers()). Thread-safe.
   void sample_memory() const;
   /// The worker's process, for tests; -1 when it is not running.
   int process(int worker) const;

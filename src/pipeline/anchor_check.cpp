@@ -4,7 +4,7 @@
 
 #include "anchors/aggregate.h"
 #include "base/errors.h"
-#include "dataset/embed.h"
+#include "dataset/shard_encoder.h"
 
 namespace quasar::pipeline {
 

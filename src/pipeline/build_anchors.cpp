@@ -13,8 +13,8 @@
 #include "corpus/plan.h"
 #include "dataset/data_set.h"
 #include "dataset/distorted_items.h"
-#include "dataset/embed.h"
 #include "dataset/embedding_rows.h"
+#include "dataset/shard_encoder.h"
 #include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
 

@@ -8,7 +8,11 @@
 #include "base/activity.h"
 #include "base/logging.h"
 #include "base/progress.h"
+#include "base/version.h"
+#include "dataset/shard_encoder.h"
 #include "encoder/make_encoder.h"
+#include "pipeline/software_versions.h"
+#include "store/software_record.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -34,6 +38,12 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
   std::unique_ptr<encoder::Encoder> encoder;
   comm.together([&] { encoder = encoder::make_encoder(config.encoder, comm.local_rank()); });
   if (comm.is_root()) {
+    if (const auto blas = base::blas_info(); blas.reference) {
+      base::log_warning(
+          "this process runs on the reference BLAS ({}), some thirty times slower than OpenBLAS; on Debian: "
+          "apt-get install libopenblas0-pthread",
+          blas.description);
+    }
     base::log_info("encoder {} ({}), {} dimensions, on {}", encoder->identity().architecture,
                    encoder->identity().dtype, encoder->dimension(), encoder->device());
   }
@@ -75,6 +85,10 @@ dataset::EmbedStatistics embed_step(const RunConfig& config, const dataset::Data
   warn_of_idle_ranks(corpus.plan(), comm, part);
   auto statistics = embed_data_set(
       config, corpus, encoder, {.what = "embed", .half = config.half, .part = part, .retry = retry}, comm);
+  comm.on_root([&] {
+    if (statistics.embedded_now > 0 || store::read_software(config.run).empty())
+      store::write_software(config.run, software_versions());
+  });
   if (comm.is_root()) {
     for (const auto& [status, count] : statistics.by_status) {
       base::log_info("{}: {}", base::status_name(status), base::with_thousands(count));

@@ -15,7 +15,7 @@
 
 namespace quasar::pipeline {
 
-/// The encoder of the run on this rank's device. Collective.
+/// The encoder of the run on this rank's device; warns of a slow BLAS. Collective.
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm);
 
 /// All that embeddings depend on beside the pictures, as JSON: every setting that changes them and what the
@@ -35,7 +35,8 @@ dataset::EmbedStatistics embed_data_set(const RunConfig& config, const dataset::
                                         encoder::Encoder& encoder, const EmbedOptions& options,
                                         const comm::Communicator& comm);
 
-/// Embeds the corpus and reports what has become of it. Collective. Throws as dataset::embed().
+/// Embeds the corpus, records with what, and reports what has become of it. Collective. Throws as
+/// dataset::embed().
 dataset::EmbedStatistics embed_step(const RunConfig& config, const dataset::DataSet& corpus,
                                     encoder::Encoder& encoder, const comm::Communicator& comm,
                                     dataset::Part part = {}, std::optional<dataset::RetryFailed> retry = {});

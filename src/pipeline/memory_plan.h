@@ -78,12 +78,4 @@ std::vector<std::string> describe(const MemoryPlan& plan);
 std::uint64_t kmeans_limit(const RunConfig& config, std::size_t dimension, int k,
                            const comm::Communicator& comm);
 
-/// Logs the largest peak of all ranks, each with its decode workers, against config.memory; a warning when it
-/// lies above. Collective.
-void report_peak_memory(const RunConfig& config, const comm::Communicator& comm);
-
-/// Bytes of this process in memory, now and at most so far (Linux; 0 where that is not known).
-std::uint64_t resident_bytes();
-std::uint64_t peak_resident_bytes();
-
 }  // namespace quasar::pipeline

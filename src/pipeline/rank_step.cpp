@@ -10,7 +10,7 @@
 #include "base/stop_signal.h"
 #include "dataset/await_written.h"
 #include "pass/run_pass.h"
-#include "pipeline/software_versions.h"
+#include "pipeline/run_software.h"
 #include "store/anchor_file.h"
 #include "store/score_shard.h"
 
@@ -134,8 +134,11 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
   for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   const auto sets = configured_sets(config, comm);
   comm.together([&] { check_scores(config, corpus, scores, sets, comm); });
-  auto result = curation::write_manifests(config.run, input, columns, config.curation, software_versions(),
-                                          comm, base::stop_requested);
+  // Root writes it down.
+  store::Software software;
+  comm.on_root([&] { software = software_of_run(config.run); });
+  auto result = curation::write_manifests(config.run, input, columns, config.curation, software, comm,
+                                          base::stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),

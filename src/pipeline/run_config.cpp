@@ -7,9 +7,8 @@
 #include "base/nearest_word.h"
 #include "base/shipped_file.h"
 #include "curation/column_name.h"
-#include "distort/distortions.h"
+#include "distort/distortion_table.h"
 #include "encoder/encoder_yaml.h"
-#include "encoder/prompts.h"
 
 namespace quasar::pipeline {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "dataset/embed.h"
+#include "dataset/shard_encoder.h"
 #include "pipeline/run_status.h"
 
 namespace quasar::pipeline {

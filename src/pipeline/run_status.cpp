@@ -14,7 +14,6 @@
 #include "base/trial.h"
 #include "corpus/plan.h"
 #include "curation/written_files.h"
-#include "dataset/embed.h"
 #include "store/embedding_shard.h"
 
 namespace quasar::pipeline {

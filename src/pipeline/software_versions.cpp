@@ -1,6 +1,5 @@
 #include "pipeline/software_versions.h"
 
-#include "base/single_threaded_blas.h"
 #include "base/version.h"
 #include "cluster/library_version.h"
 #include "comm/communicator.h"
@@ -10,7 +9,7 @@
 
 namespace quasar::pipeline {
 
-std::map<std::string, std::string> software_versions() {
+store::Software software_versions() {
   return {{"quasar", base::version()},
           {"libtorch", encoder::torch_version()},
           {"mpi", comm::Environment::library_version()},

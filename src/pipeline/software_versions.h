@@ -1,12 +1,11 @@
-// Owns the list of what a run's results were made with.
+// Owns the list of what embeddings are made with.
 #pragma once
 
-#include <map>
-#include <string>
+#include "store/software_record.h"
 
 namespace quasar::pipeline {
 
 /// Name and version of this program and of the libraries it runs on.
-std::map<std::string, std::string> software_versions();
+store::Software software_versions();
 
 }  // namespace quasar::pipeline

@@ -5,7 +5,7 @@
 #include "base/checksum.h"
 #include "base/logging.h"
 #include "dataset/await_written.h"
-#include "dataset/embed.h"
+#include "dataset/shard_encoder.h"
 #include "encoder/prompts.h"
 
 namespace quasar::pipeline {

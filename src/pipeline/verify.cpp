@@ -14,7 +14,7 @@
 #include "corpus/shard_reader.h"
 #include "curation/written_files.h"
 #include "dataset/distorted_items.h"
-#include "dataset/embed.h"
+#include "dataset/shard_encoder.h"
 #include "pass/run_pass.h"
 #include "pipeline/run_start.h"
 #include "store/embedding_shard.h"

@@ -20,7 +20,7 @@
 
 #include "base/encoder_identity.h"
 #include "base/status.h"
-#include "distort/distortions.h"
+#include "distort/distortion_table.h"
 #include "store/integrity.h"
 
 namespace quasar::store {

@@ -40,6 +40,7 @@ class RunLayout {
   DataSetLayout corpus() const { return DataSetLayout(root_); }
   std::filesystem::path config() const { return root_ / "config.yaml"; }  ///< In effect at the last start.
   std::filesystem::path identity() const { return root_ / "identity.json"; }  ///< Settings it is tied to.
+  std::filesystem::path software() const { return root_ / "software.json"; }  ///< What embedded it.
   std::filesystem::path state() const { return root_ / "state"; }             ///< Locks and unfinished work.
   std::filesystem::path start_lock() const {
     return state() / "start.lock";

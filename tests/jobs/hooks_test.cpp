@@ -26,15 +26,15 @@ class Variable {
 
 TEST(Hooks, AreInTheTestsProgramsAlone) {
   const std::string mark = "QUASAR_TEST_";
-  for (const fs::path& shipped :
-       {fs::path(QUASAR_PROGRAM), fs::path(QUASAR_PROGRAM).parent_path() / "quasar-decode"}) {
-    const auto bytes = content(shipped);
-    ASSERT_FALSE(bytes.empty()) << shipped;
-    EXPECT_EQ(bytes.find(mark), std::string::npos) << shipped;
+  const auto shipped = fs::path(QUASAR_PROGRAM).parent_path();
+  const auto hooked = fs::path(QUASAR_HOOKED_PROGRAM).parent_path();
+  for (const auto& [name, hook] : {std::pair("quasar", "STOP"), std::pair("quasar-engine", "STOP"),
+                                   std::pair("quasar-decode", "POISON")}) {
+    const auto bytes = content(shipped / name);
+    ASSERT_FALSE(bytes.empty()) << name;
+    EXPECT_EQ(bytes.find(mark), std::string::npos) << name;
+    EXPECT_NE(content(hooked / name).find(mark + hook), std::string::npos) << name;
   }
-  const fs::path hooked = QUASAR_HOOKED_PROGRAM;
-  EXPECT_NE(content(hooked).find(mark + "STOP"), std::string::npos);
-  EXPECT_NE(content(hooked.parent_path() / "quasar-decode").find(mark + "POISON"), std::string::npos);
 }
 
 TEST(Hooks, TheShippedProgramsIgnoreTheirVariables) {

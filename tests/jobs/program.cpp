@@ -34,12 +34,12 @@ int exit_status(int status) {
 }  // namespace
 
 Program::Program(const std::vector<std::string>& arguments, int ranks,
-                 const std::vector<std::string>& environment) {
+                 const std::vector<std::string>& environment, const std::filesystem::path& program) {
   std::vector<std::string> command;
   if (ranks > 0) {
     command = {QUASAR_MPIEXEC, "-n", std::to_string(ranks), "--oversubscribe", "--bind-to", "none"};
   }
-  command.push_back(program_for(environment));
+  command.push_back(program.empty() ? program_for(environment) : program.string());
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::string pattern = (std::filesystem::temp_directory_path() / "quasar-output-XXXXXX").string();
   const int file = ::mkstemp(pattern.data());

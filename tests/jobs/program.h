@@ -22,9 +22,9 @@ struct Outcome {
 class Program {
  public:
   /// `ranks` 0: without mpirun. Where `environment` sets a hook (QUASAR_TEST_...), it is the program with
-  /// hooks (tests/support/hooks) that runs; otherwise the one that ships.
+  /// hooks (tests/support/hooks) that runs; otherwise the one that ships; `program` instead, if given.
   Program(const std::vector<std::string>& arguments, int ranks,
-          const std::vector<std::string>& environment = {});
+          const std::vector<std::string>& environment = {}, const std::filesystem::path& program = {});
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;

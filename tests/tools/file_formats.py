@@ -111,6 +111,7 @@ RULES = [
     (r"anchors/\w+\.h5", hdf5),
     (r"scores/shard-\d{6}\.h5", hdf5),
     (r"identity\.json", lambda p, w: keys(json.loads(p.read_text()), "identity.json", w)),
+    (r"software\.json", lambda p, w: keys(json.loads(p.read_text()), "software.json", w)),
     (r"config\.yaml", lambda p, w: described("config.yaml", "config.yaml", w) if p.stat().st_size else None),
     (r"manifest\.csv", lambda p, w: columns(next(csv.reader(p.open())), w)),
     (r"manifest\.jsonl", lambda p, w: [columns(json.loads(line), w) for line in p.read_text().splitlines()]),

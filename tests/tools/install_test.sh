@@ -13,7 +13,7 @@ quasar=$scratch/prefix/bin/quasar
 shared=$scratch/prefix/share/quasar
 check 'the licence comes along' 0 '' test -s "$scratch/prefix/share/doc/quasar/LICENSE"
 check 'what the tests provoke does not' 1 '' grep -rlF QUASAR_TEST_ "$scratch/prefix"
-[ "$(ls "$scratch/prefix/bin")" = $'quasar\nquasar-decode' ] ||
+[ "$(ls "$scratch/prefix/bin")" = $'quasar\nquasar-decode\nquasar-engine' ] ||
   { echo "FAILED: other programs: $(ls "$scratch/prefix/bin")"; failures=$((failures + 1)); }
 mkdir elsewhere && cd elsewhere
 "$quasar" scenes pictures --count 8 --width 96 --height 80 2>/dev/null
@@ -39,6 +39,11 @@ check 'a file of the working directory goes first' 4 'anchors/mini-quality.h5' \
 check 'anchors that are nowhere' 4 'there is no anchor file anchors/none.h5' \
   "$quasar" run "$shared/configs/folder.yaml" --set corpus.directory=pictures --set anchors.quality=anchors/none.h5
 check 'the installed scripts say how to get weights' 0 'curl' "$shared/tools/fetch-weights" vit-l-14
+check 'what quasar does alone loads no LibTorch' 1 '' grep -q libtorch <(ldd "$quasar")
+mv "$scratch/prefix/bin/quasar-engine" "$scratch/engine"
+check 'a look at a run works without the engine' 0 'manifest            written' "$quasar" status out
+check 'a run says that the engine is missing' 4 'install quasar-engine beside quasar' "$quasar" run out/config.yaml
+check 'the engine may lie elsewhere' 0 'LibTorch' env QUASAR_ENGINE="$scratch/engine" "$quasar" --version
 check 'the batch scripts are there' 0 'submit-pipeline' "$shared/slurm/submit-pipeline" --help
 
 [ "$failures" -eq 0 ] || exit 1

@@ -1,0 +1,19 @@
+#include "print_plan.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "base/progress.h"
+
+namespace quasar::jobs {
+
+void print_plan(const corpus::Plan& plan, const pipeline::RunConfig& config) {
+  fmt::print("run directory  {}\nimages         {}\nshards         {}\n", config.run.root().string(),
+             base::with_thousands(plan.item_count()), plan.shards().size());
+  for (const auto& [reason, count] : plan.left_out()) {
+    fmt::print("left out       {} ({})\n", base::with_thousands(count), reason);
+  }
+}
+
+}  // namespace quasar::jobs
