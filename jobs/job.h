@@ -47,6 +47,11 @@ struct AgreementOptions : ConfigOptions {
   std::vector<std::string> unseen;
 };
 
+struct HashOptions {
+  std::vector<std::filesystem::path> files;
+  bool poses = false;
+};
+
 struct SceneOptions {
   std::filesystem::path folder;
   int count = 60;
@@ -120,6 +125,7 @@ struct EngineJobs {
   Job<VerifyOptions> verify = nullptr;
   Job<AgreementOptions> agreement = nullptr;
   Job<SceneOptions> scenes = nullptr;
+  Job<HashOptions> hash = nullptr;
   std::string (*version)() = nullptr;              ///< Of this program and the libraries it has loaded.
   std::shared_ptr<void> (*libraries)() = nullptr;  ///< What has to live while a job works.
 };
@@ -139,6 +145,7 @@ void register_verify(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_status(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_inspect(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_hash(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_scenes(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_agreement(CLI::App& app, const EngineJobs& engine, Work& chosen);
 

@@ -13,5 +13,6 @@ void plan(const ConfigOptions& options, const comm::Communicator& comm);
 void verify(const VerifyOptions& options, const comm::Communicator& comm);
 void agreement(const AgreementOptions& options, const comm::Communicator& comm);
 void scenes(const SceneOptions& options, const comm::Communicator& comm);
+void hash(const HashOptions& options, const comm::Communicator& comm);
 
 }  // namespace quasar::jobs

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
                       .verify = verify,
                       .agreement = agreement,
                       .scenes = scenes,
+                      .hash = hash,
                       .version = version_text,
                       .libraries = start_libraries});
 }
