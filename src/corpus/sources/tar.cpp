@@ -269,7 +269,7 @@ class TarIndexer {
       item.member = escaped_text(part.member.name);
       item.id = escaped_text(tar_.name) + "/" + item.member;
       // A name that comes again stands for another image.
-      if (!names_.insert(item.member).second) item.id += "@" + std::to_string(part.place);
+      while (!ids_.insert(item.id).second) item.id += "@" + std::to_string(part.place);
       item.source = path_to_text(tar_.path);
       item.offset = part.member.offset;
       item.size = part.member.size;
@@ -363,7 +363,7 @@ class TarIndexer {
   std::vector<Part> parts_;
   std::vector<Sample> samples_;
   std::unique_ptr<LinkResolver> links_;
-  std::unordered_set<std::string> names_;
+  std::unordered_set<std::string> ids_;
 };
 
 /// Indexes many tars in threads and hands the indexes out in the order of the tars.
