@@ -321,7 +321,7 @@ struct TarReader::State {
   /// The block at an offset; empty at the end of the archive. Valid until the next call.
   std::span<const std::byte> block(std::uint64_t offset, std::size_t window_size = kWindow) {
     if (offset < window_at || offset + kBlock > window_at + window.size()) {
-      window.resize(window_size);
+      window.resize(std::min<std::uint64_t>(window_size, size - std::min(offset, size)));
       window.resize(input->read(offset, window));
       window_at = offset;
     }
