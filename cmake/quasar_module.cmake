@@ -70,7 +70,9 @@ function(quasar_test module)
       target_precompile_headers(quasar_${module}_test REUSE_FROM quasar_test_precompiled)
     endif()
     quasar_test_suites(quasar_${module}_test ${module}
-      PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "QUASAR_DECODE=${CMAKE_BINARY_DIR}/jobs/quasar-decode")
+      PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+        ENVIRONMENT "QUASAR_DECODE=${CMAKE_BINARY_DIR}/jobs/quasar-decode"
+        ENVIRONMENT_MODIFICATION "QUASAR_DUCKDB=set:${QUASAR_TEST_DUCKDB}")
   endif()
   if(mpi_sources)
     add_executable(quasar_${module}_mpi_test ${mpi_sources})

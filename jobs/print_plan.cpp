@@ -14,6 +14,9 @@ void print_plan(const corpus::Plan& plan, const pipeline::RunConfig& config) {
   for (const auto& [reason, count] : plan.left_out()) {
     fmt::print("left out       {} ({})\n", base::with_thousands(count), reason);
   }
+  for (const auto& [reason, count] : plan.noted()) {
+    fmt::print("noted          {} ({})\n", base::with_thousands(count), reason);
+  }
 }
 
 }  // namespace quasar::jobs

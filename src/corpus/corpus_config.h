@@ -4,6 +4,7 @@
 //   corpus: {list: paths.txt, root: /data}
 //   corpus: {table: koniq.csv, path_column: image_name, label_column: MOS, root: images}
 //   corpus: {tar: "scrape/{00000..00999}.tar", fields: [url, caption]}
+//   corpus: {tar: "pairs/*.tar", image_extensions: [input.jpg], caption: outputs.txt, fields: [caption]}
 //   corpus: {sources: [{directory: a, name: a}, {tar: "b/*.tar"}], shard_size: 4096}
 #pragma once
 
@@ -18,9 +19,16 @@ namespace quasar::corpus {
 enum class SourceKind {
   kDirectory,  ///< Every image below a folder.
   kList,       ///< A text file with one path per line.
-  kTable,      ///< CSV, TSV or JSON lines with a column of paths.
+  kTable,      ///< CSV, TSV, JSON lines or Parquet with a column of paths.
   kTar,        ///< WebDataset: tars whose members belong together by key.
   kItems,      ///< Items made by the program itself; never from a configuration.
+};
+
+/// What rows of a table are that name the same image.
+enum class Repeated {
+  kJoin,   ///< One image: of each field the different values, a line each; else the first that is given.
+  kFirst,  ///< One image with the first row's values.
+  kRows,   ///< An image each: the second has the id "ID@2".
 };
 
 /// Suffixes taken for images where a name has to decide (folders, tars); decoding goes by content.
@@ -41,6 +49,14 @@ struct SourceConfig {
   std::filesystem::path root;       ///< Relative paths of a list or table start here; empty: its folder.
   std::vector<std::string> fields;  ///< Columns, or keys of a tar's .json, passed through to the manifest.
   std::vector<std::string> suffixes = default_suffixes();  ///< Lower case, with the dot (folders, tars).
+  bool follow_links = false;  ///< Folders: links to folders are followed, each folder once.
+  /// Tars, in lower case: which of a sample's members are images ("jpg", "input.jpg"); empty: by suffix.
+  std::vector<std::string> image_extensions;
+  /// Tars, likewise: the members whose text is the field "caption"; empty: the .json's, else .caption or
+  /// .txt.
+  std::vector<std::string> caption_extensions;
+  char separator = '\0';                ///< CSV tables; NUL: recognised.
+  Repeated repeated = Repeated::kJoin;  ///< Tables.
 };
 
 struct CorpusConfig {

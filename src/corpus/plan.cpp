@@ -139,7 +139,10 @@ const std::string& Plan::fingerprint() const {
   return state_->fingerprint;
 }
 const std::map<std::string, std::uint64_t>& Plan::left_out() const {
-  return state_->left_out;
+  return state_->counts.left_out;
+}
+const std::map<std::string, std::uint64_t>& Plan::noted() const {
+  return state_->counts.noted;
 }
 std::vector<Item> Plan::read_items(const Shard& shard) const {
   return state_->read_items(shard);

@@ -74,6 +74,9 @@ class Plan {
   /// What the sources hold and the plan does not, by reason ("hidden files", "files without an image suffix",
   /// ...).
   const std::map<std::string, std::uint64_t>& left_out() const;
+  /// What the plan holds in another way than might be thought, by reason ("rows of a table joined into one
+  /// image", ...).
+  const std::map<std::string, std::uint64_t>& noted() const;
 
   /// The items of a shard of this plan, in order. Throws Error(kMismatch) when the lines of items.jsonl are
   /// not those that were frozen.

@@ -38,7 +38,7 @@ void PlanBuilder::add_source(const SourceConfig& source) {
   prefix_ = source.name.empty() ? "" : escaped_text(source.name) + "/";
   limit_ = shard_size_;
   splits_group_ = false;
-  state_.sources.back().state = make_source(source)->list(*this, state_.left_out);
+  state_.sources.back().state = make_source(source)->list(*this, state_.counts);
   close_shard();
 }
 
@@ -102,11 +102,13 @@ void PlanBuilder::check_ids_are_unique() {
       const auto [place, is_new] = seen.emplace(item.id, item.source);
       if (is_new) continue;
       const auto& description = state_.sources[static_cast<std::size_t>(shard.source)].description;
-      base::fail(base::ExitCode::kInput,
-                 "the id \"" + item.id + "\" occurs twice in the corpus: " + place->second + " and " +
-                     item.source + " (the latter in the source " + description +
-                     "); ids must be unique: remove one row, or give sources with equal names a \"name\" of "
-                     "their own, which is put before their ids");
+      base::fail(
+          base::ExitCode::kInput,
+          "the id \"" + item.id + "\" occurs twice in the corpus: " + place->second + " and " + item.source +
+              " (the latter in the source " + description +
+              "); ids must be unique: give sources with equal names a \"name\" of their own, which is put "
+              "before their ids; a list names each path once, and a table each id (\"id_column\") for "
+              "one path alone");
     }
   }
 }

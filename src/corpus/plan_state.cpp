@@ -64,7 +64,8 @@ std::string Plan::State::to_json() const {
   }
   plan["shards"] = json::array();
   for (const auto& shard : shards) plan["shards"].push_back(shard_to_json(shard));
-  plan["left_out"] = left_out;
+  plan["left_out"] = counts.left_out;
+  if (!counts.noted.empty()) plan["noted"] = counts.noted;
   plan["checksum"] = base::sha256_hex(plan.dump());
   return plan.dump(1) + "\n";
 }
@@ -117,7 +118,8 @@ Plan::State Plan::State::from_json(const std::string& text, const std::string& n
     if (first != state.item_count || state.compute_fingerprint() != state.fingerprint) {
       fail_plan(name, "is damaged: its fingerprint is not that of its shards");
     }
-    state.left_out = plan.at("left_out").get<LeftOut>();
+    state.counts.left_out = plan.at("left_out").get<Counts>();
+    if (plan.contains("noted")) state.counts.noted = plan["noted"].get<Counts>();
   } catch (const json::exception& error) {
     fail_plan(name, std::string("is no plan: ") + error.what());
   }

@@ -24,7 +24,7 @@ struct Plan::State {
   int schema = kPlanSchema;  ///< Of its lines: a plan that is extended keeps it.
   std::vector<PlannedSource> sources;
   std::vector<Shard> shards;
-  LeftOut left_out;
+  SourceCounts counts;
   std::uint64_t item_count = 0;
   std::string fingerprint;
   std::shared_ptr<ItemStore> items;

@@ -27,6 +27,8 @@ struct CurationResult {
   /// Rows by what their embeddings were computed on, where the shards say; several kinds of one shard are
   /// joined by " and ".
   RowCounts by_computed_on;
+  std::map<std::string, std::uint64_t> left_out;  ///< Of the corpus, as the input says.
+  std::map<std::string, std::uint64_t> noted;     ///< Of the corpus, as the input says.
   std::vector<std::pair<std::string, ColumnStatistics>>
       columns;  ///< Anchor sets, then combined when written.
 };

@@ -72,7 +72,10 @@ class Ranking {
         stop_requested_(stop_requested),
         comm_(comm),
         rule_(sets, config),
-        rows_(input, sets, comm) {}
+        rows_(input, sets, comm) {
+    result_.left_out = input.left_out;
+    result_.noted = input.noted;
+  }
 
   CurationResult rank();
 

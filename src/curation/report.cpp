@@ -153,6 +153,10 @@ std::string report_html(const CurationResult& result, const CurationConfig& conf
   if (result.by_computed_on.size() > 1) {
     append_counts("Computed on", {result.by_computed_on.begin(), result.by_computed_on.end()}, page);
   }
+  if (!result.left_out.empty())
+    append_counts("Left out of the corpus", {result.left_out.begin(), result.left_out.end()}, page);
+  if (!result.noted.empty())
+    append_counts("Noted in the corpus", {result.noted.begin(), result.noted.end()}, page);
   append_rows("Best", best, page);
   append_rows("Worst", worst, page);
   page += "<h2>Software</h2>\n<table>\n";

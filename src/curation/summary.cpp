@@ -54,6 +54,8 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
     by_status[std::string(base::status_name(status))] = count;
   auto& by_reason = summary["by_reason"] = ordered_json::object();
   for (const auto& [reason, count] : result.by_reason) by_reason[reason] = count;
+  if (!result.left_out.empty()) summary["left_out"] = result.left_out;
+  if (!result.noted.empty()) summary["noted"] = result.noted;
   auto& columns = summary["columns"] = ordered_json::object();
   for (const auto& [name, statistics] : result.columns) columns[name] = statistics_json(statistics);
   auto& used = summary["config"] = ordered_json::object();

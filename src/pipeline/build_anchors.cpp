@@ -58,26 +58,41 @@ anchors::AnchorSplit split(const AnchorSource& source, const std::vector<anchors
   if (source.recipe.kind == anchors::AnchorKind::kFullReference) {
     return anchors::split_full_reference(rows, source.recipe.ratio, source.recipe.seed, name_of_row);
   }
-  for (const auto& row : rows) {
-    if (row.usable && !std::isfinite(row.label)) {
-      base::fail(base::ExitCode::kInput, "anchor set \"" + source.name + "\": " + name_of_row(row.number) +
-                                             " has no label, which no-reference anchors need (label_column)");
-    }
-  }
   return anchors::split_no_reference(rows, source.recipe.offset, source.recipe.ratio, source.recipe.seed);
+}
+
+/// Takes rows without a label out of those that no-reference anchors are made of; their count. Throws
+/// Error(kInput) where none has one.
+std::int64_t drop_unlabelled(const AnchorSource& source, std::vector<anchors::LabelledRow>& rows,
+                             const anchors::RowName& name_of_row) {
+  const auto unlabelled = [](const auto& row) { return row.usable && !std::isfinite(row.label); };
+  const auto count = std::count_if(rows.begin(), rows.end(), unlabelled);
+  if (count == 0) return 0;
+  if (count == std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.usable; })) {
+    base::fail(base::ExitCode::kInput,
+               "anchor set \"" + source.name + "\": no image has a label, " +
+                   name_of_row(std::find_if(rows.begin(), rows.end(), unlabelled)->number) +
+                   " to begin with; no-reference anchors need them (label_column)");
+  }
+  for (auto& row : rows) row.usable = row.usable && !unlabelled(row);
+  return count;
 }
 
 /// The choice of rows, with the counts and statistics of the labels that go into the anchor file.
 anchors::AnchorSplit choose_rows(const AnchorSource& source, const dataset::DataSet& data,
                                  store::AnchorSet& set) {
-  const auto rows = labelled_rows(data);
-  auto chosen = split(source, rows, [&](std::int64_t number) { return name_of(data, number); });
-  set.counts = {
-      {"rows", static_cast<std::int64_t>(rows.size())},
-      {"rows_failed", std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.usable; })},
-      {"good_before_ratio", chosen.good_before},
-      {"bad_before_ratio", chosen.bad_before}};
-  if (source.recipe.kind == anchors::AnchorKind::kNoReference) {
+  auto rows = labelled_rows(data);
+  const auto failed = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.usable; });
+  const auto row_name = [&](std::int64_t number) { return name_of(data, number); };
+  const bool by_label = source.recipe.kind == anchors::AnchorKind::kNoReference;
+  const std::int64_t unlabelled = by_label ? drop_unlabelled(source, rows, row_name) : 0;
+  auto chosen = split(source, rows, row_name);
+  set.counts = {{"rows", static_cast<std::int64_t>(rows.size())},
+                {"rows_failed", failed},
+                {"good_before_ratio", chosen.good_before},
+                {"bad_before_ratio", chosen.bad_before}};
+  if (unlabelled > 0) set.counts["rows_without_label"] = unlabelled;
+  if (by_label) {
     // Some rows of failed images have no label.
     double low = std::numeric_limits<double>::infinity();
     double high = -low;

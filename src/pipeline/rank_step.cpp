@@ -125,7 +125,8 @@ void check_scores(const RunConfig& config, const dataset::DataSet& corpus, datas
 curation::CurationResult rank_step(const RunConfig& config, const dataset::DataSet& corpus,
                                    dataset::WrittenBy scores, const comm::Communicator& comm) {
   const base::Phase phase("rank");
-  curation::RankInput input{corpus.files(), config.run, {}, {}};
+  curation::RankInput input{corpus.files(),           config.run,           {}, {},
+                            corpus.plan().left_out(), corpus.plan().noted()};
   for (const auto& shard : corpus.plan().shards()) {
     input.shards.push_back(shard.id);
     input.shard_first.push_back(shard.first);

@@ -42,6 +42,8 @@ void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::
                  base::counted(static_cast<std::uint64_t>(comm.size()), "rank"), config.run.root().string());
   for (const auto& [reason, count] : plan.left_out())
     base::log_info("left out of the corpus: {} ({})", count, reason);
+  for (const auto& [reason, count] : plan.noted())
+    base::log_info("noted in the corpus: {} ({})", count, reason);
 }
 
 }  // namespace

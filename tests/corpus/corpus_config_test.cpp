@@ -21,7 +21,7 @@ class CorpusConfigTest : public testing::Test {
     fs::create_directories(scratch_ / "photos");
     fs::create_directories(scratch_ / "tars/part-1");
     fs::create_directories(scratch_ / "tars/part-2");
-    for (const auto* name : {"list.txt", "t.csv", "tars/8.tar", "tars/9.tar", "tars/10.tar",
+    for (const auto* name : {"list.txt", "t.csv", "t.jsonl", "tars/8.tar", "tars/9.tar", "tars/10.tar",
                              "tars/part-1/0.tar", "tars/part-2/0.tar", "tars/a[1].tar"}) {
       base::write_file_atomically(scratch_ / name, "");
     }
@@ -72,6 +72,33 @@ TEST_F(CorpusConfigTest, ReadsEveryKindOfSource) {
   EXPECT_EQ(several.sources[1].kind, SourceKind::kList);
 }
 
+TEST_F(CorpusConfigTest, KeysThatHaveTheirDefaultChangeNoDescription) {
+  const auto same = [&](const std::string& plain, const std::string& spelt_out) {
+    EXPECT_EQ(describe(read(plain).sources[0]), describe(read(spelt_out).sources[0]));
+  };
+  same("{directory: @/photos}", "{directory: @/photos, follow_links: false}");
+  same("{table: @/t.csv}", "{table: @/t.csv, repeated: join}");
+  EXPECT_EQ(describe(read("{tar: '@/tars/8.tar'}").sources[0]),
+            "{\"kind\":\"tar\",\"tar\":[\"" + path() + "/tars/8.tar\"]}");
+}
+
+TEST_F(CorpusConfigTest, ReadsTheKeysOfEachKind) {
+  const auto described = [&](const std::string& text) { return describe(read(text).sources[0]); };
+  EXPECT_TRUE(read("{directory: @/photos, follow_links: true}").sources[0].follow_links);
+  EXPECT_THAT(described("{directory: @/photos, follow_links: true}"), HasSubstr("\"follow_links\":true"));
+  for (const auto* tab : {"tab", "\"\\t\"", "'\\t'"})
+    EXPECT_EQ(read(std::string("{table: @/t.csv, separator: ") + tab + "}").sources[0].separator, '\t')
+        << tab;
+  EXPECT_THAT(described("{table: @/t.csv, separator: ';', repeated: rows}"),
+              HasSubstr("\"separator\":\";\",\"repeated\":\"rows\""));
+  EXPECT_EQ(read("{table: @/t.csv, repeated: first}").sources[0].repeated, Repeated::kFirst);
+  const auto tar =
+      read("{tar: '@/tars/8.tar', image_extensions: [.Input.JPG, png], caption: TXT}").sources[0];
+  EXPECT_THAT(tar.image_extensions, ElementsAre("input.jpg", "png"));
+  EXPECT_THAT(tar.caption_extensions, ElementsAre("txt"));
+  EXPECT_THAT(describe(tar), HasSubstr("\"image_extensions\":[\"input.jpg\",\"png\"],\"caption\":[\"txt\"]"));
+}
+
 TEST_F(CorpusConfigTest, ErrorsNameTheKey) {
   EXPECT_THAT(error_of("{directory: @/nowhere}"),
               HasSubstr("c.yaml:1:10: corpus.directory: there is no folder"));
@@ -86,6 +113,11 @@ TEST_F(CorpusConfigTest, ErrorsNameTheKey) {
   EXPECT_THAT(error_of("{directory: @/photos, shard_size: 0}"), HasSubstr("out of range"));
   EXPECT_THAT(error_of("{directory: @/photos, suffixes: [jpg]}"), HasSubstr("begins with a dot"));
   EXPECT_THAT(error_of("{sources: [{directory: @/photos}, {directory: @/photos/}]}"), HasSubstr("already"));
+  EXPECT_THAT(error_of("{table: @/t.csv, separator: ab}"), HasSubstr("corpus.separator: a separator is one"));
+  EXPECT_THAT(error_of("{table: @/t.jsonl, separator: ';'}"), HasSubstr("t.jsonl is no CSV"));
+  EXPECT_THAT(error_of("{table: @/t.csv, repeated: frist}"), HasSubstr("did you mean \"first\""));
+  EXPECT_THAT(error_of("{tar: '@/tars/8.tar', image_extensions: []}"), HasSubstr("at least one extension"));
+  EXPECT_THAT(error_of("{tar: '@/tars/8.tar', caption: a/b}"), HasSubstr("corpus.caption: an extension"));
   EXPECT_THAT(error_of("{sources: []}"), HasSubstr("at least one source"));
   EXPECT_THAT(error_of("photos"), HasSubstr("a map"));
   EXPECT_THAT(error_of("{table: @/t.csv, fields: [a, a]}"), HasSubstr("stands twice"));

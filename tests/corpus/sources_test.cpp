@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "corpus/plan.h"
+#include "corpus/shard_reader.h"
 #include "support/test_data.h"
 #include "tar_builder.h"
 
@@ -157,9 +158,6 @@ TEST_F(SourcesTest, TablesOfEveryKindGiveTheSameItems) {
 }
 
 TEST_F(SourcesTest, TableErrorsNameFileAndLine) {
-  EXPECT_THAT(table_error("t.csv", "path,mos\na.jpg,1\nb.jpg,good\n", "mos"),
-              HasSubstr("t.csv:3: the label \"good\""));
-  EXPECT_THAT(table_error("t.csv", "path,mos\na.jpg,nan\n", "mos"), HasSubstr("t.csv:2: the label"));
   EXPECT_THAT(table_error("t.csv", "path,mos\n,1\n"), HasSubstr("t.csv:2: the path is empty"));
   EXPECT_THAT(table_error("t.csv", "pat,mos\nx,1\n"), HasSubstr("did you mean \"pat\""));
   EXPECT_THAT(table_error("t.jsonl", "{\"path\": \"a\"}\n{\"path\": \n"),
@@ -168,12 +166,111 @@ TEST_F(SourcesTest, TableErrorsNameFileAndLine) {
   EXPECT_THAT(table_error("t.jsonl", "{\"path\": 5}\n"),
               HasSubstr("t.jsonl:1: the value of \"path\" is no text"));
   EXPECT_THAT(table_error("t.jsonl", "{\"paths\": \"a\"}\n"), HasSubstr("did you mean \"paths\""));
-  EXPECT_THAT(table_error("t.jsonl", "{\"path\": \"a\", \"mos\": \"1e999\"}\n", "mos"),
-              HasSubstr("t.jsonl:1: the label"));
   EXPECT_THAT(table_error("t.jsonl", "{\"path\": \"a\\u0000b\"}\n"), HasSubstr("t.jsonl:1: a NUL"));
   EXPECT_THAT(table_error("t.jsonl", std::string(100'000, '[') + "\n"),
               HasSubstr("t.jsonl:1: not well-formed"));
-  EXPECT_THAT(table_error("t.parquet", "PAR1"), HasSubstr(".csv, .tsv, .jsonl"));
+  EXPECT_THAT(table_error("t.table", "path\n"), HasSubstr(".csv, .tsv, .jsonl, .parquet"));
+}
+
+TEST_F(SourcesTest, ALabelThatIsNoNumberCostsTheRowItsLabel) {
+  write("t.csv", "path,mos,sd\na.jpg,1,\nb.jpg,good,inf\nc.jpg,nan,0.5\nd.jpg,,\n");
+  write("t.jsonl",
+        "{\"path\": \"a.jpg\", \"mos\": 1, \"sd\": null}\n"
+        "{\"path\": \"b.jpg\", \"mos\": true, \"sd\": \"1e999\"}\n"
+        "{\"path\": \"c.jpg\", \"mos\": [1], \"sd\": 0.5}\n"
+        "{\"path\": \"d.jpg\", \"mos\": \"\", \"sd\": \"\"}\n");
+  for (const auto* name : {"t.csv", "t.jsonl"}) {
+    auto config = source(SourceKind::kTable, name);
+    config.label_column = "mos";
+    config.deviation_column = "sd";
+    const auto items = items_of(config);
+    ASSERT_EQ(items.size(), 4U) << name;
+    EXPECT_EQ(items[0].label, 1.0);
+    for (int i = 1; i < 4; ++i)
+      EXPECT_EQ(items[static_cast<std::size_t>(i)].label, std::nullopt) << name << i;
+    EXPECT_EQ(items[1].deviation, std::nullopt);
+    EXPECT_EQ(items[2].deviation, 0.5);
+    EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("deviations that are no finite number", 1),
+                                                        Pair("labels that are no finite number", 2)));
+  }
+}
+
+TEST_F(SourcesTest, WhatPythonWritesIntoJsonCostsThatValueAlone) {
+  write("t.jsonl",
+        "{\"path\": \"a.jpg\", \"s\": NaN, \"c\": \"NaN\"}\n"
+        "{\"path\": \"b.jpg\", \"s\": -Infinity, \"c\": \"half \\ud83d\"}\n"
+        "{\"path\": \"c.jpg\", \"s\": 0.5, \"c\": \"whole \\ud83d\\ude00\"}\n");
+  auto config = source(SourceKind::kTable, "t.jsonl");
+  config.fields = {"c", "s"};
+  const auto items = items_of(config);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_THAT(items[0].fields, ElementsAre(Pair("c", "NaN"), Pair("s", "")));
+  EXPECT_THAT(items[1].fields, ElementsAre(Pair("c", "half \xEF\xBF\xBD"), Pair("s", "")));
+  EXPECT_THAT(items[2].fields, ElementsAre(Pair("c", "whole \xF0\x9F\x98\x80"), Pair("s", "0.5")));
+  EXPECT_THAT(plan_of(config).left_out(),
+              ElementsAre(Pair("characters of JSON texts that are half a character (lone surrogates)", 1),
+                          Pair("values that are no numbers (NaN, Infinity)", 2)));
+}
+
+TEST_F(SourcesTest, ATablesSeparatorIsRecognisedOrGiven) {
+  write("tabs.csv", "path\ttitle\na.jpg\ta dog, \"running\"\n");
+  write("semicolons.csv", "\"path\";title\na.jpg;\"a dog; \"\"running\"\"\"\n");
+  write("commas.tsv", "title,path\ndog,a.jpg\n");
+  for (const auto& [name, title] :
+       {std::pair("tabs.csv", "a dog, \"running\""), std::pair("semicolons.csv", "a dog; \"running\""),
+        std::pair("commas.tsv", "dog")}) {
+    auto config = source(SourceKind::kTable, name);
+    config.fields = {"title"};
+    const auto items = items_of(config);
+    ASSERT_EQ(items.size(), 1U) << name;
+    EXPECT_THAT(items[0].fields, ElementsAre(Pair("title", title)));
+  }
+  write("bars.txt", "path|title\na.jpg|dog\n");
+  auto config = source(SourceKind::kTable, "bars.txt");
+  config.separator = '|';
+  EXPECT_THAT(ids_of(config), ElementsAre("a.jpg"));
+}
+
+TEST_F(SourcesTest, RowsThatNameAnImageAgainAreOneImageOrAsManyAsAsked) {
+  // Of a.jpg, rows that are not neighbours; of b.jpg, values that repeat.
+  write("t.csv",
+        "path,c,n,mos\na.jpg,one,1,\nb.jpg,x,2,5\nb.jpg,x,2,6\nsolo.jpg,s,3,7\na.jpg,two,1,4\na.jpg,,1,4\n");
+  auto config = source(SourceKind::kTable, "t.csv");
+  config.fields = {"c", "n"};
+  config.label_column = "mos";
+  auto items = items_of(config);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items[0].id, "b.jpg");
+  EXPECT_EQ(items[0].label, 5.0);
+  EXPECT_THAT(items[0].fields, ElementsAre(Pair("c", "x"), Pair("n", "2")));
+  EXPECT_EQ(items[1].id, "solo.jpg");
+  EXPECT_EQ(items[2].id, "a.jpg");
+  EXPECT_EQ(items[2].label, 4.0);
+  EXPECT_THAT(items[2].fields, ElementsAre(Pair("c", "one\ntwo"), Pair("n", "1")));
+  EXPECT_THAT(plan_of(config).noted(),
+              ElementsAre(Pair("rows joined with another row of their image (repeated: join)", 3)));
+  EXPECT_THAT(plan_of(config).left_out(),
+              ElementsAre(Pair("labels and deviations that differ from the first of their image", 1)));
+  config.repeated = Repeated::kFirst;
+  items = items_of(config);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items[0].id, "a.jpg");
+  EXPECT_THAT(items[0].fields, ElementsAre(Pair("c", "one"), Pair("n", "1")));
+  EXPECT_THAT(plan_of(config).left_out(),
+              ElementsAre(Pair("rows that name an image again (repeated: first)", 3)));
+  config.repeated = Repeated::kRows;
+  EXPECT_THAT(ids_of(config), ElementsAre("a.jpg", "b.jpg", "b.jpg@2", "solo.jpg", "a.jpg@2", "a.jpg@3"));
+  EXPECT_EQ(plan_of(config).noted().begin()->second, 3U);
+}
+
+TEST_F(SourcesTest, AnIdForTwoImagesIsRefusedInEveryMode) {
+  write("t.csv", "path,id\na.jpg,k\nb.jpg,k\n");
+  auto config = source(SourceKind::kTable, "t.csv");
+  config.id_column = "id";
+  for (const auto mode : {Repeated::kJoin, Repeated::kFirst}) {
+    config.repeated = mode;
+    EXPECT_THAT(error_of(config), HasSubstr("\"k\" occurs twice"));
+  }
 }
 
 TEST_F(SourcesTest, ATableTextThatIsNotUtf8IsEscaped) {
@@ -221,6 +318,186 @@ TEST_F(SourcesTest, TarMembersAreMatchedByKey) {
                                    Pair("unreadable descriptions (.json, .txt, .cls)", 1)));
 }
 
+TEST_F(SourcesTest, AKeyEndsAtTheFirstDotAndExtensionsAreWhatFollows) {
+  TarBuilder tar;
+  tar.add("22.05.jpg", "A").add("22.05.json", R"({"caption":"first"})");
+  tar.add("22.10.jpg", "B").add("22.10.json", R"({"caption":"second"})");
+  tar.add("s.v1/s0.input.jpg", "C")
+      .add("s.v1/s0.info.JSON", R"({"url":"u"})")
+      .add("s.v1/s0.outputs.TXT", "third");
+  tar.add("s2.jpg", "D").add("s2.caption", "fourth\n");
+  // What is named like another image of its sample is never this one's.
+  tar.add("7.left.jpg", "E").add("7.right.jpg", "F").add("7.right.json", R"({"caption":"of the right"})");
+  tar.add("8.jpg", "G").add("8.a.txt", "?").add("8.b.txt", "?");
+  write("s.tar", tar.finish());
+  auto config = source(SourceKind::kTar, "s.tar");
+  config.fields = {"caption", "url"};
+  const auto items = items_of(config);
+  std::vector<std::string> captions;
+  for (const auto& item : items) captions.push_back(item.fields[0].second);
+  EXPECT_THAT(captions, ElementsAre("first", "second", "third", "fourth", "", "of the right", ""));
+  EXPECT_EQ(items[2].fields[1].second, "u");
+  EXPECT_THAT(plan_of(config).left_out(),
+              ElementsAre(Pair("descriptions that could be of several images", 1)));
+}
+
+TEST_F(SourcesTest, ATarsKeysSayWhichImageAndWhichCaptionToTake) {
+  TarBuilder tar;
+  for (const std::string key : {"0", "1"}) {
+    tar.add(key + ".input.jpg", "I").add(key + ".output.PNG", "O").add(key + ".raw", "R");
+    tar.add(key + ".json", R"({"caption":"of the json"})")
+        .add(key + ".long.txt", "long")
+        .add(key + ".txt", "short");
+  }
+  write("s.tar", tar.finish());
+  auto config = source(SourceKind::kTar, "s.tar");
+  config.fields = {"caption"};
+  EXPECT_EQ(items_of(config).size(), 4U);
+  EXPECT_EQ(items_of(config)[0].fields[0].second, "of the json");
+  config.caption_extensions = {"long.txt"};
+  EXPECT_EQ(items_of(config)[0].fields[0].second, "long");
+  config.caption_extensions = {"txt"};
+  EXPECT_EQ(items_of(config)[0].fields[0].second, "short");
+  config.image_extensions = {"output.png", "raw"};
+  EXPECT_THAT(ids_of(config),
+              ElementsAre("s.tar/0.output.PNG", "s.tar/0.raw", "s.tar/1.output.PNG", "s.tar/1.raw"));
+  EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("images with other extensions", 2)));
+}
+
+TEST_F(SourcesTest, AKeyThatComesBackIsAnotherSample) {
+  const auto sample = [](TarBuilder& tar, const std::string& key, const std::string& caption) {
+    tar.add(key + ".jpg", "J").add(key + ".json", R"({"caption":")" + caption + "\"}");
+  };
+  TarBuilder tar;
+  sample(tar, "0", "old 0");
+  sample(tar, "1", "old 1");
+  tar.add("0.json", R"({"caption":"new 0"})").add("0.jpg", "J").add("1.jpg", "no description");
+  write("appended.tar", tar.finish());
+  TarBuilder first;
+  sample(first, "0", "old 0");
+  first.add("1.jpg", "J");
+  TarBuilder second;
+  second.add("1.json", R"({"caption":"of no image"})");
+  sample(second, "0", "new 0");
+  write("joined.tar", first.finish() + second.finish());
+  TarBuilder apart;
+  apart.add("0.left.jpg", "J").add("1.left.jpg", "J").add("0.right.jpg", "J").add("1.right.jpg", "J");
+  apart.add("0.json", R"({"caption":"zero"})").add("1.json", R"({"caption":"one"})");
+  write("apart.tar", apart.finish());
+  const auto captions = [&](const char* name) {
+    auto config = source(SourceKind::kTar, name);
+    config.fields = {"caption"};
+    std::vector<std::string> texts;
+    for (const auto& item : items_of(config)) texts.push_back(item.fields[0].second);
+    const auto plan = plan_of(config);
+    for (const auto& [reason, count] : plan.noted()) texts.push_back(std::to_string(count) + " " + reason);
+    return texts;
+  };
+  const std::string noted = " keys that come back in a tar, as samples of their own";
+  EXPECT_THAT(captions("appended.tar"), ElementsAre("old 0", "old 1", "new 0", "", "2" + noted));
+  EXPECT_THAT(captions("joined.tar"), ElementsAre("old 0", "", "new 0", "2" + noted));
+  EXPECT_THAT(captions("apart.tar"), ElementsAre("zero", "one", "zero", "one"));
+}
+
+TEST_F(SourcesTest, LinksInATarAreTheirTargetsBytes) {
+  TarBuilder tar;
+  tar.add("cat/0.jpg", "CAT").add("cat/0.json", R"({"caption":"a cat"})");
+  tar.link("pet/0.jpg", "cat/0.jpg", '1').link("pet/0.json", "../cat/0.json", '2');
+  tar.link("pet/1.jpg", "0.jpg", '2').link("pet/1.jpg", "../later", '2');
+  tar.link("out/a.jpg", "../../etc/passwd", '2').link("out/b.jpg", "/etc/passwd", '2');
+  tar.link("out/c.jpg", "c.jpg", '2').link("out/d.jpg", "late.jpg", '1');
+  tar.add("late.jpg", "LATE").add("later", "LATER");
+  write("s.tar", tar.finish());
+  auto config = source(SourceKind::kTar, "s.tar");
+  config.fields = {"caption"};
+  const auto items = items_of(config);
+  EXPECT_THAT(ids_of(config), ElementsAre("s.tar/cat/0.jpg", "s.tar/pet/0.jpg", "s.tar/pet/1.jpg",
+                                          "s.tar/pet/1.jpg@4096", "s.tar/late.jpg"));
+  ShardReader reader(items, 1U << 20U);
+  std::vector<std::string> contents;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    std::vector<std::byte> bytes;
+    EXPECT_EQ(reader.read(i, bytes).status, base::RowStatus::kOk);
+    contents.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  EXPECT_THAT(contents, ElementsAre("CAT", "CAT", "CAT", "LATER", "LATE"));
+  EXPECT_EQ(items[1].fields[0].second, "a cat");
+  EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("files without an image suffix", 1),
+                                                      Pair("links in tars to what is not in them", 4)));
+}
+
+TEST_F(SourcesTest, FilesThatAreNoTarsAreNamedForWhatTheyAre) {
+  write("t/0.tar", "");
+  write("t/1.tar", std::string(100'000, '\0'));
+  write("t/2.tar", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n");
+  write("t/3.tar", "\n <!DOCTYPE html><html>404</html>");
+  write("t/4.tar", "PAR1" + std::string(2000, 'x') + "PAR1");
+  write("t/5.tar", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>");
+  write("t/6.tar", "\xFF\xD8\xFF\xE0" + std::string(1000, 'j'));
+  write("t/7.tar", TarBuilder().add("folder/", "", '5').finish());
+  write("t/8.tar", TarBuilder().add("ok.jpg", "J").finish());
+  const auto config = source(SourceKind::kTar, "t/*.tar");
+  EXPECT_THAT(ids_of(config), ElementsAre("8.tar/ok.jpg"));
+  EXPECT_THAT(plan_of(config).left_out(),
+              UnorderedElementsAre(Pair("tars of 0 bytes", 1), Pair("tars that hold nothing (only zeros)", 1),
+                                   Pair("files that are no tars: Git LFS pointers", 1),
+                                   Pair("files that are no tars: HTML pages", 1),
+                                   Pair("files that are no tars: Parquet files", 1),
+                                   Pair("files that are no tars: XML or JSON texts", 1),
+                                   Pair("files that are no tars: of another format", 1),
+                                   Pair("tars without an image", 1)));
+}
+
+TEST_F(SourcesTest, JsonInATarAsPythonWritesItCostsThatValueAlone) {
+  write("s.tar", TarBuilder()
+                     .add("0.jpg", "J")
+                     .add("0.json", R"({"caption": "a dog", "similarity": NaN, "score": 7.5})")
+                     .add("1.jpg", "J")
+                     .add("1.json", R"({"caption": "half \udc00", "similarity": 1e999, "score": Infinity})")
+                     .finish());
+  auto config = source(SourceKind::kTar, "s.tar");
+  config.fields = {"caption", "similarity"};
+  config.label_column = "score";
+  const auto items = items_of(config);
+  EXPECT_THAT(items[0].fields, ElementsAre(Pair("caption", "a dog"), Pair("similarity", "")));
+  EXPECT_EQ(items[0].label, 7.5);
+  EXPECT_THAT(items[1].fields, ElementsAre(Pair("caption", "half \xEF\xBF\xBD"), Pair("similarity", "")));
+  EXPECT_EQ(items[1].label, std::nullopt);
+  EXPECT_THAT(plan_of(config).left_out(),
+              ElementsAre(Pair("characters of JSON texts that are half a character (lone surrogates)", 1),
+                          Pair("values that are no numbers (NaN, Infinity)", 3)));
+}
+
+TEST_F(SourcesTest, LinksToFoldersAreFollowedOnceWhereAskedFor) {
+  write("real/cls1/a.jpg", "1");
+  write("real/cls2/b.jpg", "2");
+  fs::create_directories(scratch_ / "d/own");
+  write("d/own/c.jpg", "3");
+  fs::create_directory_symlink("../real/cls1", scratch_ / "d/cls1");
+  fs::create_directory_symlink("../real/cls2", scratch_ / "d/cls2.jpg");
+  fs::create_directory_symlink("../real/cls1", scratch_ / "d/again");
+  fs::create_directory_symlink(".", scratch_ / "d/loop");
+  fs::create_directory_symlink("../../d", scratch_ / "real/cls2/up");
+  auto config = source(SourceKind::kDirectory, "d");
+  EXPECT_THAT(ids_of(config), ElementsAre("own/c.jpg"));
+  EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("links to folders", 4)));
+  config.follow_links = true;
+  EXPECT_THAT(ids_of(config), ElementsAre("again/a.jpg", "cls2.jpg/b.jpg", "own/c.jpg"));
+  EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("folders met a second time, through links", 3)));
+}
+
+TEST_F(SourcesTest, AFolderSaysThatItHoldsTars) {
+  write("d/0.tar", "x");
+  write("d/sub/1.tar.gz", "x");
+  write("d/a.jpg", "x");
+  testing::internal::CaptureStderr();
+  const auto plan = plan_of(source(SourceKind::kDirectory, "d"));
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(plan.left_out(), ElementsAre(Pair("tars, which are a source of their own", 2)));
+  EXPECT_THAT(log, HasSubstr("holds 2 tars, such as 0.tar"));
+  EXPECT_THAT(log, HasSubstr("{tar: \"" + (scratch_ / "d").string() + "/*.tar\"}"));
+}
+
 TEST_F(SourcesTest, TarMembersWithOneNameBecomeTwoRows) {
   write("s.tar", TarBuilder().add("a.jpg", "1").add("a.jpg", "2").add("../../x.jpg", "3").finish());
   EXPECT_THAT(ids_of(source(SourceKind::kTar, "s.tar")),
@@ -236,7 +513,9 @@ TEST_F(SourcesTest, ADamagedTarDoesNotStopThePlan) {
   write("t/3.tar", TarBuilder().add("d.jpg", "4").finish());
   const auto config = source(SourceKind::kTar, "t/*.tar");
   EXPECT_THAT(ids_of(config), ElementsAre("0.tar/a.jpg", "0.tar/c.jpg", "3.tar/d.jpg"));
-  EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("damaged places in tars", 2)));
+  EXPECT_THAT(plan_of(config).left_out(),
+              ElementsAre(Pair("damaged places in tars", 1), Pair("files that are no tars: unknown", 1),
+                          Pair("tars of 0 bytes", 1)));
 }
 
 TEST_F(SourcesTest, ACompressedTarSaysHowToUnpackIt) {

@@ -56,6 +56,14 @@ class TarBuilder {
     text_ += header(name, data.size(), type) + padded(data);
     return *this;
   }
+  /// A hard ('1') or symbolic ('2') link.
+  TarBuilder& link(std::string_view name, std::string_view target, char type) {
+    std::string block = header(name, 0, type);
+    block.replace(157, std::min<std::size_t>(target.size(), 100), target.substr(0, 100));
+    seal(block);
+    text_ += block;
+    return *this;
+  }
   TarBuilder& raw(std::string_view bytes) {
     text_ += bytes;
     return *this;

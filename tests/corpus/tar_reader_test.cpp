@@ -43,9 +43,9 @@ TEST(TarReader, ListsMembersWithTheirPlaces) {
       .add("link.jpg", "", '2')
       .add("b.jpg", std::string(512, 'B'));
   const auto listing = list(tar.finish());
-  EXPECT_THAT(listing.names, ElementsAre("folder/a.jpg", "b.jpg"));
-  EXPECT_THAT(listing.data, ElementsAre("AAA", std::string(512, 'B')));
-  EXPECT_THAT(listing.offsets, ElementsAre(1024U, 2560U));
+  EXPECT_THAT(listing.names, ElementsAre("folder/a.jpg", "link.jpg", "b.jpg"));
+  EXPECT_THAT(listing.data, ElementsAre("AAA", "(cut off)", std::string(512, 'B')));
+  EXPECT_THAT(listing.offsets, ElementsAre(1024U, 2048U, 2560U));
   EXPECT_THAT(listing.damage, IsEmpty());
 }
 
@@ -150,16 +150,59 @@ TEST(TarReader, DamagedExtensionHeadersAreRefused) {
   EXPECT_THAT(list(huge.finish()).names, ElementsAre("a.jpg"));
 }
 
-TEST(TarReader, SparseFilesArePassedOver) {
+TEST(TarReader, SparseFilesAreToldApart) {
   TarBuilder tar;
   std::string sparse = TarBuilder::header("sparse.jpg", 512, 'S', std::string_view("ustar  \0", 8));
   sparse[482] = 1;
   TarBuilder::seal(sparse);
   tar.raw(sparse).raw(std::string(512, '\0')).raw(std::string(512, 'd'));
-  tar.add("pax", TarBuilder::pax_record("GNU.sparse.major", "1"), 'x').add("s.jpg", "S").add("a.jpg", "A");
-  const auto listing = list(tar.finish());
-  EXPECT_THAT(listing.names, ElementsAre("a.jpg"));
+  tar.add(
+      "pax",
+      TarBuilder::pax_record("GNU.sparse.major", "1") + TarBuilder::pax_record("GNU.sparse.name", "s.jpg"),
+      'x');
+  tar.add("GNUSparseFile.0/s.jpg", "S").add("a.jpg", "A");
+  TarReader reader(tar_in_memory(std::as_bytes(std::span(tar.text()))));
+  std::vector<std::pair<std::string, TarMemberKind>> members;
+  while (auto member = reader.next()) members.emplace_back(member->name, member->kind);
+  EXPECT_THAT(members, ElementsAre(std::pair("sparse.jpg", TarMemberKind::kSparse),
+                                   std::pair("s.jpg", TarMemberKind::kSparse),
+                                   std::pair("a.jpg", TarMemberKind::kFile)));
+  EXPECT_THAT(reader.damage(), IsEmpty());
+}
+
+TEST(TarReader, LinksNameTheirTargets) {
+  const std::string target = std::string(150, 't') + ".jpg";
+  TarBuilder tar;
+  tar.link("hard.jpg", "a/b.jpg", '1').link("soft.jpg", "../c.jpg", '2');
+  tar.add("././@LongLink", target + std::string(1, '\0'), 'K').link("gnu.jpg", target.substr(0, 100), '2');
+  tar.add("pax", TarBuilder::pax_record("linkpath", target), 'x')
+      .link("pax.jpg", "t", '1')
+      .link("null", "", '3');
+  const std::string archive = tar.finish();
+  TarReader reader(tar_in_memory(std::as_bytes(std::span(archive))));
+  std::vector<std::pair<std::string, TarMemberKind>> members;
+  while (auto member = reader.next()) members.emplace_back(member->name + " " + member->target, member->kind);
+  EXPECT_THAT(members, ElementsAre(std::pair("hard.jpg a/b.jpg", TarMemberKind::kHardLink),
+                                   std::pair("soft.jpg ../c.jpg", TarMemberKind::kSymbolicLink),
+                                   std::pair("gnu.jpg " + target, TarMemberKind::kSymbolicLink),
+                                   std::pair("pax.jpg " + target, TarMemberKind::kHardLink),
+                                   std::pair("null ", TarMemberKind::kSpecial)));
+}
+
+TEST(TarReader, ReadsArchivesPutOneBehindTheOther) {
+  const std::string first = TarBuilder().add("a.jpg", "A").finish();
+  const std::string second = TarBuilder().add("b.jpg", "B").finish();
+  const auto listing = list(first + std::string(9000, '\0').substr(0, 8704) + second + second);
+  EXPECT_THAT(listing.names, ElementsAre("a.jpg", "b.jpg", "b.jpg"));
   EXPECT_THAT(listing.damage, IsEmpty());
+  // Padding of any length is none, and what is no tar is said.
+  EXPECT_THAT(list(first + std::string(3'000'100, '\0')).damage, IsEmpty());
+  const auto rubbish = list(first + std::string(700, 'x') + std::string(324, '\0') + second);
+  EXPECT_THAT(rubbish.names, ElementsAre("a.jpg", "b.jpg"));
+  ASSERT_THAT(rubbish.damage, SizeIs(1));
+  EXPECT_EQ(rubbish.damage[0].offset, first.size());
+  EXPECT_THAT(rubbish.damage[0].what, HasSubstr("end of the archive"));
+  EXPECT_THAT(list(first + "short").damage, SizeIs(1));
 }
 
 TEST(TarReader, NamesAreTextWhateverTheySay) {

@@ -69,7 +69,7 @@ std::vector<TestRow> make_rows(std::size_t count, std::uint64_t seed) {
 /// Writes the stores of a run, on root, in shards of uneven size.
 RankInput write_run(const std::filesystem::path& run, const std::vector<TestRow>& rows,
                     std::size_t rows_per_shard = 17) {
-  RankInput input{store::DataSetLayout(run), store::RunLayout(run), {}, {}};
+  RankInput input{store::DataSetLayout(run), store::RunLayout(run), {}, {}, {}, {}};
   std::size_t first = 0;
   for (int shard = 0; first < rows.size(); ++shard) {
     const std::size_t count =

@@ -22,6 +22,13 @@ TEST(Report, SaysWhereNoRowHasAScore) {
   EXPECT_THAT(report_html(result, {}, {}, {}, {}), HasSubstr("No row has a score"));
 }
 
+TEST(Report, TellsWhatTheCorpusHoldsAndThePlanDoesNot) {
+  auto result = sample_result();
+  EXPECT_THAT(report_html(result, {}, {}, {}, {}), Not(HasSubstr("of the corpus")));
+  result.left_out = {{"hidden files", 7}};
+  EXPECT_THAT(report_html(result, {}, {}, {}, {}), HasSubstr("<td>hidden files</td><td class=\"n\">7</td>"));
+}
+
 TEST(Report, EscapesEverythingFromTheCorpusAndTheConfiguration) {
   const std::string hostile = "<script>alert(1)</script>\"'&\x01";
   auto result = sample_result();

@@ -37,5 +37,15 @@ TEST(Summary, WritesNullWhereThereIsNoNumber) {
   EXPECT_TRUE(json.at("columns").at("quality").at("mean").is_null());
 }
 
+TEST(Summary, TellsWhatTheCorpusHoldsAndThePlanDoesNot) {
+  auto result = sample_result();
+  EXPECT_FALSE(nlohmann::json::parse(summary_json(result, {}, {}, {})).contains("left_out"));
+  result.left_out = {{"hidden files", 7}};
+  result.noted = {{"rows joined", 12}};
+  const auto json = nlohmann::json::parse(summary_json(result, {}, {}, {}));
+  EXPECT_EQ(json.at("left_out"), nlohmann::json({{"hidden files", 7}}));
+  EXPECT_EQ(json.at("noted"), nlohmann::json({{"rows joined", 12}}));
+}
+
 }  // namespace
 }  // namespace quasar::curation

@@ -80,7 +80,7 @@ def embedded(folder):
     """Files of a folder of embeddings."""
     return {
         "plan.json": lambda p, w: keys(json.loads(p.read_text()), "plan.json|items.jsonl", w,
-                                       ("description", "left_out", "tars")),
+                                       ("description", "left_out", "noted", "tars")),
         "items.jsonl": lambda p, w: [keys(json.loads(line), "items.jsonl", w, ("fields",))
                                      for line in p.read_text().splitlines()],
         "embeddings.h5": hdf5,
@@ -116,7 +116,7 @@ RULES = [
     (r"manifest\.csv", lambda p, w: columns(next(csv.reader(p.open())), w)),
     (r"manifest\.jsonl", lambda p, w: [columns(json.loads(line), w) for line in p.read_text().splitlines()]),
     (r"summary\.json", lambda p, w: keys(json.loads(p.read_text()), "summary.json", w,
-                                         ("by_status", "by_reason", "minimum", "keep", "weights", "columns"))),
+                                         ("by_status", "by_reason", "left_out", "noted", "minimum", "keep", "weights", "columns"))),
     (r"report\.html", lambda p, w: None),
     (r"state/(start|rank)\.lock", lambda p, w: described(w, "state: locks", w)),
 ]

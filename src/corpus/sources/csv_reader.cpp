@@ -9,6 +9,18 @@
 
 namespace quasar::corpus {
 
+char recognised_separator(std::string_view text, char usual, std::string_view column) {
+  for (const char separator : {usual, ',', '\t', ';', '|'}) {
+    try {
+      const CsvReader reader(text, "", separator);
+      const auto& columns = reader.columns();
+      if (std::find(columns.begin(), columns.end(), column) != columns.end()) return separator;
+    } catch (const base::Error&) {  // NOLINT(bugprone-empty-catch): no header by this separator.
+    }
+  }
+  return usual;
+}
+
 CsvReader::CsvReader(std::string_view text, std::string name, char separator)
     : text_(text), name_(std::move(name)), separator_(separator) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";

@@ -17,6 +17,10 @@ struct CsvRecord {
   std::size_t line = 0;
 };
 
+/// The separator of a table whose header holds `column`: `usual`, or the one of comma, tab, semicolon and bar
+/// by which that column is there; `usual` where it is by none.
+char recognised_separator(std::string_view text, char usual, std::string_view column);
+
 /// Reads the records of a table in memory. The first record is the header; every other must have as many
 /// fields.
 class CsvReader {

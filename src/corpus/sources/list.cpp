@@ -10,11 +10,11 @@ class List final : public Source {
  public:
   explicit List(SourceConfig source) : source_(std::move(source)) {}
 
-  std::string list(ItemSink& sink, LeftOut&) const override {
+  std::string list(ItemSink& sink, SourceCounts& counts) const override {
     const base::MappedFile file(source_.path);
-    const RowReader rows(source_);
-    for_each_line(text_of(file),
-                  [&](std::string_view text, std::size_t line) { sink.add(rows.item(text, line)); });
+    const RowReader rows(source_, counts);
+    Lines lines(text_of(file));
+    while (const auto line = lines.next()) sink.add(rows.item(*line, lines.number()));
     return state();
   }
   std::string state() const override { return file_state(source_.path); }

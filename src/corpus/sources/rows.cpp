@@ -4,30 +4,44 @@
 #include <stdexcept>
 
 #include "base/errors.h"
+#include "base/logging.h"
 #include "corpus/path_text.h"
 #include "corpus/sources/source_text.h"
 
 namespace quasar::corpus {
+namespace {
+
+/// Written for one table; the rest is only counted.
+constexpr int kMaxWarnings = 5;
+
+}  // namespace
 
 std::string_view text_of(const base::MappedFile& file) {
   const auto bytes = file.bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-void for_each_line(std::string_view text, const std::function<void(std::string_view, std::size_t)>& take) {
+Lines::Lines(std::string_view text) : text_(text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) text.remove_prefix(kByteOrderMark.size());
-  for (std::size_t line = 1; !text.empty(); ++line) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view content = text.substr(0, end);
-    if (!content.empty() && content.back() == '\r') content.remove_suffix(1);
-    if (!content.empty()) take(content, line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  if (text_.substr(0, kByteOrderMark.size()) == kByteOrderMark) text_.remove_prefix(kByteOrderMark.size());
 }
 
-RowReader::RowReader(const SourceConfig& source)
-    : source_(source), root_(source.root.empty() ? source.path.parent_path() : source.root) {}
+std::optional<std::string_view> Lines::next() {
+  while (!text_.empty()) {
+    ++number_;
+    const std::size_t end = std::min(text_.find('\n'), text_.size());
+    std::string_view content = text_.substr(0, end);
+    text_.remove_prefix(std::min(end + 1, text_.size()));
+    if (!content.empty() && content.back() == '\r') content.remove_suffix(1);
+    if (!content.empty()) return content;
+  }
+  return std::nullopt;
+}
+
+RowReader::RowReader(const SourceConfig& source, SourceCounts& counts)
+    : source_(source),
+      counts_(counts),
+      root_(source.root.empty() ? source.path.parent_path() : source.root) {}
 
 void RowReader::fail(std::size_t line, const std::string& message) const {
   base::fail(base::ExitCode::kInput, source_.path.string() + ":" + std::to_string(line) + ": " + message);
@@ -48,16 +62,20 @@ void RowReader::set_id(std::string_view id, std::size_t line, Item& item) const 
   item.id = escaped_text(id);
 }
 
-std::optional<double> RowReader::number(std::string_view text, const char* what, std::size_t line) const {
+std::optional<double> RowReader::number(std::string_view text, const char* what, std::size_t line) {
   try {
     return parse_number(text, what);
   } catch (const std::invalid_argument& error) {
-    fail(line, error.what());
+    ++counts_.left_out[no_number(what)];
+    if (++warnings_ <= kMaxWarnings)
+      base::log_warning("{}:{}: {}; the row goes without one", path_to_text(source_.path), line,
+                        error.what());
+    return std::nullopt;
   }
 }
 
 void RowReader::set_columns(const std::function<std::string(const std::string& column)>& cell,
-                            std::size_t line, Item& item) const {
+                            std::size_t line, Item& item) {
   if (!source_.id_column.empty()) set_id(cell(source_.id_column), line, item);
   if (!source_.label_column.empty()) item.label = number(cell(source_.label_column), "label", line);
   if (!source_.deviation_column.empty())

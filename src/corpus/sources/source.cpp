@@ -11,6 +11,12 @@
 
 namespace quasar::corpus {
 
+SourceCounts& SourceCounts::operator+=(const SourceCounts& other) {
+  for (const auto& [reason, count] : other.left_out) left_out[reason] += count;
+  for (const auto& [reason, count] : other.noted) noted[reason] += count;
+  return *this;
+}
+
 std::span<const SourceType> source_types() {
   static const std::array<SourceType, 4> types = {directory_type(), list_type(), table_type(), tar_type()};
   return types;

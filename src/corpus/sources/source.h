@@ -16,8 +16,16 @@
 
 namespace quasar::corpus {
 
-/// What a source holds and a plan does not, by reason.
-using LeftOut = std::map<std::string, std::uint64_t>;
+/// Counts by reason.
+using Counts = std::map<std::string, std::uint64_t>;
+
+/// What a source tells of its listing besides the items.
+struct SourceCounts {
+  Counts left_out;  ///< What it holds and the plan does not.
+  Counts noted;     ///< What the plan holds in another way than might be thought.
+
+  SourceCounts& operator+=(const SourceCounts& other);
+};
 
 /// Takes the items of a source in order.
 class ItemSink {
@@ -35,9 +43,10 @@ class Source {
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
-  /// Gives every item to `sink`, in an order that is always the same, and counts what is left out. Returns
-  /// the source's state as it was listed. Throws Error(kInput), with file and line where there are any.
-  virtual std::string list(ItemSink& sink, LeftOut& left_out) const = 0;
+  /// Gives every item to `sink`, in an order that is always the same, and counts what is left out, and noted.
+  /// Returns the source's state as it was listed. Throws Error(kInput), with file and line where there are
+  /// any.
+  virtual std::string list(ItemSink& sink, SourceCounts& counts) const = 0;
   /// What tells whether the source has changed since, as a JSON object. Reads no image. Empty when the source
   /// is gone from disk.
   virtual std::string state() const = 0;

@@ -40,11 +40,22 @@ void read_suffixes(const base::ConfigNode& node, SourceConfig& source) {
     if (suffix.size() < 2 || suffix.front() != '.' || suffix.find('/') != std::string::npos) {
       element.fail("a suffix begins with a dot (\".jpg\"), not \"" + suffix + "\"");
     }
-    std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    source.suffixes.push_back(std::move(suffix));
+    source.suffixes.push_back(lower_case(std::move(suffix)));
   }
   if (source.suffixes.empty()) node.child("suffixes").fail("at least one suffix is needed");
+}
+
+void read_extensions(const base::ConfigNode& node, const char* key, std::vector<std::string>& extensions) {
+  if (!node.has(key)) return;
+  extensions.clear();
+  for (const auto& element : node.child(key).elements()) {
+    auto extension = lower_case(element.as<std::string>());
+    if (!extension.empty() && extension.front() == '.') extension.erase(0, 1);
+    if (extension.empty() || extension.find('/') != std::string::npos)
+      element.fail("an extension is what follows the first dot of a member's name, such as jpg or input.jpg");
+    extensions.push_back(std::move(extension));
+  }
+  if (extensions.empty()) node.child(key).fail("at least one extension is needed");
 }
 
 void read_columns(const base::ConfigNode& node, SourceConfig& source) {
@@ -120,6 +131,30 @@ SourceText& SourceText::suffixes() {
   return *this;
 }
 
+SourceText& SourceText::extensions() {
+  for (const auto& extension : source_.image_extensions)
+    text_["image_extensions"].push_back(escaped_text(extension));
+  for (const auto& extension : source_.caption_extensions)
+    text_["caption"].push_back(escaped_text(extension));
+  return *this;
+}
+
+SourceText& SourceText::follow_links() {
+  if (source_.follow_links) text_["follow_links"] = true;
+  return *this;
+}
+
+SourceText& SourceText::separator() {
+  if (source_.separator != '\0') text_["separator"] = std::string(1, source_.separator);
+  return *this;
+}
+
+SourceText& SourceText::repeated() {
+  if (source_.repeated == Repeated::kFirst) text_["repeated"] = "first";
+  if (source_.repeated == Repeated::kRows) text_["repeated"] = "rows";
+  return *this;
+}
+
 std::string file_state(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return "";
@@ -131,6 +166,16 @@ std::string describe_file_change(const std::string& before, const std::string& n
   const auto new_state = nlohmann::json::parse(now, nullptr, false);
   if (!old_state.is_object() || !new_state.is_object()) return kOtherKind;
   return "its content has changed";
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+std::string no_number(const char* what) {
+  return std::string(what) + "s that are no finite number";
 }
 
 bool has_suffix(std::string_view name, const std::vector<std::string>& suffixes) {

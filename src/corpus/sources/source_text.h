@@ -21,6 +21,8 @@ enum class PathKind { kFile, kFolder };
 std::filesystem::path source_path(const base::ConfigNode& node, PathKind kind, SourcePresence presence);
 /// Keys of several kinds.
 void read_suffixes(const base::ConfigNode& node, SourceConfig& source);
+/// What follows the first dot of a member's name; a leading dot is dropped, and case.
+void read_extensions(const base::ConfigNode& node, const char* key, std::vector<std::string>& extensions);
 void read_columns(const base::ConfigNode& node, SourceConfig& source);
 void read_root(const base::ConfigNode& node, SourcePresence presence, SourceConfig& source);
 
@@ -37,6 +39,10 @@ class SourceText {
   SourceText& root();
   SourceText& fields();
   SourceText& suffixes();
+  SourceText& extensions();
+  SourceText& follow_links();
+  SourceText& separator();
+  SourceText& repeated();
   std::string text() const { return text_.dump(); }
 
  private:
@@ -53,10 +59,15 @@ std::string describe_file_change(const std::string& before, const std::string& n
 /// Said of states that have nothing in common.
 inline constexpr const char* kOtherKind = "it is of another kind";
 
+std::string lower_case(std::string text);
 /// Whether a name ends in one of the suffixes, whatever its case.
 bool has_suffix(std::string_view name, const std::vector<std::string>& suffixes);
 /// A number such as a label; empty text is none. Throws std::invalid_argument with a message when it is no
 /// finite number; `what` it is.
 std::optional<double> parse_number(std::string_view text, const char* what);
+/// The reason under which values are counted that JSON and tables hold in the place of numbers.
+inline constexpr const char* kNotFinite = "values that are no numbers (NaN, Infinity)";
+/// The reason under which rows that lost such a number are counted.
+std::string no_number(const char* what);
 
 }  // namespace quasar::corpus

@@ -1,4 +1,4 @@
-// Owns the kind of source "table": CSV, TSV or JSON lines with a column of paths.
+// Owns the kind of source "table": CSV, TSV, JSON lines or Parquet with a column of paths.
 #pragma once
 
 #include "corpus/sources/source.h"

@@ -6,8 +6,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
@@ -17,9 +20,11 @@
 #include "base/errors.h"
 #include "base/logging.h"
 #include "corpus/path_text.h"
+#include "corpus/sources/lenient_json.h"
 #include "corpus/sources/source_text.h"
 #include "corpus/sources/tar_pattern.h"
 #include "corpus/sources/tar_reader.h"
+#include "corpus/sources/tar_samples.h"
 
 namespace quasar::corpus {
 namespace {
@@ -27,7 +32,7 @@ namespace {
 /// What one tar holds.
 struct TarIndex {
   std::vector<Item> items;
-  LeftOut left_out;
+  SourceCounts counts;
   std::vector<std::string> warnings;
 };
 
@@ -35,15 +40,9 @@ struct TarIndex {
 constexpr std::size_t kMaxMetadata = std::size_t{16} << 20U;
 /// Warnings written for one tar; the rest is only counted.
 constexpr std::size_t kMaxWarnings = 5;
+/// Links that lead to links are followed no further.
+constexpr int kMaxLinks = 40;
 constexpr const char* kUnreadable = "unreadable descriptions (.json, .txt, .cls)";
-
-/// WebDataset: members whose name is equal up to the first dot of the last part belong together.
-std::pair<std::string_view, std::string_view> split_key(std::string_view name) {
-  const std::size_t slash = name.rfind('/');
-  const std::size_t dot = name.find('.', slash == std::string_view::npos ? 0 : slash + 1);
-  if (dot == std::string_view::npos) return {name, ""};
-  return {name.substr(0, dot), name.substr(dot + 1)};
-}
 
 bool is_hidden(std::string_view name) {
   const std::size_t slash = name.rfind('/');
@@ -51,12 +50,69 @@ bool is_hidden(std::string_view name) {
   return begin < name.size() && name[begin] == '.';
 }
 
-/// What stands beside the images of one key.
-struct Sample {
-  std::optional<TarMember> json;
-  std::optional<TarMember> text;
-  std::optional<TarMember> label;
-  bool has_image = false;
+/// A name without ".", ".." and doubled slashes; empty when it leads out of the archive.
+std::string plain_name(std::string_view name) {
+  std::vector<std::string_view> parts;
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find('/'), name.size());
+    const std::string_view part = name.substr(0, end);
+    name.remove_prefix(std::min(end + 1, name.size()));
+    if (part == "..") {
+      if (parts.empty()) return "";
+      parts.pop_back();
+    } else if (!part.empty() && part != ".") {
+      parts.push_back(part);
+    }
+  }
+  std::string plain;
+  for (const auto part : parts) plain.append(plain.empty() ? "" : "/").append(part);
+  return plain;
+}
+
+/// The members of a tar by their names, for links.
+class LinkResolver {
+ public:
+  explicit LinkResolver(const std::filesystem::path& tar) {
+    TarReader reader(open_tar(tar));
+    while (auto member = reader.next()) {
+      std::string name = plain_name(member->name);
+      members_[std::move(name)].push_back(*std::move(member));
+    }
+  }
+
+  /// The member that a link stands for; null when there is none in its archive.
+  const TarMember* resolve(const TarMember& link) const {
+    const TarMember* member = &link;
+    for (int steps = 0; steps < kMaxLinks && member != nullptr; ++steps) {
+      if (member->kind == TarMemberKind::kHardLink) {
+        member = latest(plain_name(member->target), member->archive, member->offset);
+      } else if (member->kind == TarMemberKind::kSymbolicLink) {
+        if (member->target.empty() || member->target.front() == '/') return nullptr;
+        const std::size_t slash = member->name.rfind('/');
+        const std::string folder = slash == std::string::npos ? "" : member->name.substr(0, slash + 1);
+        member = latest(plain_name(folder + member->target), member->archive, kAnywhere);
+      } else {
+        return member;
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr std::uint64_t kAnywhere = ~std::uint64_t{0};
+
+  /// Unpacking, a later member takes the place of an earlier one with its name.
+  const TarMember* latest(const std::string& name, std::size_t archive, std::uint64_t before) const {
+    const auto found = members_.find(name);
+    if (found == members_.end()) return nullptr;
+    const auto& candidates = found->second;
+    const auto last = std::find_if(candidates.rbegin(), candidates.rend(), [&](const TarMember& candidate) {
+      return candidate.archive == archive && candidate.offset < before;
+    });
+    return last == candidates.rend() ? nullptr : &*last;
+  }
+
+  std::unordered_map<std::string, std::vector<TarMember>> members_;
 };
 
 class TarIndexer {
@@ -66,116 +122,231 @@ class TarIndexer {
         source_(source),
         wants_metadata_(!source.fields.empty() || !source.label_column.empty() ||
                         !source.deviation_column.empty() || !source.group_column.empty() ||
-                        !source.split_column.empty()) {}
+                        !source.split_column.empty()),
+        descriptions_{"json", "txt", "cls"} {
+    for (const auto& extension : source.caption_extensions) descriptions_.insert(extension);
+    for (const auto& column : source.fields) descriptions_.insert(lower_case(column));
+    for (const auto* column :
+         {&source.label_column, &source.deviation_column, &source.group_column, &source.split_column})
+      if (!column->empty()) descriptions_.insert(lower_case(*column));
+  }
 
   TarIndex run() {
     auto input = open_tar(tar_.path);
-    if (const auto compression = compression_of(*input); !compression.empty()) {
-      const std::string tool = compression == "gzip"    ? "gunzip"
-                               : compression == "bzip2" ? "bunzip2"
-                                                        : "un" + compression;
-      base::fail(base::ExitCode::kInput,
-                 "the tar " + tar_.path.string() + " is compressed (" + compression +
-                     "); images have no place of their own in it to be read from. Unpack it once: " + tool +
-                     " -k " + tar_.path.string() + " (pictures hardly shrink a second time)");
+    refuse_compressed(*input);
+    if (const auto what = no_tar(*input); what != NoTar::kMaybeTar) {
+      ++index_.counts.left_out[std::string(describe(what).reason)];
+      warn(path_to_text(tar_.path) + " is left out: " + std::string(describe(what).advice));
+      return std::move(index_);
     }
     TarReader reader(std::move(input));
-    std::vector<TarMember> images;
-    while (auto member = reader.next()) sort_in(*std::move(member), images);
-    for (const auto& [key, sample] : samples_) {
-      if (!sample.has_image) ++index_.left_out["samples without an image"];
-    }
-    for (auto& image : images) add_image(image, reader);
+    std::size_t found = 0;
+    for (; auto member = reader.next(); ++found) take(*std::move(member));
+    if (found == 0 && is_nothing(reader)) return std::move(index_);
+    group();
+    add_images(reader);
     for (const auto& damage : reader.damage()) {
-      ++index_.left_out["damaged places in tars"];
+      ++left_out("damaged places in tars");
       warn(fmt::format("{}, byte {}: {}", path_to_text(tar_.path), damage.offset, escaped_text(damage.what)));
     }
+    if (index_.items.empty() && index_.counts.left_out.empty()) ++left_out("tars without an image");
     return std::move(index_);
   }
 
  private:
+  /// A member that a sample is made of, and where its bytes lie.
+  struct Part {
+    TarMember member;
+    std::uint64_t place = 0;  ///< As no other member's, also of a link.
+    std::size_t sample = 0;   ///< Of an image.
+    bool is_image = false;
+  };
+
+  std::uint64_t& left_out(const char* reason) { return index_.counts.left_out[reason]; }
+
   void warn(std::string text) {
     if (index_.warnings.size() < kMaxWarnings) index_.warnings.push_back(std::move(text));
   }
 
-  void sort_in(TarMember member, std::vector<TarMember>& images) {
+  void refuse_compressed(const TarInput& input) const {
+    const auto compression = compression_of(input);
+    if (compression.empty()) return;
+    const std::string tool = compression == "gzip"    ? "gunzip"
+                             : compression == "bzip2" ? "bunzip2"
+                                                      : "un" + compression;
+    base::fail(base::ExitCode::kInput,
+               "the tar " + tar_.path.string() + " is compressed (" + compression +
+                   "); images have no place of their own in it to be read from. Unpack it once: " + tool +
+                   " -k " + tar_.path.string() + " (pictures hardly shrink a second time)");
+  }
+
+  /// Whether a file without any member is no tar that somebody could read, which is counted.
+  bool is_nothing(const TarReader& reader) {
+    if (only_zeros(*open_tar(tar_.path))) {
+      ++left_out("tars that hold nothing (only zeros)");
+      warn(path_to_text(tar_.path) + " holds nothing: all its bytes are zeros");
+      return true;
+    }
+    if (reader.damage().empty()) return false;
+    ++left_out("files that are no tars: unknown");
+    warn(path_to_text(tar_.path) + " is no tar: no member's header is in it");
+    return true;
+  }
+
+  bool is_image(std::string_view name) const {
+    if (source_.image_extensions.empty()) return has_suffix(name, source_.suffixes);
+    return has_extension(sample_name(name).extension, source_.image_extensions);
+  }
+
+  static bool has_extension(const std::string& extension, const std::vector<std::string>& extensions) {
+    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+  }
+
+  /// Whether a member, by its name, describes the images of its sample.
+  bool is_description(std::string_view name) const {
+    const std::string extension = sample_name(name).extension;
+    for (std::size_t from = 0; from < extension.size();) {
+      if (descriptions_.contains(extension.substr(from))) return true;
+      from = std::min(extension.find('.', from), extension.size() - 1) + 1;
+    }
+    return false;
+  }
+
+  void take(TarMember member) {
     if (is_hidden(member.name)) {
-      ++index_.left_out["hidden files"];
+      ++left_out("hidden files");
       return;
     }
-    const auto [key, extension] = split_key(member.name);
-    if (has_suffix(member.name, source_.suffixes)) {
-      samples_[std::string(key)].has_image = true;
-      images.push_back(std::move(member));
-    } else if (extension == "json") {
-      samples_[std::string(key)].json = std::move(member);
-    } else if (extension == "txt") {
-      samples_[std::string(key)].text = std::move(member);
-    } else if (extension == "cls") {
-      samples_[std::string(key)].label = std::move(member);
-    } else {
-      ++index_.left_out["files without an image suffix"];
+    const bool image = is_image(member.name);
+    if (!image && !is_description(member.name)) {
+      ++left_out(has_suffix(member.name, source_.suffixes) ? "images with other extensions"
+                                                           : "files without an image suffix");
+      return;
+    }
+    const std::uint64_t place = member.offset;
+    if (member.kind == TarMemberKind::kHardLink || member.kind == TarMemberKind::kSymbolicLink) {
+      if (!links_) links_ = std::make_unique<LinkResolver>(tar_.path);
+      const TarMember* target = links_->resolve(member);
+      if (target == nullptr) {
+        ++left_out("links in tars to what is not in them");
+        warn(fmt::format("{}: the link {} leads to {}, which is not in the archive", path_to_text(tar_.path),
+                         escaped_text(member.name), escaped_text(member.target)));
+        return;
+      }
+      member.kind = target->kind;
+      member.offset = target->offset;
+      member.size = target->size;
+    }
+    if (member.kind != TarMemberKind::kFile) {
+      const bool sparse = member.kind == TarMemberKind::kSparse;
+      ++left_out(sparse ? "sparse files in tars (packed with tar -S)" : "devices and the like in tars");
+      warn(fmt::format("{}: {} is {} and left out", path_to_text(tar_.path), escaped_text(member.name),
+                       sparse ? "stored as a sparse file (tar -S)" : "no file"));
+      return;
+    }
+    parts_.push_back({std::move(member), place, 0, image});
+  }
+
+  void group() {
+    SampleCollector collector;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const auto& [member, place, sample, image] = parts_[i];
+      collector.add(i, member.name, member.archive, image ? MemberRole::kImage : MemberRole::kDescription);
+    }
+    samples_ = collector.take();
+    if (collector.returned() > 0)
+      index_.counts.noted["keys that come back in a tar, as samples of their own"] += collector.returned();
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      if (samples_[i].images.empty()) ++left_out("samples without an image");
+      for (const auto& [extension, image] : samples_[i].images) parts_[image].sample = i;
     }
   }
 
-  void add_image(const TarMember& image, const TarReader& reader) {
-    Item item;
-    const std::string member = escaped_text(image.name);
-    item.id = escaped_text(tar_.name) + "/" + member;
-    // A name that comes again stands for another image.
-    if (!names_.insert(member).second) item.id += "@" + std::to_string(image.offset);
-    item.source = path_to_text(tar_.path);
-    item.member = member;
-    item.offset = image.offset;
-    item.size = image.size;
-    if (wants_metadata_) add_metadata(samples_[std::string(split_key(image.name).first)], reader, item);
-    index_.items.push_back(std::move(item));
+  void add_images(const TarReader& reader) {
+    for (const auto& part : parts_) {
+      if (!part.is_image) continue;
+      Item item;
+      item.member = escaped_text(part.member.name);
+      item.id = escaped_text(tar_.name) + "/" + item.member;
+      // A name that comes again stands for another image.
+      while (!ids_.insert(item.id).second) item.id += "@" + std::to_string(part.place);
+      item.source = path_to_text(tar_.path);
+      item.offset = part.member.offset;
+      item.size = part.member.size;
+      if (wants_metadata_) add_metadata(part, reader, item);
+      index_.items.push_back(std::move(item));
+    }
   }
 
-  std::optional<std::string> text_of(const std::optional<TarMember>& member, const TarReader& reader) {
-    if (!member) return std::nullopt;
-    auto text = reader.read(*member, kMaxMetadata);
+  /// The text that stands beside an image under an extension.
+  std::optional<std::string> text_beside(const Part& image, const std::string& wanted,
+                                         const TarReader& reader) {
+    const auto extension = sample_name(image.member.name).extension;
+    const auto description = description_of(samples_[image.sample], extension, wanted);
+    if (description.ambiguous) {
+      ++left_out("descriptions that could be of several images");
+      warn(fmt::format("{}: several members end in .{} beside {}, and none is named like it",
+                       path_to_text(tar_.path), wanted, escaped_text(image.member.name)));
+    }
+    if (!description.member) return std::nullopt;
+    const TarMember& member = parts_[*description.member].member;
+    auto text = reader.read(member, kMaxMetadata);
     if (!text) {
-      ++index_.left_out[kUnreadable];
-      warn(path_to_text(tar_.path) + ": " + escaped_text(member->name) + " cannot be read");
+      ++left_out(kUnreadable);
+      warn(path_to_text(tar_.path) + ": " + escaped_text(member.name) + " cannot be read");
       return std::nullopt;
     }
     while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
     return text;
   }
 
-  void add_metadata(const Sample& sample, const TarReader& reader, Item& item) {
-    nlohmann::json json;
-    if (const auto text = text_of(sample.json, reader)) {
-      json = nlohmann::json::parse(*text, nullptr, false);
-      if (!json.is_object()) {
-        ++index_.left_out[kUnreadable];
-        warn(path_to_text(tar_.path) + ": " + escaped_text(sample.json->name) + " holds no JSON object");
-      }
+  nlohmann::json json_beside(const Part& image, const TarReader& reader) {
+    const auto text = text_beside(image, "json", reader);
+    if (!text) return {};
+    std::string why = "it is no object";
+    try {
+      auto json = parse_lenient_json(*text, index_.counts);
+      if (json.is_object()) return json;
+    } catch (const nlohmann::json::exception& error) {
+      why = error.what();
     }
-    const auto value = [&](const std::string& name) -> std::optional<std::string> {
-      if (json.is_object()) {
-        const auto found = json.find(name);
-        if (found != json.end() && !found->is_null()) {
-          // Lone surrogates cannot come out of the parser, so dump() cannot fail on them.
-          return found->is_string() ? found->get<std::string>() : found->dump();
+    ++left_out(kUnreadable);
+    warn(fmt::format("{}: the .json of {} holds no JSON object: {}", path_to_text(tar_.path),
+                     escaped_text(image.member.name), escaped_text(why)));
+    return {};
+  }
+
+  void add_metadata(const Part& image, const TarReader& reader, Item& item) {
+    const auto json = json_beside(image, reader);
+    const auto of_json = [&](const std::string& name) -> std::optional<std::string> {
+      if (!json.is_object()) return std::nullopt;
+      const auto found = json.find(name);
+      return found == json.end() || found->is_null() ? std::nullopt : std::optional(json_text(*found));
+    };
+    const auto value = [&](const std::string& name) -> std::string {
+      // A configuration that says where captions stand goes before what else may hold one.
+      if (name == "caption") {
+        for (const auto& extension : source_.caption_extensions) {
+          if (auto text = text_beside(image, extension, reader)) return *text;
         }
       }
-      if (name == "txt" || name == "caption") return text_of(sample.text, reader);
-      if (name == "cls") return text_of(sample.label, reader);
-      return std::nullopt;
+      if (auto text = of_json(name)) return *text;
+      for (const auto& extension : {lower_case(name), std::string(name == "caption" ? "txt" : "json")}) {
+        // The .json as a whole is no field.
+        if (extension == "json") continue;
+        if (auto text = text_beside(image, extension, reader)) return *text;
+      }
+      return "";
     };
-    for (const auto& field : source_.fields)
-      item.fields.emplace_back(field, escaped_text(value(field).value_or("")));
-    if (!source_.group_column.empty())
-      item.reference = escaped_text(value(source_.group_column).value_or(""));
-    if (!source_.split_column.empty()) item.split = escaped_text(value(source_.split_column).value_or(""));
+    for (const auto& field : source_.fields) item.fields.emplace_back(field, escaped_text(value(field)));
+    if (!source_.group_column.empty()) item.reference = escaped_text(value(source_.group_column));
+    if (!source_.split_column.empty()) item.split = escaped_text(value(source_.split_column));
     const auto number = [&](const std::string& column, const char* what) -> std::optional<double> {
       if (column.empty()) return std::nullopt;
       try {
-        return parse_number(value(column).value_or(""), what);
+        return parse_number(value(column), what);
       } catch (const std::invalid_argument& error) {
-        ++index_.left_out[kUnreadable];
+        ++index_.counts.left_out[no_number(what)];
         warn(path_to_text(tar_.path) + ": " + item.member + ": " + error.what());
         return std::nullopt;
       }
@@ -187,9 +358,12 @@ class TarIndexer {
   const TarFile& tar_;
   const SourceConfig& source_;
   const bool wants_metadata_;
+  std::set<std::string> descriptions_;  // Extensions, whole or after a dot of them, of what is read.
   TarIndex index_;
-  std::unordered_map<std::string, Sample> samples_;
-  std::unordered_set<std::string> names_;
+  std::vector<Part> parts_;
+  std::vector<Sample> samples_;
+  std::unique_ptr<LinkResolver> links_;
+  std::unordered_set<std::string> ids_;
 };
 
 /// Indexes many tars in threads and hands the indexes out in the order of the tars.
@@ -270,13 +444,13 @@ class Tars final : public Source {
  public:
   explicit Tars(SourceConfig source) : source_(std::move(source)) {}
 
-  std::string list(ItemSink& sink, LeftOut& left_out) const override {
+  std::string list(ItemSink& sink, SourceCounts& counts) const override {
     const auto tars = expand_tars(source_.patterns);
     TarListing listing(tars, source_);
     for (std::size_t i = 0; i < tars.size(); ++i) {
       TarIndex index = listing.take();
       for (const auto& warning : index.warnings) base::log_warning("{}", warning);
-      for (const auto& [reason, count] : index.left_out) left_out[reason] += count;
+      counts += index.counts;
       sink.begin_group(index.items.size());
       for (auto& item : index.items) sink.add(std::move(item));
     }
@@ -332,6 +506,8 @@ void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePre
     }
   }
   read_suffixes(node, source);
+  read_extensions(node, "image_extensions", source.image_extensions);
+  read_extensions(node, "caption", source.caption_extensions);
   read_columns(node, source);
 }
 
@@ -341,7 +517,7 @@ SourceType tar_type() {
   return {
       SourceKind::kTar, "tar", read,
       [](const SourceConfig& source) {
-        return SourceText(source, "tar").patterns().name().columns().fields().suffixes().text();
+        return SourceText(source, "tar").patterns().name().columns().fields().suffixes().extensions().text();
       },
       [](const SourceConfig& source) -> std::unique_ptr<Source> { return std::make_unique<Tars>(source); }};
 }

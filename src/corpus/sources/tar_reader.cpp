@@ -34,6 +34,7 @@ constexpr std::size_t kSizeLength = 12;
 constexpr std::size_t kChecksumAt = 148;
 constexpr std::size_t kChecksumLength = 8;
 constexpr std::size_t kTypeAt = 156;
+constexpr std::size_t kLinkAt = 157;
 constexpr std::size_t kMagicAt = 257;
 constexpr std::size_t kPrefixAt = 345;
 constexpr std::size_t kPrefixLength = 155;
@@ -122,6 +123,7 @@ class MemoryInput : public TarInput {
 /// What pax and GNU extension headers say about the member that follows them.
 struct Extensions {
   std::optional<std::string> name;
+  std::optional<std::string> target;
   std::optional<std::uint64_t> size;
   bool sparse = false;
 };
@@ -141,8 +143,11 @@ bool parse_pax(std::string_view text, Extensions& extensions) {
     if (equals == std::string_view::npos) return false;
     const std::string_view key = record.substr(0, equals);
     const std::string_view value = record.substr(equals + 1);
-    if (key == "path") extensions.name = std::string(value);
+    // What GNU tar writes as the path of a sparse file is a name for programs that do not know the kind.
+    if (key == "path" && !(extensions.sparse && extensions.name)) extensions.name = std::string(value);
+    if (key == "linkpath") extensions.target = std::string(value);
     if (key.substr(0, 11) == "GNU.sparse.") extensions.sparse = true;
+    if (key == "GNU.sparse.name") extensions.name = std::string(value);
     if (key == "size") {
       std::uint64_t size = 0;
       const auto parsed = std::from_chars(value.data(), value.data() + value.size(), size);
@@ -184,6 +189,69 @@ std::string compression_of(const TarInput& input) {
   return "";
 }
 
+NoTar no_tar(const TarInput& input) {
+  std::array<std::byte, kBlock> bytes{};
+  const std::size_t count = input.read(0, bytes);
+  if (count == 0) return NoTar::kNothing;
+  if (is_tar_header(bytes)) return NoTar::kMaybeTar;
+  std::string start(reinterpret_cast<const char*>(bytes.data()), count);
+  using namespace std::string_view_literals;
+  constexpr std::pair<std::string_view, NoTar> kMarks[] = {
+      {"PAR1"sv, NoTar::kParquet},        {"PK\x03\x04"sv, NoTar::kOtherFormat},
+      {"%PDF"sv, NoTar::kOtherFormat},    {"\x89HDF\r\n"sv, NoTar::kOtherFormat},
+      {"\x89PNG"sv, NoTar::kOtherFormat}, {"\xFF\xD8\xFF"sv, NoTar::kOtherFormat},
+      {"Rar!"sv, NoTar::kOtherFormat},    {"7z\xBC\xAF'"sv, NoTar::kOtherFormat}};
+  for (const auto& [mark, what] : kMarks) {
+    if (start.compare(0, mark.size(), mark) == 0) return what;
+  }
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (start.compare(0, kByteOrderMark.size(), kByteOrderMark) == 0) start.erase(0, kByteOrderMark.size());
+  start.erase(0, std::min(start.find_first_not_of(" \t\r\n"), start.size()));
+  std::transform(start.begin(), start.end(), start.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const auto begins = [&](std::string_view mark) { return start.compare(0, mark.size(), mark) == 0; };
+  if (begins("version https://git-lfs")) return NoTar::kGitLfs;
+  const bool xml = begins("<?xml");
+  if (begins("<!doctype") || begins("<html") || (xml && start.find("<html") != std::string::npos))
+    return NoTar::kHtml;
+  return xml || begins("<error>") || begins("{\"") ? NoTar::kXmlOrJson : NoTar::kMaybeTar;
+}
+
+NoTarText describe(NoTar what) {
+  switch (what) {
+    case NoTar::kMaybeTar:
+      break;
+    case NoTar::kNothing:
+      return {"tars of 0 bytes", "it is empty: fetch it again"};
+    case NoTar::kGitLfs:
+      return {"files that are no tars: Git LFS pointers",
+              "it is a Git LFS pointer: \"git lfs pull\" fetches the file it stands for"};
+    case NoTar::kHtml:
+      return {"files that are no tars: HTML pages",
+              "it is an HTML page, as servers send in the place of a file: fetch it again"};
+    case NoTar::kXmlOrJson:
+      return {"files that are no tars: XML or JSON texts",
+              "it is an XML or JSON text, as object stores send in the place of a file: fetch it again"};
+    case NoTar::kParquet:
+      return {"files that are no tars: Parquet files", "it is a Parquet file: name it under \"table\""};
+    case NoTar::kOtherFormat:
+      return {"files that are no tars: of another format",
+              "it begins as a zip, RAR, 7z, PDF, HDF5, JPEG or PNG file does"};
+  }
+  return {};
+}
+
+bool only_zeros(const TarInput& input) {
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(input.size(), kSearchWindow));
+  std::uint64_t at = 0;
+  while (at < input.size()) {
+    const std::size_t count = input.read(at, bytes);
+    if (count == 0 || !is_zero(std::span(bytes).first(count))) return false;
+    at += count;
+  }
+  return at > 0;
+}
+
 bool is_tar_header(std::span<const std::byte> block) {
   if (block.size() < kBlock) return false;
   const auto stated = octal_field(block, kChecksumAt, kChecksumLength);
@@ -219,11 +287,33 @@ std::optional<std::uint64_t> tar_header_size(std::span<const std::byte> block) {
   return value > kMaxSize ? std::nullopt : std::optional(value);
 }
 
+namespace {
+
+TarMemberKind kind_of(char type, bool sparse) {
+  switch (type) {
+    case '0':
+    case '\0':
+    case '7':
+      return sparse ? TarMemberKind::kSparse : TarMemberKind::kFile;
+    case '1':
+      return TarMemberKind::kHardLink;
+    case '2':
+      return TarMemberKind::kSymbolicLink;
+    case 'S':
+      return TarMemberKind::kSparse;
+    default:
+      return TarMemberKind::kSpecial;
+  }
+}
+
+}  // namespace
+
 struct TarReader::State {
   std::unique_ptr<TarInput> input;
   std::uint64_t size = 0;
   std::uint64_t position = 0;
   bool ended = false;
+  std::size_t archive = 0;
   std::vector<TarDamage> damage;
   std::vector<std::byte> window;
   std::uint64_t window_at = 0;
@@ -231,7 +321,7 @@ struct TarReader::State {
   /// The block at an offset; empty at the end of the archive. Valid until the next call.
   std::span<const std::byte> block(std::uint64_t offset, std::size_t window_size = kWindow) {
     if (offset < window_at || offset + kBlock > window_at + window.size()) {
-      window.resize(window_size);
+      window.resize(std::min<std::uint64_t>(window_size, size - std::min(offset, size)));
       window.resize(input->read(offset, window));
       window_at = offset;
     }
@@ -252,6 +342,25 @@ struct TarReader::State {
     ended = true;
   }
 
+  /// Goes from the end mark of an archive to the one that follows, if any does.
+  void pass_end(std::uint64_t from) {
+    position = from;
+    auto bytes = block(position, kSearchWindow);
+    for (; !bytes.empty() && is_zero(bytes); bytes = block(position, kSearchWindow)) position += kBlock;
+    if (bytes.empty()) {
+      std::array<std::byte, kBlock> rest{};
+      input->read(position, rest);
+      if (!is_zero(rest)) note(position, "what follows the end of the archive is no tar");
+      ended = true;
+      return;
+    }
+    if (!is_tar_header(bytes)) {
+      note(position, "what follows the end of the archive is no tar");
+      search(position + kBlock);
+    }
+    ++archive;
+  }
+
   /// Content of an extension header that starts at `offset`; empty when it is too long or cut off.
   std::optional<std::string> extension(std::uint64_t offset, std::uint64_t length) const {
     if (length > kMaxExtension || length > size - offset) return std::nullopt;
@@ -268,8 +377,8 @@ bool TarReader::State::read_extension(char type, std::uint64_t data, std::uint64
                                       Extensions& extensions) {
   const auto text = extension(data, length);
   if (!text) return false;
-  if (type == 'L') {
-    extensions.name = text->substr(0, text->find('\0'));
+  if (type == 'L' || type == 'K') {
+    (type == 'L' ? extensions.name : extensions.target) = text->substr(0, text->find('\0'));
     return true;
   }
   return type != 'x' || parse_pax(*text, extensions);
@@ -288,8 +397,9 @@ std::optional<TarMember> TarReader::State::next() {
     if (is_zero(header)) {
       const auto second = block(at + kBlock);
       if (second.empty() || is_zero(second)) {
-        ended = true;
-        break;
+        pass_end(at + kBlock);
+        extensions = {};
+        continue;
       }
       note(at, "an empty block between members");
       search(at + kBlock);
@@ -315,6 +425,9 @@ std::optional<TarMember> TarReader::State::next() {
       name = prefix.empty() ? "" : std::string(prefix) + "/";
       name += text_field(header, 0, kNameLength);
     }
+    std::string target;
+    if (type == '1' || type == '2')
+      target = extensions.target ? *extensions.target : text_field(header, kLinkAt, kNameLength);
     if (!length) {
       note(at, "the header states an impossible size");
       search(at + kBlock);
@@ -328,12 +441,7 @@ std::optional<TarMember> TarReader::State::next() {
       more = !map.empty() && map[504] != std::byte{0};
       data += kBlock;
     }
-    if (!carries_data) {
-      position = data;
-      extensions = {};
-      continue;
-    }
-    const bool whole = data <= size && *length <= size - data;
+    const bool whole = !carries_data || (data <= size && *length <= size - data);
     if (extends) {
       if (!whole || !read_extension(type, data, *length, extensions)) {
         note(at, "an extension header is damaged");
@@ -344,17 +452,21 @@ std::optional<TarMember> TarReader::State::next() {
       position = data + rounded_up(*length);
       continue;
     }
-    const bool regular = (type == '0' || type == '\0' || type == '7') && !extensions.sparse &&
-                         !name.empty() && name.back() != '/';
+    TarMember member{std::move(name),   data,   carries_data ? *length : 0, kind_of(type, extensions.sparse),
+                     std::move(target), archive};
     extensions = {};
     if (whole) {
-      position = data + rounded_up(*length);
+      position = carries_data ? data + rounded_up(*length) : data;
     } else {
-      note(at, "the archive ends before the member " + name.substr(0, 200) + " of " +
+      note(at, "the archive ends before the member " + member.name.substr(0, 200) + " of " +
                    std::to_string(*length) + " bytes does");
       search(at + kBlock);
     }
-    if (regular) return TarMember{std::move(name), data, *length};
+    // Old programs mark folders by a slash alone; what describes a whole volume is no member.
+    if (type == '5' || type == 'D' || type == 'V' || (!member.name.empty() && member.name.back() == '/'))
+      continue;
+    if (member.name.empty()) member.kind = TarMemberKind::kSpecial;
+    return member;
   }
   return std::nullopt;
 }
@@ -371,7 +483,8 @@ std::optional<TarMember> TarReader::next() {
 }
 
 std::optional<std::string> TarReader::read(const TarMember& member, std::size_t max_bytes) const {
-  if (member.size > max_bytes || member.offset > state_->size || member.size > state_->size - member.offset)
+  if (member.kind != TarMemberKind::kFile || member.size > max_bytes || member.offset > state_->size ||
+      member.size > state_->size - member.offset)
     return std::nullopt;
   std::string text(static_cast<std::size_t>(member.size), '\0');
   if (state_->input->read(member.offset, std::as_writable_bytes(std::span(text))) != text.size())

@@ -1,4 +1,5 @@
-// Owns reading of tar archives: ustar, pax (path, size) and GNU long names and sizes; checksums verified.
+// Owns reading of tar archives: ustar, pax (path, linkpath, size) and GNU long names and sizes; checksums
+// verified. Archives that were put one behind the other are read to the end of the file.
 //
 // Archives come from strangers. Names are text and never become paths; sizes are checked against the file;
 // damage costs the members it covers: the reader goes on at the next header whose checksum is right, and
@@ -15,15 +16,27 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quasar::corpus {
 
-/// A regular file in a tar.
+enum class TarMemberKind {
+  kFile,          ///< A regular file, whose data lie in one piece.
+  kHardLink,      ///< Another name of a member before it.
+  kSymbolicLink,  ///< Another name of a member, if it points into the archive.
+  kSparse,        ///< A regular file stored without its holes (tar -S), of GNU's or the pax kind.
+  kSpecial,       ///< A device, a pipe, a part of a volume, a member without a name.
+};
+
+/// A member of a tar that is no folder.
 struct TarMember {
   std::string name;          ///< As stored: any bytes, also "../..".
-  std::uint64_t offset = 0;  ///< Of its data in the archive.
+  std::uint64_t offset = 0;  ///< Behind its header, where its data begin; no two members have the same.
   std::uint64_t size = 0;  ///< As its header says; the archive may end earlier (a damage is on record then).
+  TarMemberKind kind = TarMemberKind::kFile;
+  std::string target;       ///< Of a link, as stored.
+  std::size_t archive = 0;  ///< Among archives put one behind the other.
 };
 
 /// Something wrong in an archive.
@@ -50,7 +63,27 @@ std::unique_ptr<TarInput> tar_in_memory(std::span<const std::byte> bytes);
 /// Name of the compression a file's first bytes show ("gzip", "bzip2", "xz", "zstd", "lz4"); empty for none.
 std::string compression_of(const TarInput& input);
 
-/// Lists the regular files of an archive in order. Reads headers only and seeks over the data.
+/// What is often found under the name of a tar, by its first bytes.
+enum class NoTar {
+  kMaybeTar,     ///< None of these.
+  kNothing,      ///< Of 0 bytes: a download that never began.
+  kGitLfs,       ///< The pointer that Git LFS leaves in the place of a file.
+  kHtml,         ///< A page, as servers send in the place of a file that they do not give.
+  kXmlOrJson,    ///< An error message of an object store.
+  kParquet,      ///< The table beside the tars.
+  kOtherFormat,  ///< A zip, PDF, HDF5, JPEG, PNG.
+};
+NoTar no_tar(const TarInput& input);
+/// The reason by which such files are counted, and what to say of one. Both empty for kMaybeTar.
+struct NoTarText {
+  std::string_view reason;
+  std::string_view advice;
+};
+NoTarText describe(NoTar what);
+/// Whether there are bytes, and all are zeros: a tar without members, or a file that was only given its size.
+bool only_zeros(const TarInput& input);
+
+/// Lists the members of an archive in order. Reads headers only and seeks over the data.
 class TarReader {
  public:
   explicit TarReader(std::unique_ptr<TarInput> input);
@@ -58,12 +91,11 @@ class TarReader {
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;
 
-  /// The next regular file; empty at the end of the archive. Links, folders, devices and sparse files are
-  /// passed over. Never throws for bad content.
+  /// The next member that is no folder; empty at the end of the file. Never throws for bad content.
   std::optional<TarMember> next();
 
-  /// Data of a member, at most `max_bytes` of it; empty when the archive ends before the member does or the
-  /// member is larger.
+  /// Data of a regular file, at most `max_bytes` of it; empty when the archive ends before the member does or
+  /// the member is larger.
   std::optional<std::string> read(const TarMember& member, std::size_t max_bytes) const;
 
   const std::vector<TarDamage>& damage() const;
