@@ -122,7 +122,7 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
   }
   Raster raster;
   const auto reading = reader.pixels(raster);
-  if (!accept(reading, config, raster.height, result)) return {};
+  if (!accept(reading, config, header.decoded_height, result)) return {};
   if (orientation > 1 && !turn(raster, orientation)) {
     fail(result, RowStatus::kOutOfMemory, "there is no memory to turn it in");
     return {};

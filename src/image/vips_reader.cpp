@@ -103,17 +103,24 @@ bool replace(VipsPointer& image, const Operation& operation) {
   return true;
 }
 
+/// Inks that are mixed by hand, beside alpha.
+bool is_cmyk(VipsImage* image) {
+  const auto format = vips_image_get_format(image);
+  return vips_image_get_interpretation(image) == VIPS_INTERPRETATION_CMYK &&
+         vips_image_get_bands(image) >= 4 && (format == VIPS_FORMAT_UCHAR || format == VIPS_FORMAT_USHORT);
+}
+
 /// 1 to 4 bands of 8 bits: grey or sRGB, with or without alpha, or CMYK.
 bool to_8_bit(VipsPointer& image) {
   const auto interpretation = vips_image_get_interpretation(image.get());
-  const bool cmyk = interpretation == VIPS_INTERPRETATION_CMYK && vips_image_get_bands(image.get()) >= 4;
+  const bool cmyk = is_cmyk(image.get());
   const bool sixteen =
       interpretation == VIPS_INTERPRETATION_GREY16 || interpretation == VIPS_INTERPRETATION_RGB16;
   if ((sixteen || cmyk) && vips_image_get_format(image.get()) == VIPS_FORMAT_USHORT &&
       !replace(image, [](VipsImage* in, VipsImage** out) { return vips_msb(in, out, nullptr); })) {
     return false;
   }
-  if (cmyk && vips_image_get_format(image.get()) == VIPS_FORMAT_UCHAR) {
+  if (cmyk) {
     return replace(
         image, [](VipsImage* in, VipsImage** out) { return vips_extract_band(in, out, 0, "n", 4, nullptr); });
   }
@@ -136,24 +143,47 @@ bool to_8_bit(VipsPointer& image) {
   return bands >= 1 && bands <= 4;
 }
 
-/// Evaluates from the top into the raster; how many rows came.
-int write_rows(VipsImage* image, Raster& raster) {
+/// Whether libtiff's errors say more than that directories of other pictures, or tags, are broken.
+bool says_lost_data(std::string_view errors) {
+  constexpr std::array<std::string_view, 4> kHarmless = {"TIFFFetch", "TIFFRead", "TIFFAdvance",
+                                                         "TIFF directory"};
+  while (!errors.empty()) {
+    const auto line = errors.substr(0, errors.find('\n'));
+    errors.remove_prefix(std::min(line.size() + 1, errors.size()));
+    const bool harmless = std::any_of(kHarmless.begin(), kHarmless.end(),
+                                      [&](std::string_view begin) { return line.starts_with(begin); });
+    if (!line.empty() && (!harmless || line.find("Tile") != std::string_view::npos)) return true;
+  }
+  return false;
+}
+
+/// Rows from the top that came.
+struct Rows {
+  int read = 0;   ///< Before libvips gave up.
+  int sound = 0;  ///< Of them, before an error was said that it went on after.
+};
+
+/// Evaluates from the top into the raster.
+Rows write_rows(VipsImage* image, Raster& raster) {
   raster.width = vips_image_get_width(image);
   raster.height = vips_image_get_height(image);
   raster.channels = vips_image_get_bands(image);
   raster.pixels.resize(VIPS_IMAGE_SIZEOF_IMAGE(image));
-  if (vips_image_pio_input(image) != 0) return 0;
+  if (vips_image_pio_input(image) != 0) return {};
   const std::unique_ptr<VipsRegion, Unref> region(vips_region_new(image));
   const std::size_t line = VIPS_IMAGE_SIZEOF_LINE(image);
   constexpr int kAtOnce = 16;
-  for (int top = 0; top < raster.height; top += kAtOnce) {
-    const VipsRect part{0, top, raster.width, std::min(kAtOnce, raster.height - top)};
-    if (!region || vips_region_prepare(region.get(), &part) != 0) return top;
-    for (int y = top; y < top + part.height; ++y)
+  Rows rows;
+  while (rows.read < raster.height) {
+    const VipsRect part{0, rows.read, raster.width, std::min(kAtOnce, raster.height - rows.read)};
+    if (!region || vips_region_prepare(region.get(), &part) != 0) return rows;
+    for (int y = part.top; y < part.top + part.height; ++y)
       std::memcpy(raster.pixels.data() + static_cast<std::size_t>(y) * line,
                   VIPS_REGION_ADDR(region.get(), 0, y), line);
+    rows.read += part.height;
+    if (!says_lost_data(vips_error_buffer())) rows.sound = rows.read;
   }
-  return raster.height;
+  return rows;
 }
 
 bool has_field(VipsImage* image, const char* name) {
@@ -200,22 +230,27 @@ class VipsReader : public Reader {
   Reading pixels(Raster& raster) override {
     if (format_ == "jpeg") return read_jpeg(bytes_, header(), shrunk_, raster);
     raster.palette = has_field(image_.get(), "palette-bit-depth");
+    raster.cmyk = is_cmyk(image_.get());
     if (!to_8_bit(image_)) {
       auto reading = failed(RowStatus::kUnsupportedPixels, format_);
       reading.error = "no conversion to 8-bit sRGB: " + reading.error;
       return reading;
     }
-    raster.cmyk = vips_image_get_interpretation(image_.get()) == VIPS_INTERPRETATION_CMYK;
-    const int rows = write_rows(image_.get(), raster);
-    if (rows < raster.height) {
+    // What was said of the header was not enough to refuse it.
+    vips_error_clear();
+    const Rows rows = write_rows(image_.get(), raster);
+    // libtiff goes on after data that it cannot read, and says so.
+    const int whole = format_ == "tiff" ? std::min(rows.read, rows.sound) : rows.read;
+    if (whole < raster.height) {
       auto reading = failed(RowStatus::kDecodeFailed, format_);
-      reading.rows = rows;
+      reading.rows = whole;
       const bool other_way = format_ == "tiff" && reading.status == RowStatus::kUnsupportedPixels;
-      auto reader = other_way ? open_tiff(bytes_) : nullptr;
+      const auto reader = other_way ? open_tiff(bytes_) : nullptr;
+      if (!reader) return reading;
       raster = {};
-      return reader ? reader->pixels(raster) : reading;
+      return reader->pixels(raster);
     }
-    return {.rows = rows};
+    return {.rows = whole};
   }
 
  private:
@@ -252,7 +287,7 @@ bool turn(Raster& raster, int orientation) {
   Raster turned;
   turned.palette = raster.palette;
   turned.cmyk = raster.cmyk;
-  if (write_rows(image.get(), turned) < turned.height) return false;
+  if (write_rows(image.get(), turned).read < turned.height) return false;
   image.reset();
   raster = std::move(turned);
   return true;

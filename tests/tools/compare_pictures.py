@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Decodes pictures as a run does, and as Pillow does, and says where the two differ.
+"""Decodes pictures as a run does, and as Pillow does, and says where and why the two differ.
 
-  compare_pictures.py SERVER QUASAR_DECODE FOLDER... [--mutations N] [--seed S] [--keep] [--rows FILE]
+  compare_pictures.py SERVER QUASAR_DECODE FOLDER... [--mutations N] [--seed S] [--rows FILE]
+  compare_pictures.py SERVER QUASAR_DECODE FOLDER --table FILE
 
 SERVER is the build's quasar_picture_server. Pillow (Debian: python3-pil) is the reference: what Image.open(...) and
 convert("RGB") give. With --mutations, N files made from those of the folders are compared as well: cut, with bytes
-changed, and with segments, chunks or boxes dropped, doubled or swapped; the same seed makes the same files.
+changed, and with segments, chunks, blocks or boxes dropped, doubled or swapped; the same seed makes the same files.
 
-Prints a table of verdicts, ours against Pillow's, by format, and writes a line for each file to --rows. Ends with 1
-where a file got no answer.
+Prints how often each pair of verdicts came, by format and reason, as a table of Markdown, and writes a line for each
+file to --rows. --table writes what tests/image/reference_test.cpp compares with. Ends with 1 where a file got no
+answer, a worker crashed or timed out, or a difference has no reason.
 """
 import argparse
 import collections
@@ -25,11 +27,13 @@ import tempfile
 import warnings
 
 import numpy
+import PIL
 from PIL import Image
 
 warnings.simplefilter("ignore")
 Image.MAX_IMAGE_PIXELS = None
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 50_000_000  # Of the server, too.
+OPENED = ("jpeg", "png", "webp", "tiff", "gif", "heif")
 
 
 class Server:
@@ -60,42 +64,264 @@ def on_alarm(*_):
     raise Slow()
 
 
-def pillow(path):
-    """(what it says, mode, format, pixels or None)"""
-    signal.signal(signal.SIGALRM, on_alarm)
-    signal.alarm(20)
-    mode = kind = None
-    try:
-        with Image.open(path) as image:
-            mode, kind = image.mode, image.format
-            if image.width * image.height > MOST_PIXELS:
-                return "too large", mode, kind, None
-            return "ok", mode, kind, numpy.asarray(image.convert("RGB"))
-    except Slow:
-        return "slow", mode, kind, None
-    except Exception as error:  # Anything may come out of a broken file.
-        return f"{type(error).__name__}: {error}", mode, kind, None
-    finally:
-        signal.alarm(0)
+class Reference:
+    """What Pillow makes of a file."""
+
+    def __init__(self, data, header_only=False):
+        self.mode = self.kind = self.pixels = self.orientation = None
+        signal.signal(signal.SIGALRM, on_alarm)
+        signal.alarm(10)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                self.mode, self.kind = image.mode, image.format
+                if image.width * image.height > MOST_PIXELS:
+                    self.said = "too large"
+                    return
+                if header_only:
+                    self.said = "not read"
+                    return
+                if self.kind == "TIFF":
+                    self.orientation = image.tag_v2.get(274, 1)
+                self.pixels = numpy.asarray(image.convert("RGB"))
+                self.said = "ok"
+        except Slow:
+            self.said = "slow"
+        except Exception as error:  # Anything may come out of a broken file.
+            self.said = f"{type(error).__name__}: {error}"
+        finally:
+            signal.alarm(0)
+
+
+def difference(ours, theirs):
+    """Greatest difference of a sample; None where the sizes differ."""
+    if ours.shape != theirs.shape:
+        return None
+    return int(numpy.abs(ours.astype(numpy.int16) - theirs).max())
+
+
+# Reasons for differences that stay. Each: a condition on (our answer, the reference, the difference of pixels), and
+# the words for it; the first that holds counts.
+def both_ok(ours, ref):
+    return ours["status"] == "ok" and ref.pixels is not None
+
+
+def only_ours(ours, ref):
+    return ours["status"] == "ok" and ref.pixels is None
+
+
+def only_theirs(ours, ref):
+    return ours["status"] != "ok" and ref.pixels is not None
+
+
+REASONS = [
+    (lambda o, r, d: both_ok(o, r) and d == 0, "the same pixels"),
+    (lambda o, r, d: r.said == "not read", "a format that is not opened here"),
+    (lambda o, r, d: o["status"] != "ok" and r.pixels is None, "refused by both"),
+    (lambda o, r, d: both_ok(o, r) and r.kind == "TIFF" and (r.orientation or 1) != 1,
+     "Pillow turns TIFFs by their orientation; here only decode.honour_orientation does"),
+    (lambda o, r, d: both_ok(o, r) and r.mode in ("I", "I;16", "I;16B", "I;16L", "F"),
+     "16 and 32 bits of grey are scaled to 8; Pillow cuts them off at 255"),
+    (lambda o, r, d: both_ok(o, r) and r.mode == "LAB", "Lab by libvips's conversion, not by a colour profile"),
+    (lambda o, r, d: both_ok(o, r) and o["format"] == "tiff" and r.mode in ("RGBA", "RGBa") and d is not None,
+     "TIFF: 16-bit colours are divided by their alpha before they are cut to 8 bits; Pillow divides after"),
+    (lambda o, r, d: both_ok(o, r) and o["format"] == "tiff" and d is not None and d <= 1,
+     "TIFF tiles of separate planes: libtiff rounds 16 bits to 8, Pillow cuts them"),
+    (lambda o, r, d: only_theirs(o, r) and o["format"] == "jpeg" and "libjpeg: Corrupt" in o["error"],
+     "libjpeg says that data are lost; Pillow gives grey or garbage for them"),
+    (lambda o, r, d: only_theirs(o, r) and o["format"] == "jpeg" and "last pass" in o["error"],
+     "passes of a progressive JPEG are missing, which Pillow does not look for"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "jpeg" and "truncated" in r.said,
+     "all coded data are there, and no end mark, for which Pillow waits"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "jpeg",
+     "all coded data are there; Pillow refuses their metadata, or what follows them"),
+    (lambda o, r, d: only_theirs(o, r) and o["format"] == "png" and "CRC" in o["error"],
+     "libpng finds a wrong checksum; Pillow does not check those of pixels"),
+    (lambda o, r, d: only_theirs(o, r) and o["format"] == "png" and o["status"] == "bad_header",
+     "PNG chunks that are doubled, missing or out of place: libpng refuses them, Pillow goes on"),
+    (lambda o, r, d: only_theirs(o, r) and o["format"] == "png",
+     "PNG data that end before their end mark, or are no whole stream: libpng refuses them, Pillow takes what came"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "png",
+     "all pixels are there; Pillow refuses a chunk that holds none of them"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "heif", f"Pillow {PIL.__version__} reads no HEIF or AVIF"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "tiff" and "Unidentified" in r.said,
+     "a kind of TIFF pixels that Pillow does not know"),
+    (lambda o, r, d: only_theirs(o, r) and r.kind == "TIFF" and o["status"] in ("bad_header", "unsupported_pixels"),
+     "a TIFF that libvips and libtiff refuse: by its directory, or 12 bits"),
+]
+
+
+def reason(ours, ref):
+    difference_ = difference(ours["pixels"], ref.pixels) if both_ok(ours, ref) else None
+    for holds, words in REASONS:
+        if holds(ours, ref, difference_):
+            return words
+    return "unexplained"
+
+
+# Mutations.
+def jpeg_parts(data):
+    at, parts = 2, [data[:2]]
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        size = 2 + struct.unpack(">H", data[at + 2:at + 4])[0]
+        if data[at + 1] == 0xDA:
+            break
+        parts.append(data[at:at + size])
+        at += size
+    # What is coded, between markers.
+    begin = at
+    while at + 1 < len(data):
+        at = data.find(b"\xff", at + 1)
+        if at < 0:
+            break
+        if at + 1 < len(data) and data[at + 1] != 0:
+            parts.append(data[begin:at])
+            begin = at
+    parts.append(data[begin:])
+    return parts
+
+
+def sized_parts(data, at, header, size_at, form, extra):
+    """Parts that say their size: `extra` bytes more than it at `size_at` of their header."""
+    parts = [data[:at]]
+    while at + header <= len(data):
+        size = struct.unpack(form, data[at + size_at:at + size_at + 4])[0] + extra
+        if size < header:
+            break
+        parts.append(data[at:at + size])
+        at += size
+    parts.append(data[at:])
+    return parts
+
+
+def parts_of(data):
+    if data[:2] == b"\xff\xd8":
+        return jpeg_parts(data)
+    if data[:4] == b"\x89PNG":
+        return sized_parts(data, 8, 12, 0, ">I", 12)
+    if data[:4] == b"RIFF":
+        return sized_parts(data, 12, 8, 4, "<I", 8)
+    if data[4:8] == b"ftyp":
+        return sized_parts(data, 0, 8, 0, ">I", 0)
+    step = max(1, len(data) // 16)
+    return [data[i:i + step] for i in range(0, len(data), step)]
+
+
+def mutate(data, rng):
+    kind = rng.choice(("cut", "bytes", "bytes", "drop", "double", "swap"))
+    if kind == "cut":
+        return kind, data[:rng.randrange(len(data))]
+    if kind == "bytes":
+        changed = bytearray(data)
+        for _ in range(rng.choice((1, 1, 2, 8, 32))):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        return kind, bytes(changed)
+    parts = [part for part in parts_of(data) if part]
+    at = rng.randrange(len(parts))
+    if kind == "drop":
+        parts.pop(at)
+    elif kind == "double":
+        parts.insert(at, parts[at])
+    else:
+        other = rng.randrange(len(parts))
+        parts[at], parts[other] = parts[other], parts[at]
+    return kind, b"".join(parts)
+
+
+def files_below(folders):
+    for top in folders:
+        for folder, inner, files in os.walk(top):
+            inner.sort()
+            for name in sorted(files):
+                yield os.path.join(folder, name)
+
+
+def grid(pixels):
+    """Means of 4x4 cells, R, G and B of each, row by row."""
+    height, width, _ = pixels.shape
+    rows = [height * i // 4 for i in range(5)]
+    columns = [width * i // 4 for i in range(5)]
+    return " ".join(str(int(pixels[rows[y]:rows[y + 1], columns[x]:columns[x + 1], c].mean() + 0.5))
+                    for y in range(4) for x in range(4) for c in range(3))
+
+
+def write_table(server, folder, path):
+    with open(path, "w", encoding="utf-8") as table:
+        print(f"# Made by tests/tools/compare_pictures.py --table, with Pillow {PIL.__version__}. Columns: file; what is",
+              file=table)
+        print("# expected of us: its status; then, where Pillow has pixels: width, height, SHA-256 of its RGB (first 16",
+              file=table)
+        print("# digits), greatest difference of a sample, and why there is any.", file=table)
+        for name in files_below([folder]):
+            with open(name, "rb") as file:
+                data = file.read()
+            ours = server.decode(name)
+            ref = Reference(data, ours["pixels"] is None)
+            line = [os.path.relpath(name, folder), ours["status"]]
+            if both_ok(ours, ref):
+                difference_ = difference(ours["pixels"], ref.pixels)
+                height, width, _ = ref.pixels.shape
+                line += [str(width), str(height), hashlib.sha256(ref.pixels.tobytes()).hexdigest()[:16],
+                         "-" if difference_ is None else str(difference_), reason(ours, ref)]
+            print("\t".join(line), file=table)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("server")
+    parser.add_argument("program")
+    parser.add_argument("folders", nargs="+")
+    parser.add_argument("--mutations", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows")
+    parser.add_argument("--table")
+    arguments = parser.parse_args()
+    server = Server([arguments.server, arguments.program])
+    if arguments.table:
+        write_table(server, arguments.folders[0], arguments.table)
+        return 0
+    rows = open(arguments.rows, "w", encoding="utf-8", errors="replace") if arguments.rows else None
+    counts = collections.Counter()
+    bad = []
+    answered = 0
+
+    def compare(path, data, name):
+        nonlocal answered
+        ours = server.decode(path)
+        ref = Reference(data, ours["format"] == "" and ours["status"] != "bad_header")
+        answered += 1
+        words = reason(ours, ref)
+        verdict = ours["status"], "ok" if ref.pixels is not None else "refused"
+        counts[(ours["format"] or "-", *verdict, words)] += 1
+        if words == "unexplained" or ours["status"] in ("crashed", "timed_out", "out_of_memory"):
+            bad.append(name)
+        if rows:
+            print(name, ours["format"] or "-", *verdict, words, ours["error"], ref.said, ref.mode, sep="\t", file=rows)
+        return ours
+
+    seeds = []
+    for path in files_below(arguments.folders):
+        with open(path, "rb") as file:
+            data = file.read()
+        ours = compare(path, data, path)
+        if ours["format"] in OPENED and len(data) <= 100_000 and ours["width"] * ours["height"] <= 1_000_000:
+            seeds.append((path, data))
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        changed = os.path.join(folder, "picture")
+        for number in range(arguments.mutations):
+            path, data = seeds[rng.randrange(len(seeds))]
+            kind, data = mutate(data, rng)
+            with open(changed, "wb") as file:
+                file.write(data)
+            compare(changed, data, f"{number} {kind} {path}")
+    print("| format | ours | Pillow | files | why |\n|---|---|---|---:|---|")
+    for key, count in sorted(counts.items()):
+        print("|", " | ".join((*key[:3], str(count), key[3])), "|")
+    print(f"\n{answered} files, {answered} answers, {len(bad)} without a reason or an ordinary end")
+    for name in bad[:20]:
+        print("  " + name)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    server = Server(sys.argv[1:3])
-    out = open(sys.argv[4], "w")
-    n = collections.Counter()
-    for folder, _, files in sorted(os.walk(sys.argv[3])):
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            ours = server.decode(path)
-            said, mode, kind, theirs = pillow(path)
-            diff = ""
-            if ours["pixels"] is not None and theirs is not None:
-                if theirs.shape != ours["pixels"].shape:
-                    diff = f"shape {ours['pixels'].shape} {theirs.shape}"
-                else:
-                    d = numpy.abs(theirs.astype(int) - ours["pixels"])
-                    diff = f"max {d.max()} mean {d.mean():.3f}"
-            print(ours["status"], ours["format"] or "-", "|", said.split(":")[0], kind, mode, "|", diff, "|", ours["error"], "|", said, "|", path, file=out)
-            n[(ours["status"], "ok" if theirs is not None else "no", diff.split()[1] if diff.startswith("max") else diff[:5])] += 1
-    for k, v in sorted(n.items(), key=str):
-        print(v, k)
+    sys.exit(main())
