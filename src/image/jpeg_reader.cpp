@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <utility>
 #include <vector>
 
 // In this order: neither includes what it needs.
@@ -97,7 +98,7 @@ int read_rows(Decompressor& jpeg, JSAMPROW* rows, int count) {
 }
 
 /// All rows of the picture; how many came.
-int read_all(Decompressor& jpeg, Raster& raster) {
+int read_picture(Decompressor& jpeg, Raster& raster) {
   constexpr int kAtOnce = 16;
   std::array<JSAMPROW, kAtOnce> rows{};
   const std::size_t line = static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.channels);
@@ -134,15 +135,27 @@ bool lacks_passes(const jpeg_decompress_struct& state) {
   return false;
 }
 
-}  // namespace
+/// The bytes before the last marker that libjpeg has read.
+std::span<const std::byte> before_last_marker(const Decompressor& jpeg, std::span<const std::byte> bytes) {
+  constexpr std::byte kMarker{0xFF};
+  std::size_t at = bytes.size() - std::min(bytes.size(), jpeg.state.src->bytes_in_buffer);
+  while (at >= 2 && (bytes[at - 2] != kMarker || bytes[at - 1] == kMarker || bytes[at - 1] == std::byte{0}))
+    --at;
+  return bytes.first(at >= 2 ? at - 2 : 0);
+}
 
-Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int shrink, Raster& raster) {
+Reading read_all(std::span<const std::byte> bytes, const Header& header, int shrink, Raster& raster,
+                 std::span<const std::byte>& readable) {
   Decompressor jpeg;
   const auto failed = [&](RowStatus status) {
     if (jpeg.messages.manager.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
     return Reading{.status = status, .error = std::string("libjpeg: ") + jpeg.messages.fatal.data()};
   };
-  if (!start(jpeg, bytes, shrink)) return failed(RowStatus::kDecodeFailed);
+  if (!start(jpeg, bytes, shrink)) {
+    // It reads all passes first.
+    if (jpeg.state.input_scan_number > 0) readable = before_last_marker(jpeg, bytes);
+    return failed(RowStatus::kDecodeFailed);
+  }
   auto& state = jpeg.state;
   const bool fits = static_cast<JDIMENSION>(header.decoded_width) <= state.output_width &&
                     static_cast<JDIMENSION>(header.decoded_height) <= state.output_height;
@@ -158,7 +171,7 @@ Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int sh
   raster.pixels.resize(static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.height) *
                        static_cast<std::size_t>(raster.channels));
   Reading reading;
-  reading.rows = read_all(jpeg, raster);
+  reading.rows = read_picture(jpeg, raster);
   // As every program has it since Photoshop began so: ink is a low value in the file.
   if (raster.cmyk) {
     for (auto& value : raster.pixels) value = static_cast<std::uint8_t>(255 - value);
@@ -183,6 +196,21 @@ Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int sh
     reading.coarse = true;
   }
   return reading;
+}
+
+}  // namespace
+
+Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int shrink, Raster& raster) {
+  std::span<const std::byte> readable;
+  auto reading = read_all(bytes, header, shrink, raster, readable);
+  if (readable.empty()) return reading;
+  // What cannot be read stands behind passes that can.
+  std::span<const std::byte> none;
+  auto earlier = read_all(readable, header, shrink, raster, none);
+  earlier.status = reading.status;
+  earlier.error = std::move(reading.error);
+  earlier.coarse = earlier.coarse || earlier.rows == raster.height;
+  return earlier;
 }
 
 }  // namespace quasar::image
