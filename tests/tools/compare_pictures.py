@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Decodes pictures as a run does, and as Pillow does, and says where and why the two differ.
 
-  compare_pictures.py SERVER QUASAR_DECODE FOLDER... [--mutations N] [--seed S] [--rows FILE]
+  compare_pictures.py SERVER QUASAR_DECODE FOLDER... [--mutations N] [--seed S] [--jobs N] [--rows FILE]
   compare_pictures.py SERVER QUASAR_DECODE FOLDER --table FILE
 
 SERVER is the build's quasar_picture_server. Pillow (Debian: python3-pil) is the reference: what Image.open(...) and
@@ -17,6 +17,7 @@ import collections
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -48,7 +49,7 @@ class Server:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"no answer to {path}")
+            raise RuntimeError(f"no answer to {path}")
         answer = json.loads(line)
         pixels = self.process.stdout.read(answer["bytes"])
         answer["pixels"] = None
@@ -315,6 +316,69 @@ def write_table(server, folder, path):
             print("\t".join(line), file=table)
 
 
+class Comparer:
+    """One server, and the files that mutations are made of."""
+
+    def __init__(self, command, seed):
+        self.server = Server(command)
+        self.seed = seed
+        self.folder = tempfile.TemporaryDirectory()
+
+    def file(self, path):
+        """The row of a file, and whether mutations may be made of it."""
+        with open(path, "rb") as file:
+            data = file.read()
+        ours = self.server.decode(path)
+        small = len(data) <= 100_000 and ours["width"] * ours["height"] <= 1_000_000
+        return row(path, ours, data), ours["format"] in OPENED and small
+
+    def mutation(self, number, paths):
+        """The row of a mutation; the same number gives the same one."""
+        rng = random.Random(f"{self.seed} {number}")
+        path = rng.choice(paths)
+        with open(path, "rb") as file:
+            kind, data = mutate(file.read(), rng)
+        changed = os.path.join(self.folder.name, "picture")
+        with open(changed, "wb") as file:
+            file.write(data)
+        return row(f"{number} {kind} {path}", self.server.decode(changed), data)
+
+
+def row(name, ours, data):
+    ref = Reference(data, ours["format"] == "" and ours["status"] != "bad_header")
+    verdict = "ok" if ref.pixels is not None else "refused"
+    return name, ours["format"] or "-", ours["status"], verdict, reason(ours, ref), ours["error"], ref.said, str(ref.mode)
+
+
+comparer = None  # Of this process.
+
+
+def begin(command, seed):
+    global comparer
+    comparer = Comparer(command, seed)
+
+
+def compare_file(path):
+    return comparer.file(path)
+
+
+def compare_mutation(task):
+    return comparer.mutation(*task)
+
+
+def report(rows):
+    counts = collections.Counter(fields[1:5] for fields in rows)
+    print("| format | ours | Pillow | files | why |\n|---|---|---|---:|---|")
+    for key, count in sorted(counts.items()):
+        print("|", " | ".join((*key[:3], str(count), key[3])), "|")
+    bad = [fields[0] for fields in rows
+           if fields[4] == "unexplained" or fields[2] in ("crashed", "timed_out", "out_of_memory")]
+    print(f"\n{len(rows)} files, {len(rows)} answers, {len(bad)} without a reason or an ordinary end")
+    for name in bad[:20]:
+        print("  " + name)
+    return 1 if bad else 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("server")
@@ -322,55 +386,25 @@ def main():
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--mutations", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--rows")
     parser.add_argument("--table")
     arguments = parser.parse_args()
-    server = Server([arguments.server, arguments.program])
+    command = [arguments.server, arguments.program]
     if arguments.table:
-        write_table(server, arguments.folders[0], arguments.table)
+        write_table(Server(command), arguments.folders[0], arguments.table)
         return 0
-    rows = open(arguments.rows, "w", encoding="utf-8", errors="replace") if arguments.rows else None
-    counts = collections.Counter()
-    bad = []
-    answered = 0
-
-    def compare(path, data, name):
-        nonlocal answered
-        ours = server.decode(path)
-        ref = Reference(data, ours["format"] == "" and ours["status"] != "bad_header")
-        answered += 1
-        words = reason(ours, ref)
-        verdict = ours["status"], "ok" if ref.pixels is not None else "refused"
-        counts[(ours["format"] or "-", *verdict, words)] += 1
-        if words == "unexplained" or ours["status"] in ("crashed", "timed_out", "out_of_memory"):
-            bad.append(name)
-        if rows:
-            print(name, ours["format"] or "-", *verdict, words, ours["error"], ref.said, ref.mode, sep="\t", file=rows)
-        return ours
-
-    seeds = []
-    for path in files_below(arguments.folders):
-        with open(path, "rb") as file:
-            data = file.read()
-        ours = compare(path, data, path)
-        if ours["format"] in OPENED and len(data) <= 100_000 and ours["width"] * ours["height"] <= 1_000_000:
-            seeds.append((path, data))
-    rng = random.Random(arguments.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        changed = os.path.join(folder, "picture")
-        for number in range(arguments.mutations):
-            path, data = seeds[rng.randrange(len(seeds))]
-            kind, data = mutate(data, rng)
-            with open(changed, "wb") as file:
-                file.write(data)
-            compare(changed, data, f"{number} {kind} {path}")
-    print("| format | ours | Pillow | files | why |\n|---|---|---|---:|---|")
-    for key, count in sorted(counts.items()):
-        print("|", " | ".join((*key[:3], str(count), key[3])), "|")
-    print(f"\n{answered} files, {answered} answers, {len(bad)} without a reason or an ordinary end")
-    for name in bad[:20]:
-        print("  " + name)
-    return 1 if bad else 0
+    with multiprocessing.Pool(arguments.jobs, begin, (command, arguments.seed)) as pool:
+        paths = list(files_below(arguments.folders))
+        files = pool.map(compare_file, paths, chunksize=4)
+        rows = [fields for fields, _ in files]
+        small = [path for path, (_, usable) in zip(paths, files) if usable]
+        rows += pool.map(compare_mutation, [(number, small) for number in range(arguments.mutations)], chunksize=16)
+    if arguments.rows:
+        with open(arguments.rows, "w", encoding="utf-8", errors="replace") as out:
+            for fields in rows:
+                print(*(field.replace("\n", " ") for field in fields), sep="\t", file=out)
+    return report(rows)
 
 
 if __name__ == "__main__":
