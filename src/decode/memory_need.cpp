@@ -23,7 +23,7 @@ constexpr DecoderFactor kDecoders[] = {
     {"png", 0, 1},   // Rows; interlaced: the picture once more.
     {"webp", 4, 4},  // The frame and its canvas as RGBA; lossless: the codec's own copy.
     {"tiff", 2, 2},  // Rows of strips, or of tiles, of which one may be the whole, held twice.
-    {"gif", 2, 2},   // The canvas as RGBA, and the frame.
+    {"gif", 0, 0},   // Pixels go to their places.
     {"heif", 4, 4},  // The codec's planes and their references, and the picture as RGB.
 };
 

@@ -334,9 +334,10 @@ Slot::Attempt Slot::take(const Result& result) {
   if (prepared.status != RowStatus::kOk)
     return prepared.error.empty() && prepared.status != RowStatus::kOutOfMemory ? lied : done;
   const auto& limits = config.decode;
-  const bool within =
-      result.width > 0 && result.height > 0 && std::max(result.width, result.height) <= limits.max_side &&
-      std::int64_t{result.width} * result.height <= limits.max_pixels && prepared.error.empty();
+  const bool within = result.width > 0 && result.height > 0 &&
+                      std::max(result.width, result.height) <= limits.max_side &&
+                      std::int64_t{result.width} * result.height <= limits.max_pixels &&
+                      (prepared.error.empty() || limits.truncated == image::TruncatedPictures::kKeep);
   if (!within) return lied;
   const std::pair got(result.image_width, result.image_height);
   const bool fits =

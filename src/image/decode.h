@@ -1,10 +1,14 @@
 // Owns decoding of foreign image bytes: by content, never by name; limits first, pixels after; every failure
 // is a status with a message.
 //
-// Conversions to 8-bit sRGB: grey is repeated; 16-bit is scaled down; alpha is dropped; an ICC profile on RGB
-// or grey is ignored, as in the reference; CMYK and Lab go through libvips's colour conversion. Animated
-// files give their first frame, multi-page files their first page. EXIF orientation is ignored unless asked
-// for.
+// Conversions to 8-bit sRGB are the reference's (Pillow's convert("RGB")): grey is repeated; alpha is
+// dropped, so that a transparent pixel has the colour that it would have; CMYK and YCCK are mixed without a
+// profile, and an ICC profile on RGB or grey is ignored. Of 16 bits the upper 8 are kept; Lab and floats go
+// through libvips's colour conversion. Animated files give their first frame, multi-page files their first
+// page. EXIF orientation is ignored unless asked for.
+//
+// A picture is ok when all of it was there: one whose data end early, or are corrupt from some row on, is
+// kDecodeFailed, or ok with what was there (DecodeConfig::truncated).
 #pragma once
 
 #include <cstddef>
@@ -23,7 +27,7 @@ namespace quasar::image {
 /// A picture, or why there is none.
 struct Prepared {
   base::RowStatus status = base::RowStatus::kOk;
-  std::string error;  ///< Empty when ok.
+  std::string error;  ///< Empty when ok and whole; "truncated: ..." when ok with a part of it.
   int width = 0;      ///< Of the file's header; 0 when it could not be read.
   int height = 0;
   std::string format;  ///< "jpeg", "png", ...; empty when not recognised.

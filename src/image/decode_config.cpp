@@ -11,6 +11,8 @@ DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
       node.get_in<std::int64_t>("max_file_bytes", config.max_file_bytes, 1, std::int64_t{1} << 40U);
   config.mode =
       node.get_enum("mode", config.mode, {{"exact", DecodeMode::kExact}, {"fast", DecodeMode::kFast}});
+  config.truncated = node.get_enum("truncated", config.truncated,
+                                   {{"fail", TruncatedPictures::kFail}, {"keep", TruncatedPictures::kKeep}});
   config.honour_orientation = node.get<bool>("honour_orientation", config.honour_orientation);
   config.timeout_s = node.get_in<double>("timeout_s", config.timeout_s, 0.01, 86400);
   node.finish();
@@ -18,8 +20,10 @@ DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
 }
 
 std::string describe(const DecodeConfig& config) {
-  const std::string orientation = config.honour_orientation ? "orientation honoured" : "orientation ignored";
-  return config.mode == DecodeMode::kFast ? orientation + ", shrunk while decoding" : orientation;
+  std::string text = config.honour_orientation ? "orientation honoured" : "orientation ignored";
+  if (config.mode == DecodeMode::kFast) text += ", shrunk while decoding";
+  if (config.truncated == TruncatedPictures::kKeep) text += ", truncated kept";
+  return text;
 }
 
 }  // namespace quasar::image

@@ -14,6 +14,12 @@ enum class DecodeMode {
   kFast,  ///< JPEG and WebP at 1/2, 1/4 or 1/8 where twice the wanted side remains, then the same resampling.
 };
 
+/// What becomes of a picture whose data end early, or are corrupt from some row on.
+enum class TruncatedPictures {
+  kFail,  ///< decode_failed.
+  kKeep,  ///< ok, with what was there; its error says how much that is.
+};
+
 /// Checked against the header before a pixel is decoded.
 struct DecodeConfig {
   std::int64_t max_pixels = 178'956'970;                   ///< Width times height.
@@ -21,6 +27,7 @@ struct DecodeConfig {
   int min_side = 1;                                        ///< Shorter side, pixels.
   std::int64_t max_file_bytes = std::int64_t{256} << 20U;  ///< Encoded size.
   DecodeMode mode = DecodeMode::kExact;
+  TruncatedPictures truncated = TruncatedPictures::kFail;
   bool honour_orientation = false;  ///< Turn by EXIF orientation; the reference does not.
   double timeout_s =
       30;  ///< Longest decode of one image in a worker (decode/worker_pool.h), processor seconds.

@@ -77,7 +77,7 @@ std::uint8_t clip(int sum) {
 
 /// Resamples the rows of `in` along them: the result has weights.first.size() columns and rows.size() rows.
 Raster resample_rows(const Raster& in, const Weights& weights, Range rows) {
-  Raster out = {static_cast<int>(weights.first.size()), rows.size(), in.channels, in.palette, {}};
+  Raster out = {static_cast<int>(weights.first.size()), rows.size(), in.channels, in.palette, {}, in.cmyk};
   const auto channels = static_cast<std::size_t>(in.channels);
   const std::size_t in_line = static_cast<std::size_t>(in.width) * channels;
   out.pixels.resize(weights.first.size() * channels * static_cast<std::size_t>(rows.size()));
@@ -101,7 +101,7 @@ Raster resample_rows(const Raster& in, const Weights& weights, Range rows) {
 /// Resamples the columns of `in`, whose first row is the picture's row `first_row`: the result has
 /// weights.first.size() rows.
 Raster resample_columns(const Raster& in, const Weights& weights, int first_row) {
-  Raster out = {in.width, static_cast<int>(weights.first.size()), in.channels, in.palette, {}};
+  Raster out = {in.width, static_cast<int>(weights.first.size()), in.channels, in.palette, {}, in.cmyk};
   const std::size_t line = static_cast<std::size_t>(in.width) * static_cast<std::size_t>(in.channels);
   out.pixels.resize(line * weights.first.size());
   std::uint8_t* target = out.pixels.data();
@@ -162,7 +162,7 @@ struct Window {
 
 Raster crop(Raster in, const Window& window) {
   if (window.columns.size() == in.width && window.rows.size() == in.height) return in;
-  Raster out = {window.columns.size(), window.rows.size(), in.channels, in.palette, {}};
+  Raster out = {window.columns.size(), window.rows.size(), in.channels, in.palette, {}, in.cmyk};
   const auto channels = static_cast<std::size_t>(in.channels);
   const auto line = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(out.width) * channels);
   out.pixels.reserve(static_cast<std::size_t>(line) * static_cast<std::size_t>(out.height));
@@ -181,7 +181,7 @@ Raster crop(Raster in, const Window& window) {
 Raster bicubic_window(Raster work, int width, int height, const Window& window) {
   QUASAR_CHECK(width > 0 && height > 0 && work.width > 0 && work.height > 0);
   if (width == work.width && height == work.height) return crop(std::move(work), window);
-  const bool alpha = work.channels == 2 || work.channels == 4;
+  const bool alpha = work.has_alpha();
   if (alpha) premultiply(work);
   const bool vertical = height != work.height;
   const Weights columns = vertical ? make_weights(work.height, height, window.rows) : Weights{};
@@ -214,7 +214,7 @@ Raster nearest_window(const Raster& raster, int width, int height, const Window&
   QUASAR_CHECK(width > 0 && height > 0 && raster.width > 0 && raster.height > 0);
   const auto columns = nearest(raster.width, width, window.columns);
   const auto rows = nearest(raster.height, height, window.rows);
-  Raster out = {window.columns.size(), window.rows.size(), raster.channels, raster.palette, {}};
+  Raster out = {window.columns.size(), window.rows.size(), raster.channels, raster.palette, {}, raster.cmyk};
   const auto channels = static_cast<std::size_t>(raster.channels);
   out.pixels.reserve(rows.size() * columns.size() * channels);
   for (const std::size_t row : rows) {
@@ -254,8 +254,12 @@ RgbImage to_rgb(Raster raster) {
   const bool grey = raster.channels < 3;
   image.pixels.resize(static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.height) * 3);
   for (std::size_t i = 0; i < image.pixels.size() / 3; ++i) {
+    const std::uint8_t* from = raster.pixels.data() + i * channels;
+    std::uint8_t* to = image.pixels.data() + i * 3;
+    const int light = raster.cmyk ? 255 - from[3] : 0;
     for (std::size_t c = 0; c < 3; ++c)
-      image.pixels[i * 3 + c] = raster.pixels[i * channels + (grey ? 0 : c)];
+      to[c] =
+          raster.cmyk ? static_cast<std::uint8_t>(light - multiply_255(from[c], light)) : from[grey ? 0 : c];
   }
   return image;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/errors.h"
+#include "image/messages.h"
 
 namespace quasar::image {
 namespace {
@@ -12,14 +13,15 @@ namespace {
 void (*on_out_of_memory)() = nullptr;
 
 /// Loaders warn of every oddity of a file; what matters comes back as the row's status and message.
-GLogWriterOutput drop_message(GLogLevelFlags level, const GLogField* fields, gsize count, gpointer) {
-  if ((level & G_LOG_LEVEL_ERROR) == 0 || on_out_of_memory == nullptr) return G_LOG_WRITER_HANDLED;
-  // GLib ends the process after this; its one reason in a library is a failed allocation.
+GLogWriterOutput keep_message(GLogLevelFlags level, const GLogField* fields, gsize count, gpointer) {
   for (gsize i = 0; i < count; ++i) {
     const std::string_view key = fields[i].key;
     if (key != "MESSAGE" || fields[i].length >= 0) continue;
     const std::string_view text = static_cast<const char*>(fields[i].value);
-    if (text.find("failed to allocate") != std::string_view::npos) on_out_of_memory();
+    if ((level & (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL)) != 0) note_warning(text);
+    // GLib ends the process after an error; its one reason in a library is a failed allocation.
+    const bool fatal = (level & G_LOG_LEVEL_ERROR) != 0 && on_out_of_memory != nullptr;
+    if (fatal && text.find("failed to allocate") != std::string_view::npos) on_out_of_memory();
   }
   return G_LOG_WRITER_HANDLED;
 }
@@ -28,7 +30,7 @@ GLogWriterOutput drop_message(GLogLevelFlags level, const GLogField* fields, gsi
 
 VipsEnvironment::VipsEnvironment(void (*out_of_memory)()) {
   on_out_of_memory = out_of_memory;
-  g_log_set_writer_func(drop_message, nullptr, nullptr);
+  g_log_set_writer_func(keep_message, nullptr, nullptr);
   if (VIPS_INIT("quasar") != 0) {
     base::fail(base::ExitCode::kInternal, std::string("libvips did not start: ") + vips_error_buffer());
   }
