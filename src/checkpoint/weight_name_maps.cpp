@@ -142,9 +142,8 @@ constexpr auto kTimmDinoV3 = std::to_array<NameRule>({
     {"head.*", "", Form::kLeftOut},
 });
 
-constexpr auto kDinoV3 = std::to_array<NameRule>({{"mask_token", "", Form::kLeftOut},
-                                                  {"local_cls_norm.*", "", Form::kLeftOut},
-                                                  {"head.*", "", Form::kLeftOut}});
+constexpr auto kDinoV3 =
+    std::to_array<NameRule>({{"local_cls_norm.*", "", Form::kLeftOut}, {"head.*", "", Form::kLeftOut}});
 
 constexpr auto kHfSigLip = std::to_array<NameRule>({
     {"vision_model.embeddings.patch_embedding.*", "patch_embed.proj.*"},
@@ -176,7 +175,7 @@ constexpr auto kTimmSigLip = std::to_array<NameRule>({
 });
 
 constexpr auto kClipNamings = std::to_array<Naming>({
-    {"OpenAI and open_clip", "visual.conv1.weight", "", "", {}},
+    {"OpenAI and open_clip", "visual.conv1.weight", "", "", {}, true},
     {"Hugging Face", "vision_model.embeddings.class_embedding", "vision_model.pre_layrnorm.weight", "",
      kHfClip},
     {"timm", "norm_pre.weight", "patch_embed.proj.weight", "", kTimmClip},
@@ -185,12 +184,12 @@ constexpr auto kDinoV2Namings = std::to_array<Naming>({
     {"Hugging Face", "embeddings.position_embeddings", "embeddings.patch_embeddings.projection.weight", "",
      kHfDinoV2},
     {"timm (with registers)", "reg_token", "blocks.0.ls1.gamma", "", kTimmDinoV2Registers},
-    {"facebookresearch/dinov2 and timm", "pos_embed", "blocks.0.ls1.gamma", "", kDinoV2},
+    {"facebookresearch/dinov2 and timm", "pos_embed", "blocks.0.ls1.gamma", "", kDinoV2, true},
 });
 constexpr auto kDinoV3Namings = std::to_array<Naming>({
     {"Hugging Face", "embeddings.register_tokens", "embeddings.patch_embeddings.weight", "model.", kHfDinoV3},
     {"timm", "reg_token", "blocks.0.gamma_1", "", kTimmDinoV3},
-    {"facebookresearch/dinov3", "storage_tokens", "blocks.0.ls1.gamma", "", kDinoV3},
+    {"facebookresearch/dinov3", "storage_tokens", "blocks.0.ls1.gamma", "", kDinoV3, true},
 });
 constexpr auto kSigLipNamings = std::to_array<Naming>({
     {"Hugging Face", "vision_model.head.probe", "", "", kHfSigLip},

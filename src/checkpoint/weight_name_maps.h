@@ -39,10 +39,10 @@ struct Naming {
   std::string_view also;      ///< and of this one beside it, unless empty.
   std::string_view optional;  ///< A prefix that some versions put before some names; removed.
   std::span<const NameRule> rules;
+  bool own = false;  ///< The networks' own.
 };
 
-/// A family's namings, those with more demanding anchors first. The names of the networks themselves have no
-/// rules.
+/// A family's namings, those with more demanding anchors first.
 std::span<const Naming> namings_of(NameFamily family);
 /// "CLIP"
 std::string_view family_name(NameFamily family);

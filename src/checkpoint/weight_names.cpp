@@ -330,6 +330,7 @@ class Renamer {
   Renamer(const StoredTensors& tensors, const Found& found) : tensors_(tensors), found_(found) {
     result_.naming = found.naming->whose;
     result_.prefix = found.prefix;
+    result_.own_names = found.naming->own;
   }
 
   NamedWeights run() {

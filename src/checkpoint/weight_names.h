@@ -29,12 +29,13 @@ enum class NameFamily {
 StoredTensors unwrap_names(StoredTensors tensors);
 
 struct NamedWeights {
-  StoredTensors
-      tensors;  ///< Under the names that the family's networks read; as they were where no naming is known.
-  std::string naming;  ///< Whose names they had: "Hugging Face", "timm"; empty where none is known.
-  std::string prefix;  ///< What stood before each of them: "teacher.backbone."; often empty.
-  std::map<std::string, std::size_t>
-      left_out;        ///< Tensors that are no part of the model, by what they belong to.
+  /// Under the names that the family's networks read; as they were where no naming is known.
+  StoredTensors tensors;
+  std::string naming;      ///< Whose names they had: "Hugging Face", "timm"; empty where none is known.
+  bool own_names = false;  ///< They were the networks' own.
+  std::string prefix;      ///< What stood before each of them: "teacher.backbone."; often empty.
+  /// How many tensors are no part of the model, by what they belong to.
+  std::map<std::string, std::size_t> left_out;
   std::string advice;  ///< Where no naming is known: what was found, and what is known. One line, or several.
 };
 
