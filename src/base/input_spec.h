@@ -10,12 +10,19 @@ namespace quasar::base {
 enum class ResizeRule {
   kNone,               ///< Native resolution.
   kShorterSide,        ///< The shorter side becomes `size`, the longer int(size * longer / shorter).
+  kSquare,             ///< Both sides become `size`: the aspect is not kept.
   kShorterSideAtMost,  ///< As kShorterSide, but only when the shorter side is longer than `size`.
+};
+
+enum class ResizeFilter {
+  kBicubic,   ///< Pillow's BICUBIC.
+  kBilinear,  ///< Pillow's BILINEAR.
 };
 
 /// How pixels become the encoder's input: resize, crop, 8-bit sRGB, then (u8 / 255 - mean) / std by channel.
 struct InputSpec {
   ResizeRule resize = ResizeRule::kShorterSide;
+  ResizeFilter filter = ResizeFilter::kBicubic;
   int size = 224;           ///< Target of the resize, and side of the crop, in pixels.
   bool center_crop = true;  ///< Cut the size x size centre; only after kShorterSide.
   int min_side = 1;         ///< Images with a shorter side are kTooSmall for this encoder.
@@ -23,7 +30,9 @@ struct InputSpec {
   std::array<double, 3> std = {0.26862954, 0.26130258, 0.27577711};
 
   /// Every image of the same shape, so that batches can be made.
-  bool fixed_shape() const { return resize == ResizeRule::kShorterSide && center_crop; }
+  bool fixed_shape() const {
+    return resize == ResizeRule::kSquare || (resize == ResizeRule::kShorterSide && center_crop);
+  }
 };
 
 /// Canonical one-line text of a spec, for fingerprints: equal texts mean equal preprocessing.

@@ -206,25 +206,15 @@ bool holds_tensors(const PickleNode& dict) {
   return false;
 }
 
-void remove_common_prefix(StoredTensors& tensors) {
-  constexpr std::string_view kPrefix = "module.";  // Of torch.nn.DataParallel.
-  if (!std::all_of(tensors.begin(), tensors.end(),
-                   [&](const auto& entry) { return entry.first.starts_with(kPrefix); })) {
-    return;
-  }
-  StoredTensors renamed;
-  for (auto& [name, tensor] : tensors) renamed.emplace(name.substr(kPrefix.size()), tensor);
-  tensors = std::move(renamed);
-}
-
-/// The dict of tensors: the root itself, or what lies, perhaps twice nested, under "state_dict" or "model".
+/// The dict of tensors: the root itself, or what lies, perhaps twice nested, under one of the keys that tools
+/// of training use. Of DINO's two networks it is the teacher that they evaluate.
 const PickleNode& find_state_dict(const PickleNode& root) {
   if (root.kind != PickleKind::kDict)
     fail_input("it holds no dict of tensors; save the model's state_dict()");
   const PickleNode* dict = &root;
   for (int depth = 0; depth < 4; ++depth) {
     const PickleNode* inner = nullptr;
-    for (const char* key : {"state_dict", "model"}) {
+    for (const char* key : {"state_dict", "model", "teacher", "model_state_dict", "module"}) {
       if (inner == nullptr || inner->kind != PickleKind::kDict) inner = find(*dict, key);
     }
     // Training files may have lone tensors beside the weights.
@@ -232,7 +222,9 @@ const PickleNode& find_state_dict(const PickleNode& root) {
     dict = inner;
   }
   if (!holds_tensors(*dict)) {
-    fail_input("it holds no tensors, neither by name nor under \"state_dict\" or \"model\"");
+    fail_input(
+        "it holds no tensors, neither by name nor under \"state_dict\", \"model\", \"teacher\", "
+        "\"model_state_dict\" or \"module\"");
   }
   return *dict;
 }
@@ -245,7 +237,6 @@ void read_state_dict(const PickleNode& root, TensorBuilder& builder, StoredTenso
     if (key.kind != PickleKind::kText) fail_input("a tensor whose name is no text");
     add(tensors, key.text, builder.build(*dict->items[i + 1], key.text));
   }
-  remove_common_prefix(tensors);
 }
 
 /// Walks a tree of TorchScript modules. Modules may be shared, which multiplies paths: hence the limits.

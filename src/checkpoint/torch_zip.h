@@ -19,7 +19,7 @@ namespace quasar::checkpoint {
 bool looks_like_legacy_torch(std::span<const std::byte> file);
 
 /// Fills `tensors` and `container`. A torch.save file must hold a dict of tensors, at its root or under
-/// "state_dict" or "model"; a "module." that begins every name is removed; other values are ignored. Of a
+/// "state_dict", "model", "teacher", "model_state_dict" or "module"; other values are ignored. Of a
 /// TorchScript archive all tensors of the tree of modules are taken, under dotted names. Tensors are on the
 /// CPU whatever device the file names. Contiguous tensors share `file`, which `owner` keeps alive; others are
 /// copied. Throws Error(kInput).

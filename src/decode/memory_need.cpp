@@ -69,7 +69,7 @@ MemoryNeed memory_need(const image::Header& header, const base::InputSpec& spec,
   std::uint64_t between = 0;
   if (unsigned_of(fit_width) != columns || unsigned_of(fit_height) != rows) {
     std::uint64_t used = rows;
-    if (spec.fixed_shape()) {
+    if (spec.center_crop) {
       const auto size = static_cast<std::uint64_t>(spec.size);
       used = std::min(rows, (size + kTaps) * std::max<std::uint64_t>(1, std::min(rows, columns) / size + 1));
     }

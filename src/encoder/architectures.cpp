@@ -30,6 +30,44 @@ base::InputSpec imagenet_input() {
   return spec;
 }
 
+/// The whole picture squeezed into a square, as transformers' processors of DINOv3 and SigLIP 2 do it.
+base::InputSpec square_input(int side) {
+  base::InputSpec spec;
+  spec.resize = base::ResizeRule::kSquare;
+  spec.filter = base::ResizeFilter::kBilinear;
+  spec.size = side;
+  spec.center_crop = false;
+  spec.mean = {0.5, 0.5, 0.5};
+  spec.std = {0.5, 0.5, 0.5};
+  return spec;
+}
+
+base::InputSpec dinov3_input() {
+  base::InputSpec spec = square_input(224);
+  spec.mean = imagenet_input().mean;
+  spec.std = imagenet_input().std;
+  return spec;
+}
+
+/// SigLIP 2 with fixed resolution (Tschannen et al., arXiv 2502.14786; the sizes of the published files).
+void add_siglip2(std::vector<Architecture>& table) {
+  const auto add = [&](const std::string& name, SigLipSizes sizes, const std::vector<int>& sides) {
+    for (const int side : sides) {
+      const std::int64_t grid = side / sizes.patch;
+      sizes.position_rows = grid * grid;
+      table.push_back(
+          {"siglip2-vit-" + name + "-" + std::to_string(side), square_input(side), sizes, SizeRule::kFixed});
+    }
+  };
+  add("b-32", {768, 12, 12, 3072, 32}, {256});
+  add("b-16", {768, 12, 12, 3072, 16}, {224, 256, 384, 512});
+  add("l-16", {1024, 24, 16, 4096, 16}, {256, 384, 512});
+  add("so400m-14", {1152, 27, 16, 4304, 14}, {224, 384});
+  add("so400m-16", {1152, 27, 16, 4304, 16}, {256, 384, 512});
+  add("g-16", {1536, 40, 16, 6144, 16}, {256, 384});
+  table.push_back({"siglip2-any", square_input(224), SigLipSizes{}, SizeRule::kFromCheckpoint});
+}
+
 std::vector<Architecture> make_table() {
   std::vector<Architecture> table;
   const auto add_resnet = [&](const std::string& name, const ClipResNetSizes& sizes, int side,
@@ -73,6 +111,19 @@ std::vector<Architecture> make_table() {
   add_dino("dinov2-vit-l-14", {1024, 24, 16, 4096});
   add_dino("dinov2-vit-g-14", {1536, 40, 24, 4096, 14, 1370, 0, Activation::kSwiGlu});
   table.push_back({"dinov2-any", imagenet_input(), DinoV2Sizes{}, SizeRule::kFromCheckpoint});
+
+  const auto add_dinov3 = [&](const std::string& name, const DinoV3Sizes& sizes) {
+    table.push_back({"dinov3-vit-" + name, dinov3_input(), sizes, SizeRule::kFixed});
+  };
+  constexpr auto kGated = Activation::kSwiGlu;
+  add_dinov3("s-16", {384, 12, 6, 1536});
+  add_dinov3("s-plus-16", {384, 12, 6, 1536, 16, 4, kGated});
+  add_dinov3("b-16", {768, 12, 12, 3072});
+  add_dinov3("l-16", {1024, 24, 16, 4096});
+  add_dinov3("h-plus-16", {1280, 32, 20, 5120, 16, 4, kGated});
+  add_dinov3("7b-16", {4096, 40, 32, 8192, 16, 4, kGated, false, true});
+  table.push_back({"dinov3-any", dinov3_input(), DinoV3Sizes{}, SizeRule::kFromCheckpoint});
+  add_siglip2(table);
   return table;
 }
 
@@ -106,9 +157,14 @@ base::InputSpec mini_input_spec() {
   return spec;
 }
 
+bool has_text_tower(const Sizes& sizes) {
+  return !std::holds_alternative<DinoV2Sizes>(sizes) && !std::holds_alternative<DinoV3Sizes>(sizes) &&
+         !std::holds_alternative<SigLipSizes>(sizes);
+}
+
 TextTowerOptions text_options(const std::string& preset) {
   const Sizes& sizes = find_architecture(preset).sizes;
-  if (std::holds_alternative<DinoV2Sizes>(sizes))
+  if (!has_text_tower(sizes))
     base::fail(base::ExitCode::kConfig,
                "the encoder '" + preset + "' has no text tower; text anchors need a CLIP or CoCa encoder");
   if (std::holds_alternative<ClipResNetVariant>(sizes)) return {Activation::kQuickGelu, 0};

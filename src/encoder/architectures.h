@@ -17,7 +17,8 @@ struct ClipResNetVariant {
 };
 
 /// The sizes of one architecture; its type is the family.
-using Sizes = std::variant<ClipResNetVariant, VisionTransformerSizes, CocaSizes, DinoV2Sizes>;
+using Sizes =
+    std::variant<ClipResNetVariant, VisionTransformerSizes, CocaSizes, DinoV2Sizes, DinoV3Sizes, SigLipSizes>;
 
 enum class SizeRule {
   kFixed,           ///< The checkpoint must have the preset's sizes.
@@ -32,8 +33,8 @@ struct Architecture {
   SizeRule rule = SizeRule::kFixed;
 };
 
-/// Every preset. Names with "any" ("clip-rn-any", "vit-any", "vit-any-quickgelu", "coca-any", "dinov2-any")
-/// take checkpoints of every size of their family.
+/// Every preset. Names with "any" ("clip-rn-any", "vit-any", "vit-any-quickgelu", "coca-any", "dinov2-any",
+/// "dinov3-any", "siglip2-any") take checkpoints of every size of their family.
 const std::vector<Architecture>& architectures();
 
 /// Throws Error(kConfig), with the nearest name, when there is none of that name.
@@ -49,6 +50,9 @@ struct TextTowerOptions {
 
   friend bool operator==(const TextTowerOptions&, const TextTowerOptions&) = default;
 };
+
+/// Whether checkpoints of these sizes hold a text tower that is read here.
+bool has_text_tower(const Sizes& sizes);
 
 /// The options of the text tower that belongs to a preset of make_network. Throws Error(kConfig) for a preset
 /// without a text tower and for an unknown name.

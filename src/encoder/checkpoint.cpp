@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 #include "checkpoint/weights_file.h"
 
 namespace quasar::encoder {
@@ -54,16 +55,45 @@ StoredTensor from_torch(const torch::Tensor& tensor) {
              std::string("safetensors has no dtype for ") + c10::toString(tensor.scalar_type()));
 }
 
-}  // namespace
-
-Checkpoint read_checkpoint(const std::filesystem::path& path) {
-  checkpoint::WeightsFile file = checkpoint::read_weights_file(path);
+Checkpoint to_torch(checkpoint::WeightsFile file) {
   Checkpoint result;
   for (const auto& [name, tensor] : file.tensors) result.tensors.emplace(name, to_torch(tensor));
   result.metadata = std::move(file.metadata);
   result.sha256 = std::move(file.sha256);
   result.container = std::move(file.container);
   return result;
+}
+
+std::string describe(const checkpoint::NamedWeights& named) {
+  if (named.naming.empty() || (named.prefix.empty() && named.left_out.empty() && named.own_names)) return {};
+  std::string text = "names as " + named.naming + " gives them";
+  if (!named.prefix.empty()) text += ", behind the prefix \"" + named.prefix + "\"";
+  std::string parts;
+  std::size_t count = 0;
+  for (const auto& [part, tensors] : named.left_out) {
+    count += tensors;
+    parts += (parts.empty() ? "" : ", ") + base::printable(part) + " (" + std::to_string(tensors) + ")";
+  }
+  if (count > 0) text += "; left out, as it is no part of the image encoder: " + parts;
+  return text;
+}
+
+}  // namespace
+
+Checkpoint read_checkpoint(const std::filesystem::path& path) {
+  return to_torch(checkpoint::read_weights_file(path));
+}
+
+NamedCheckpoint read_checkpoint(const std::filesystem::path& path, checkpoint::NameFamily family) {
+  checkpoint::WeightsFile file = checkpoint::read_weights_file(path);
+  checkpoint::NamedWeights named;
+  try {
+    named = checkpoint::rename_weights(file.tensors, family);
+  } catch (const base::Error& error) {
+    base::fail(error.code(), "weights file " + path.string() + ": " + error.what());
+  }
+  file.tensors = std::move(named.tensors);
+  return {to_torch(std::move(file)), describe(named), named.advice.empty() ? "" : "\n  " + named.advice};
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,

@@ -54,7 +54,8 @@ class Workspace {
   }
 
   /// x [n, t, d] of at most `pictures` pictures, in place.
-  void run(const Block& block, const Vectors& vectors, torch::Tensor x, const torch::Tensor& mask) {
+  void run(const Block& block, const Vectors& vectors, torch::Tensor x, const torch::Tensor& mask,
+           const Rotation* rotation) {
     const std::int64_t n = x.size(0);
     const std::int64_t t = x.size(1);
     const std::int64_t rows = n * t;
@@ -64,6 +65,7 @@ class Workspace {
     torch::Tensor added = added_.narrow(0, 0, rows);
     layer_norm(x, vectors.norm1_weight, vectors.norm1_bias, block.norm1.epsilon, normed);
     at::addmm_out(flat_qkv, block.qkv.bias, normed, block.qkv.weight.t());
+    if (rotation != nullptr) rotate_(qkv, sizes_.heads, *rotation);
     const torch::Tensor mixed = attend(qkv, mask);
     at::mm_out(added, mixed.view({rows, sizes_.width}), block.projection.weight.t());
     add_residual(added, vectors.projection, x);
@@ -80,6 +82,9 @@ class Workspace {
     switch (sizes_.activation) {
       case Activation::kGelu:
         bias_gelu_(hidden, vectors.expand);
+        return hidden;
+      case Activation::kGeluTanh:
+        bias_gelu_tanh_(hidden, vectors.expand);
         return hidden;
       case Activation::kQuickGelu:
         bias_silu_(hidden, vectors.expand);
@@ -134,7 +139,7 @@ bool takes(std::span<const Block> blocks) {
 }
 
 torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes, const torch::Tensor& x,
-                         const torch::Tensor& mask) {
+                         const torch::Tensor& mask, const Rotation* rotation) {
   const std::int64_t n = x.size(0);
   const std::int64_t t = x.size(1);
   // Parts of equal size, as far as they go.
@@ -149,7 +154,7 @@ torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes,
       const std::int64_t count = std::min(pictures, n - first);
       const bool own_masks = mask.defined() && mask.dim() == 3;
       workspace.run(block, vectors, stream.narrow(0, first, count),
-                    own_masks ? mask.narrow(0, first, count) : mask);
+                    own_masks ? mask.narrow(0, first, count) : mask, rotation);
     }
   }
   return stream;
@@ -164,7 +169,8 @@ double run_blocks_bytes(std::span<const Block> blocks, const BlockSizes& sizes, 
   const double mlp = (sizes.activation == Activation::kSwiGlu ? 3.0 : 1.0) * hidden;
   const double workspace = rows * (6.0 * d + mlp) + static_cast<double>(sizes.heads) * t * t;
   const double stream = n * t * d * (sizeof(float) + (element < sizeof(float) ? element : 0.0));
-  return stream + element * workspace + sizeof(float) * kPackedDepth * rows;
+  return stream + element * workspace + sizeof(float) * kPackedDepth * rows +
+         (sizes.rotated ? rotation_bytes(sizes, rows) : 0.0);
 }
 
 }  // namespace quasar::encoder::cpu

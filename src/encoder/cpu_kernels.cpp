@@ -78,6 +78,17 @@ void bias_gelu_(torch::Tensor& x, const torch::Tensor& bias) {
   }
 }
 
+void bias_gelu_tanh_(torch::Tensor& x, const torch::Tensor& bias) {
+  const std::int64_t columns = columns_of(x);
+  const std::int64_t rows = x.numel() / columns;
+  QUASAR_CHECK(bias.numel() == columns);
+  if (is_float(x)) {
+    fastest_kernels().of_float.bias_gelu_tanh(floats(x), rows, columns, floats(bias));
+  } else {
+    fastest_kernels().of_bfloat16.bias_gelu_tanh(bits(x), rows, columns, floats(bias));
+  }
+}
+
 void bias_silu_(torch::Tensor& x, const torch::Tensor& bias) {
   const std::int64_t columns = columns_of(x);
   const std::int64_t rows = x.numel() / columns;

@@ -35,6 +35,8 @@ void layer_norm(const torch::Tensor& x, const torch::Tensor& weight, const torch
 void softmax_(torch::Tensor& x, double scale);
 /// x = gelu(x + bias), the exact form, by a rational erf with an error below 3e-7.
 void bias_gelu_(torch::Tensor& x, const torch::Tensor& bias);
+/// x = gelu(x + bias), the form with tanh.
+void bias_gelu_tanh_(torch::Tensor& x, const torch::Tensor& bias);
 /// x = silu(x + bias).
 void bias_silu_(torch::Tensor& x, const torch::Tensor& bias);
 /// out = silu(a + bias) * (b + bias) of the halves a, b of each row of x [.., 2 d]; out [.., d].

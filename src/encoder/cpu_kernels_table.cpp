@@ -150,6 +150,14 @@ QUASAR_INLINE void gelu(Floats& x) {
   x = x * 0.5F * (1.0F + z * p / q);
 }
 
+/// GELU by tanh: 0.5 (1 + tanh u) is 1 / (1 + exp(-2 u)).
+QUASAR_INLINE void gelu_tanh(Floats& x) {
+  constexpr float kTwiceSqrtTwoByPi = 1.59576912F;
+  Floats e = x * -kTwiceSqrtTwoByPi * (1.0F + 0.044715F * (x * x));
+  exponential(e);
+  x = x / (1.0F + e);
+}
+
 QUASAR_INLINE void silu(Floats& x) {
   Floats e = -x;
   exponential(e);
@@ -276,6 +284,11 @@ void bias_gelu(T* x, std::int64_t rows, std::int64_t columns, const float* bias)
 }
 
 template <typename T>
+void bias_gelu_tanh(T* x, std::int64_t rows, std::int64_t columns, const float* bias) {
+  activate_rows(x, rows, columns, bias, [](Floats& v) QUASAR_INLINED { gelu_tanh(v); });
+}
+
+template <typename T>
 void bias_silu(T* x, std::int64_t rows, std::int64_t columns, const float* bias) {
   activate_rows(x, rows, columns, bias, [](Floats& v) QUASAR_INLINED { silu(v); });
 }
@@ -364,7 +377,7 @@ void add_ramp_gradient(const float* pixels, std::int64_t count, const Ramps& ram
 
 template <typename T>
 constexpr KernelsOf<T> kernels_of() {
-  return {layer_norm<T>,  softmax<T>,      bias_gelu<T>,   bias_silu<T>,
+  return {layer_norm<T>,  softmax<T>,      bias_gelu<T>,   bias_gelu_tanh<T>, bias_silu<T>,
           bias_swiglu<T>, add_residual<T>, add_moments<T>, affine<T>};
 }
 

@@ -19,6 +19,7 @@ struct KernelsOf {
   void (*layer_norm)(const float* x, std::int64_t rows, std::int64_t columns, const RowNorm& norm, T* out);
   void (*softmax)(T* x, std::int64_t rows, std::int64_t columns, float scale);
   void (*bias_gelu)(T* x, std::int64_t rows, std::int64_t columns, const float* bias);
+  void (*bias_gelu_tanh)(T* x, std::int64_t rows, std::int64_t columns, const float* bias);
   void (*bias_silu)(T* x, std::int64_t rows, std::int64_t columns, const float* bias);
   void (*bias_swiglu)(const T* x, std::int64_t rows, std::int64_t columns, const float* bias, T* out);
   void (*add_residual)(const T* x, std::int64_t rows, std::int64_t columns, const float* bias,

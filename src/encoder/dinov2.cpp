@@ -28,12 +28,8 @@ Block take_block(const TensorMap& tensors, const std::string& name, Activation a
               take_linear(tensors, name + (gated ? "mlp.w12." : "mlp.fc1.")),
               take_linear(tensors, name + (gated ? "mlp.w3." : "mlp.fc2."))};
   // Layer scale multiplies a linear map's output: fold it into the map.
-  const auto scale = [&](Linear& linear, const std::string& gamma_name) {
-    const torch::Tensor gamma = take(tensors, gamma_name);
-    linear = {linear.weight * gamma.unsqueeze(1), linear.bias * gamma};
-  };
-  scale(block.projection, name + "ls1.gamma");
-  scale(block.contract, name + "ls2.gamma");
+  fold_scale(block.projection, take(tensors, name + "ls1.gamma"));
+  fold_scale(block.contract, take(tensors, name + "ls2.gamma"));
   return block;
 }
 

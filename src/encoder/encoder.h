@@ -46,6 +46,9 @@ class Encoder {
   /// memory has not taken a whole batch, the largest part that it takes. Thread-safe.
   virtual std::string computed_on() const = 0;
 
+  /// For the log, how the file of weights was read: whose names it had, what was left out. Often empty.
+  virtual std::string weights_note() const { return {}; }
+
   /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and
   /// calls from several threads run side by side, so that a result never depends on how many threads there
   /// are; on a GPU calls are serialised. A row's values depend on its own pixels and on the batch's shape

@@ -1,7 +1,5 @@
 #include "encoder/encoder_config.h"
 
-#include <variant>
-
 #include "encoder/architectures.h"
 
 namespace quasar::encoder {
@@ -40,7 +38,7 @@ std::string precision_name(Precision precision) {
 
 bool has_text_tower(const std::string& architecture) {
   if (architecture == kMini || architecture == kTorchScript) return false;
-  return !std::holds_alternative<DinoV2Sizes>(find_architecture(architecture).sizes);
+  return has_text_tower(find_architecture(architecture).sizes);
 }
 
 }  // namespace quasar::encoder

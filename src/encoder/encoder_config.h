@@ -43,8 +43,8 @@ std::string describe_architecture(const EncoderConfig& config);
 /// "float32", as in fingerprints.
 std::string precision_name(Precision precision);
 
-/// Whether checkpoints of this architecture hold a text tower beside the image tower. Throws Error(kConfig)
-/// for an unknown name.
+/// Whether checkpoints of this architecture hold a text tower that is read here, beside the image tower.
+/// Throws Error(kConfig) for an unknown name.
 bool has_text_tower(const std::string& architecture);
 
 /// The preprocessing that `make_encoder` will use. Throws Error(kConfig) for an unknown name.

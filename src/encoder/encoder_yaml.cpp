@@ -44,7 +44,11 @@ base::InputSpec input_from_yaml(const base::ConfigNode& node, base::InputSpec sp
   spec.resize = node.get_enum("resize", spec.resize,
                               {{"none", base::ResizeRule::kNone},
                                {"shorter_side", base::ResizeRule::kShorterSide},
-                               {"shorter_side_at_most", base::ResizeRule::kShorterSideAtMost}});
+                               {"shorter_side_at_most", base::ResizeRule::kShorterSideAtMost},
+                               {"square", base::ResizeRule::kSquare}});
+  spec.filter =
+      node.get_enum("filter", spec.filter,
+                    {{"bicubic", base::ResizeFilter::kBicubic}, {"bilinear", base::ResizeFilter::kBilinear}});
   spec.size = node.get_in<int>("size", spec.size, 1, kMaxSide);
   if (resize_given && spec.resize != base::ResizeRule::kShorterSide) spec.center_crop = false;
   spec.center_crop = node.get<bool>("crop", spec.center_crop);

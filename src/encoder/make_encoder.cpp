@@ -48,6 +48,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
   identity.preprocessing = base::describe(spec);
   identity.dtype = precision_name(config.precision);
   std::unique_ptr<Network> network;
+  std::string note;
   std::filesystem::path weights = config.weights;
   if (weights.empty() && config.architecture == kMini) weights = base::find_shipped_file(kMiniWeights);
   if (weights.empty()) {
@@ -59,17 +60,24 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
     identity.weights_sha256 = base::sha256_file(weights);
     network = load_torchscript(weights, {config.output_key, config.output_index}, spec.size);
   } else {
-    Checkpoint checkpoint = read_checkpoint(weights);
+    NamedCheckpoint checkpoint;
+    if (config.architecture == kMini) {
+      static_cast<Checkpoint&>(checkpoint) = read_checkpoint(weights);
+    } else {
+      checkpoint = read_checkpoint(weights, name_family(config.architecture));
+    }
     identity.weights_sha256 = checkpoint.sha256;
+    note = std::move(checkpoint.note);
     try {
       network = config.architecture == kMini
                     ? make_mini(std::move(checkpoint.tensors))
                     : make_network(config.architecture, std::move(checkpoint.tensors), config.heads);
     } catch (const base::Error& error) {
-      base::fail(error.code(), weights.string() + ": " + error.what());
+      base::fail(error.code(), weights.string() + ": " + error.what() + checkpoint.advice);
     }
   }
-  return std::make_unique<TorchEncoder>(std::move(network), spec, std::move(identity), device, type);
+  return std::make_unique<TorchEncoder>(std::move(network), spec, std::move(identity), device, type,
+                                        std::move(note));
 }
 
 std::string torch_version() {

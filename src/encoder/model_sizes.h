@@ -9,6 +9,7 @@ namespace quasar::encoder {
 
 enum class Activation {
   kGelu,       ///< x * Phi(x), the exact form with erf.
+  kGeluTanh,   ///< x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))).
   kQuickGelu,  ///< x * sigmoid(1.702 x).
   kSwiGlu,     ///< silu(a) * b of the two halves of the expanded vector.
 };
@@ -19,6 +20,7 @@ struct BlockSizes {
   std::int64_t hidden = 0;  ///< Length of the vector that `contract` takes.
   std::int64_t heads = 0;
   Activation activation = Activation::kGelu;
+  bool rotated = false;  ///< Queries and keys are rotated by their patch's place (RoPE).
 };
 
 struct ClipResNetSizes {
@@ -65,6 +67,35 @@ struct DinoV2Sizes {
   Activation activation = Activation::kGelu;
 
   BlockSizes block() const { return {width, hidden, heads, activation}; }
+};
+
+struct DinoV3Sizes {
+  std::int64_t width = 1024;
+  int layers = 24;
+  std::int64_t heads = 16;
+  std::int64_t hidden = 4096;  ///< As DinoV2Sizes has it.
+  std::int64_t patch = 16;
+  std::int64_t registers = 4;
+  Activation activation = Activation::kGelu;
+  bool biased = true;  ///< Queries, keys and values have a bias, which is zero in all that was published.
+  bool local_norm = false;  ///< The file has a second norm, for training only.
+
+  BlockSizes block() const { return {width, hidden, heads, activation, true}; }
+  std::int64_t head_width() const { return heads > 0 ? width / heads : 0; }
+};
+
+/// The image tower of SigLIP and SigLIP 2 with fixed resolution.
+struct SigLipSizes {
+  std::int64_t width = 768;
+  int layers = 12;
+  std::int64_t heads = 12;  ///< Of the blocks and of the attention pool.
+  std::int64_t hidden = 3072;
+  std::int64_t patch = 16;
+  std::int64_t position_rows = 196;  ///< (side / patch)^2, rounded down.
+
+  BlockSizes block() const { return {width, hidden, heads, Activation::kGeluTanh}; }
+  /// Patches along a side; 0 when the rows make no square.
+  std::int64_t grid() const;
 };
 
 }  // namespace quasar::encoder

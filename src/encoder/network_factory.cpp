@@ -1,5 +1,8 @@
 #include "encoder/network_factory.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -7,15 +10,27 @@
 #include "encoder/clip_resnet.h"
 #include "encoder/coca.h"
 #include "encoder/dinov2.h"
+#include "encoder/dinov3.h"
+#include "encoder/siglip.h"
 #include "encoder/vision_transformer.h"
 
 namespace quasar::encoder {
 namespace {
 
+/// Names, or their beginnings, of the text towers of CLIP and CoCa, and of what OpenAI's archives hold beside
+/// weights.
+constexpr std::array<std::string_view, 12> kTextNames = {
+    "token_embedding.", "positional_embedding", "transformer.",
+    "ln_final.",        "text_projection",      "text.",
+    "text_decoder.",    "logit_scale",          "logit_bias",
+    "input_resolution", "context_length",       "vocab_size"};
+
 bool belongs_elsewhere(const Sizes& sizes, const std::string& name) {
   constexpr std::string_view kCounter = ".num_batches_tracked";
-  if (std::holds_alternative<DinoV2Sizes>(sizes)) return false;
-  if (name.rfind("visual.", 0) != 0) return true;  // The text tower's.
+  if (!has_text_tower(sizes)) return false;
+  if (std::any_of(kTextNames.begin(), kTextNames.end(),
+                  [&](std::string_view start) { return name.starts_with(start); }))
+    return true;
   return std::holds_alternative<ClipResNetVariant>(sizes) && name.size() > kCounter.size() &&
          name.compare(name.size() - kCounter.size(), kCounter.size(), kCounter) == 0;
 }
@@ -37,6 +52,8 @@ Sizes read_sizes(const TensorMap& tensors, const Sizes& family, const HeadCounts
     }
     Sizes operator()(const CocaSizes&) const { return read_coca_sizes(tensors, heads.trunk, heads.pooler); }
     Sizes operator()(const DinoV2Sizes&) const { return read_dinov2_sizes(tensors, heads.trunk); }
+    Sizes operator()(const DinoV3Sizes&) const { return read_dinov3_sizes(tensors, heads.trunk); }
+    Sizes operator()(const SigLipSizes&) const { return read_siglip_sizes(tensors, heads.trunk); }
   };
   return std::visit(Reader{tensors, heads}, family);
 }
@@ -87,6 +104,15 @@ std::string check_heads(const Sizes& sizes) {
   };
   if (const auto* vit = std::get_if<VisionTransformerSizes>(&sizes)) return check(vit->width, vit->heads);
   if (const auto* dino = std::get_if<DinoV2Sizes>(&sizes)) return check(dino->width, dino->heads);
+  if (const auto* dino = std::get_if<DinoV3Sizes>(&sizes)) {
+    const std::string heads = check(dino->width, dino->heads);
+    if (!heads.empty() || dino->head_width() % 4 == 0) return heads;
+    return "heads of a width of " + std::to_string(dino->head_width()) + ", which is no multiple of 4";
+  }
+  if (const auto* siglip = std::get_if<SigLipSizes>(&sizes)) {
+    if (siglip->grid() > 0) return check(siglip->width, siglip->heads);
+    return std::to_string(siglip->position_rows) + " rows of positions, which make no square";
+  }
   if (const auto* coca = std::get_if<CocaSizes>(&sizes)) {
     const std::string trunk = check(coca->trunk.width, coca->trunk.heads);
     return trunk.empty() ? check(coca->trunk.embedding, coca->pooler_heads) : trunk;
@@ -103,6 +129,14 @@ WeightShapes weight_shapes(const Sizes& sizes) {
 
 WeightShapes weight_shapes(const ClipResNetVariant& variant) {
   return weight_shapes(variant.sizes);
+}
+
+checkpoint::NameFamily name_family(const std::string& name) {
+  const Sizes& sizes = find_architecture(name).sizes;
+  if (std::holds_alternative<DinoV2Sizes>(sizes)) return checkpoint::NameFamily::kDinoV2;
+  if (std::holds_alternative<DinoV3Sizes>(sizes)) return checkpoint::NameFamily::kDinoV3;
+  if (std::holds_alternative<SigLipSizes>(sizes)) return checkpoint::NameFamily::kSigLip;
+  return checkpoint::NameFamily::kClip;
 }
 
 std::int64_t preset_parameter_count(const std::string& name) {
@@ -130,6 +164,8 @@ std::unique_ptr<Network> make_network(const std::string& name, TensorMap tensors
     }
     std::unique_ptr<Network> operator()(const CocaSizes& v) const { return make_coca(v, tensors); }
     std::unique_ptr<Network> operator()(const DinoV2Sizes& v) const { return make_dinov2(v, tensors); }
+    std::unique_ptr<Network> operator()(const DinoV3Sizes& v) const { return make_dinov3(v, tensors); }
+    std::unique_ptr<Network> operator()(const SigLipSizes& v) const { return make_siglip(v, tensors); }
   };
   return std::visit(Maker{tensors}, sizes);
 }

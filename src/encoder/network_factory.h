@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "checkpoint/weight_names.h"
 #include "encoder/architectures.h"
 #include "encoder/checkpoint.h"
 #include "encoder/head_counts.h"
@@ -15,6 +16,9 @@ namespace quasar::encoder {
 
 WeightShapes weight_shapes(const ClipResNetVariant& variant);
 WeightShapes weight_shapes(const Sizes& sizes);
+
+/// Whose names the weights of a preset have to come to. Throws Error(kConfig) for an unknown name.
+checkpoint::NameFamily name_family(const std::string& name);
 
 /// Number of weights of a preset's visual tower, by its shapes alone. Throws Error(kConfig) for an unknown
 /// name.

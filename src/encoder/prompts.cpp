@@ -3,6 +3,7 @@
 #include "base/errors.h"
 #include "encoder/architectures.h"
 #include "encoder/checkpoint.h"
+#include "encoder/network_factory.h"
 #include "encoder/text_tower.h"
 
 namespace quasar::encoder {
@@ -20,7 +21,7 @@ std::vector<float> embed_prompts(const EncoderConfig& config, const std::string&
   const text::Tokenizer tokenizer(config.vocabulary, special_tokens(config.architecture));
   TextTowerOptions options = text_options(config.architecture);
   options.heads = config.heads.text;
-  const Checkpoint checkpoint = read_checkpoint(config.weights);
+  const NamedCheckpoint checkpoint = read_checkpoint(config.weights, name_family(config.architecture));
   if (checkpoint.sha256 != weights_sha256) {
     base::fail(base::ExitCode::kMismatch,
                config.weights.string() + " changed while it was in use: its SHA-256 is " + checkpoint.sha256 +
@@ -29,7 +30,7 @@ std::vector<float> embed_prompts(const EncoderConfig& config, const std::string&
   try {
     return encode_texts(checkpoint.tensors, tokenizer, texts, options);
   } catch (const base::Error& error) {
-    base::fail(error.code(), config.weights.string() + ": " + error.what());
+    base::fail(error.code(), config.weights.string() + ": " + error.what() + checkpoint.advice);
   }
 }
 

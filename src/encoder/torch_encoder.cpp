@@ -37,10 +37,12 @@ std::uint64_t whole_bytes(double bytes) {
 }  // namespace
 
 TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec,
-                           base::EncoderIdentity identity, torch::Device device, torch::ScalarType type)
+                           base::EncoderIdentity identity, torch::Device device, torch::ScalarType type,
+                           std::string weights_note)
     : network_(std::move(network)),
       spec_(spec),
       identity_(std::move(identity)),
+      weights_note_(std::move(weights_note)),
       device_(device),
       type_(type) {
   if (device_.is_cpu()) blas_.emplace();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "base/single_threaded_blas.h"
 #include "encoder/batch_limit.h"
@@ -19,13 +20,14 @@ class TorchEncoder : public Encoder {
  public:
   /// Moves the network to the device and type.
   TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spec, base::EncoderIdentity identity,
-               torch::Device device, torch::ScalarType type);
+               torch::Device device, torch::ScalarType type, std::string weights_note = {});
 
   int dimension() const override { return network_->dimension(); }
   const base::InputSpec& input_spec() const override { return spec_; }
   const base::EncoderIdentity& identity() const override { return identity_; }
   std::string device() const override;
   std::string computed_on() const override;
+  std::string weights_note() const override { return weights_note_; }
   void encode(const ImageBatch& batch, std::span<float> embeddings) override;
   WorkingMemory working_memory(int count, int height, int width) const override;
   int calls_at_once(int threads) const override;
@@ -40,6 +42,7 @@ class TorchEncoder : public Encoder {
   std::unique_ptr<Network> network_;
   base::InputSpec spec_;
   base::EncoderIdentity identity_;
+  std::string weights_note_;
   torch::Device device_;
   torch::ScalarType type_;
   torch::Tensor mean_;                  ///< [1, 3, 1, 1], on the device.

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/errors.h"
 #include "encoder/cpu_blocks.h"
 #include "encoder/cpu_kernels.h"
 
@@ -37,6 +38,9 @@ torch::Tensor run_mlp(const Block& block, Activation activation, const torch::Te
   switch (activation) {
     case Activation::kGelu:
       at::gelu_(hidden);
+      break;
+    case Activation::kGeluTanh:
+      at::gelu_(hidden, "tanh");
       break;
     case Activation::kQuickGelu:
       at::silu_(hidden);
@@ -84,6 +88,10 @@ void fold_activation(Block& block, Activation activation) {
   block.expand.weight = block.expand.weight * kQuickGeluFactor;
   block.expand.bias = block.expand.bias * kQuickGeluFactor;
   block.contract.weight = block.contract.weight / kQuickGeluFactor;
+}
+
+void fold_scale(Linear& linear, const torch::Tensor& factor) {
+  linear = {linear.weight * factor.unsqueeze(1), linear.bias * factor};
 }
 
 WeightShapes clip_block_shapes(const std::string& prefix, int layers, const BlockSizes& sizes) {
@@ -140,6 +148,26 @@ torch::Tensor apply(const LayerNorm& norm, const torch::Tensor& x) {
   return result;
 }
 
+void rotate_(const torch::Tensor& qkv, std::int64_t heads, const Rotation& rotation) {
+  const std::int64_t n = qkv.size(0);
+  const std::int64_t t = qkv.size(1);
+  const std::int64_t width = qkv.size(2) / (3 * heads);
+  const std::int64_t half = width / 2;
+  const std::int64_t patches = t - rotation.first;
+  // [n, patches, 2, heads, width], a view
+  const torch::Tensor both =
+      qkv.view({n, t, 3, heads, width}).narrow(1, rotation.first, patches).narrow(2, 0, 2);
+  const torch::Tensor low = both.narrow(-1, 0, half);
+  const torch::Tensor high = both.narrow(-1, half, half);
+  const torch::Tensor a = low.to(torch::kFloat32);
+  const torch::Tensor b = high.to(torch::kFloat32);
+  const torch::Tensor cosine = rotation.cosine.view({patches, 1, 1, half});
+  const torch::Tensor sine = rotation.sine.view({patches, 1, 1, half});
+  const torch::Tensor turned = a * cosine - b * sine;
+  high.copy_((b * cosine).add_(a * sine));
+  low.copy_(turned);
+}
+
 torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const torch::Tensor& mask) {
   const std::int64_t n = qkv.size(0);
   const std::int64_t t = qkv.size(1);
@@ -190,10 +218,12 @@ torch::Tensor single_query_attention(const torch::Tensor& query, const torch::Te
 }
 
 torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes, torch::Tensor x,
-                         const torch::Tensor& mask) {
-  if (cpu::takes(blocks)) return cpu::run_blocks(blocks, sizes, x, mask);
+                         const torch::Tensor& mask, const Rotation* rotation) {
+  QUASAR_CHECK(sizes.rotated == (rotation != nullptr));
+  if (cpu::takes(blocks)) return cpu::run_blocks(blocks, sizes, x, mask, rotation);
   for (const Block& block : blocks) {
     const torch::Tensor qkv = apply(block.qkv, apply(block.norm1, x));
+    if (rotation != nullptr) rotate_(qkv, sizes.heads, *rotation);
     x.add_(apply(block.projection, self_attention(qkv, sizes.heads, mask)));
     x.add_(run_mlp(block, sizes.activation, x));
   }
@@ -217,8 +247,10 @@ torch::Tensor embed_patches(const Linear& patch, std::int64_t patch_size, const 
   const std::int64_t n = pixels.size(0);
   const std::int64_t h = pixels.size(2) / patch_size;
   const std::int64_t w = pixels.size(3) / patch_size;
-  const torch::Tensor patches =
-      pixels.reshape({n, 3, h, patch_size, w, patch_size}).permute({0, 2, 4, 1, 3, 5});
+  const torch::Tensor patches = pixels.narrow(2, 0, h * patch_size)
+                                    .narrow(3, 0, w * patch_size)
+                                    .reshape({n, 3, h, patch_size, w, patch_size})
+                                    .permute({0, 2, 4, 1, 3, 5});
   return apply(patch, patches.reshape({n, h * w, 3 * patch_size * patch_size}));
 }
 
@@ -243,7 +275,7 @@ double run_blocks_bytes(std::span<const Block> blocks, const BlockSizes& sizes, 
 #if TORCH_VERSION_MAJOR < 2
   values += 2.0 * static_cast<double>(sizes.heads) * t * t;  // Fused kernels keep no scores.
 #endif
-  return element_bytes(blocks.front().qkv) * values;
+  return element_bytes(blocks.front().qkv) * values + (sizes.rotated ? rotation_bytes(sizes, n * t) : 0.0);
 }
 
 double first_token_block_bytes(const Block& block, const BlockSizes& sizes, double n, double t) {
@@ -263,6 +295,13 @@ double single_query_attention_bytes(double n, double t, double c, double heads, 
 double embed_patches_bytes(const Linear& patch, double n, double patches) {
   const auto rows = static_cast<double>(patch.weight.size(1) + patch.weight.size(0));
   return element_bytes(patch) * n * patches * rows;
+}
+
+double rotation_bytes(const BlockSizes& sizes, double tokens) {
+  // The halves of queries and keys in float32, their products, and what is made of them: as many values each
+  // as the tokens have.
+  constexpr double kTensors = 6.0;
+  return kTensors * sizeof(float) * tokens * static_cast<double>(sizes.width);
 }
 
 double norm_bytes(const LayerNorm& norm, double rows) {

@@ -49,6 +49,9 @@ LayerNorm take_norm(const TensorMap& tensors, const std::string& prefix, double 
 /// Folds constants so that `run_mlp` needs one activation pass: QuickGELU(x) = silu(1.702 x) / 1.702.
 void fold_activation(Block& block, Activation activation);
 
+/// Multiplies what a linear map gives by `factor` [out] (layer scale): folded into the map.
+void fold_scale(Linear& linear, const torch::Tensor& factor);
+
 /// Blocks named as CLIP names them: `prefix`resblocks.N.{ln_1, attn.in_proj_weight, ...}.
 WeightShapes clip_block_shapes(const std::string& prefix, int layers, const BlockSizes& sizes);
 std::vector<Block> take_clip_blocks(const TensorMap& tensors, const std::string& prefix, int layers,
@@ -56,6 +59,17 @@ std::vector<Block> take_clip_blocks(const TensorMap& tensors, const std::string&
 
 torch::Tensor apply(const Linear& linear, const torch::Tensor& x);
 torch::Tensor apply(const LayerNorm& norm, const torch::Tensor& x);
+
+/// Rotary position embedding (Su et al., arXiv 2104.09864) of patches: angles by token and channel.
+struct Rotation {
+  torch::Tensor cosine;    ///< [patches, head width / 2], float32
+  torch::Tensor sine;      ///< As `cosine`.
+  std::int64_t first = 0;  ///< Tokens before this one stay as they are; the patches follow.
+};
+
+/// Turns channels c and c + w / 2 of the queries and keys of every head of width w by the patch's angle c, in
+/// float32: qkv [n, t, 3 * heads * w], in place.
+void rotate_(const torch::Tensor& qkv, std::int64_t heads, const Rotation& rotation);
 
 /// Softmax attention of every token to every token. qkv [n, t, 3 * heads * w] -> [n, t, heads * w], scale
 /// 1/sqrt(w). `mask` is added to the scores: [t, t], [n, t, t], or undefined.
@@ -68,15 +82,15 @@ torch::Tensor self_attention(const torch::Tensor& qkv, std::int64_t heads, const
 torch::Tensor single_query_attention(const torch::Tensor& query, const torch::Tensor& tokens,
                                      const torch::Tensor& key, const Linear& value, std::int64_t heads);
 
-/// Runs all blocks: x [n, t, d] -> [n, t, d]; x may be overwritten.
+/// Runs all blocks: x [n, t, d] -> [n, t, d]; x may be overwritten. With a rotation where `sizes` says so.
 torch::Tensor run_blocks(std::span<const Block> blocks, const BlockSizes& sizes, torch::Tensor x,
-                         const torch::Tensor& mask);
+                         const torch::Tensor& mask, const Rotation* rotation = nullptr);
 
 /// The block's output at the first token alone: x [n, t, d] -> [n, d].
 torch::Tensor run_block_first_token(const Block& block, const BlockSizes& sizes, const torch::Tensor& x);
 
 /// Pixels [n, 3, h * p, w * p] -> patch tokens [n, h * w, d], row-major, with the convolution as a matrix [d,
-/// 3 p p].
+/// 3 p p]. What is left at the right and the bottom is not looked at.
 torch::Tensor embed_patches(const Linear& patch, std::int64_t patch_size, const torch::Tensor& pixels);
 
 /// Floating-point operations of the matrix products, per image, of one of `run_blocks` and of
@@ -92,6 +106,8 @@ double first_token_block_bytes(const Block& block, const BlockSizes& sizes, doub
 double single_query_attention_bytes(double n, double t, double c, double heads, double element);
 /// The patches of the pixels as rows, and what comes of them; without the pixels.
 double embed_patches_bytes(const Linear& patch, double n, double patches);
+/// What rotate_ makes beside qkv, for that many tokens.
+double rotation_bytes(const BlockSizes& sizes, double tokens);
 /// A layer norm's result for x [rows, d], and the copies that it makes, without x.
 double norm_bytes(const LayerNorm& norm, double rows);
 

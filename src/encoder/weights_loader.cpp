@@ -25,7 +25,8 @@ void append(std::string& text, const char* heading, const std::vector<std::strin
 std::int64_t parameter_count(const WeightShapes& shapes) {
   std::int64_t count = 0;
   for (const WeightShape& weight : shapes) {
-    if (weight.role == WeightShape::Role::kBuffer) continue;
+    if (weight.role == WeightShape::Role::kBuffer || weight.role == WeightShape::Role::kOptionalBuffer)
+      continue;
     count += std::accumulate(weight.shape.begin(), weight.shape.end(), std::int64_t{1}, std::multiplies<>());
   }
   return count;
@@ -53,7 +54,7 @@ Misfit compare(const TensorMap& tensors, const WeightShapes& expected,
     known.insert(weight.name);
     const auto found = tensors.find(weight.name);
     if (found == tensors.end()) {
-      if (weight.role != WeightShape::Role::kUnusedParameter)
+      if (weight.role == WeightShape::Role::kParameter || weight.role == WeightShape::Role::kBuffer)
         misfit.missing.push_back(weight.name + " " + to_text(weight.shape));
       continue;
     }

@@ -18,9 +18,11 @@ using Shape = std::vector<std::int64_t>;
 /// A tensor of an architecture.
 struct WeightShape {
   enum class Role {
-    kParameter,        ///< Trained and needed.
-    kBuffer,           ///< Needed, but not counted as a parameter: statistics of batch normalisation.
-    kUnusedParameter,  ///< Counted and published, but not needed to embed.
+    kParameter,          ///< Trained and needed.
+    kBuffer,             ///< Needed, but not counted as a parameter: statistics of batch normalisation.
+    kUnusedParameter,    ///< Counted and published, but not needed to embed.
+    kOptionalParameter,  ///< Counted; some publishers leave it out because it is zero.
+    kOptionalBuffer,     ///< Not counted, and not in every publisher's file.
   };
   std::string name;
   Shape shape;

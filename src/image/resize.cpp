@@ -10,7 +10,6 @@ namespace quasar::image {
 namespace {
 
 constexpr int kPrecisionBits = 32 - 8 - 2;
-constexpr double kSupport = 2.0;
 
 /// Keys' cubic with a = -0.5, as Pillow's bicubic_filter.
 double cubic(double x) {
@@ -20,6 +19,20 @@ double cubic(double x) {
   if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * kA;
   return 0.0;
 }
+
+/// As Pillow's bilinear_filter.
+double triangle(double x) {
+  x = std::fabs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/// A filter, and how far from its centre it ends, in samples.
+struct Filter {
+  double (*value)(double);
+  double support;
+};
+constexpr Filter kBicubic = {cubic, 2.0};
+constexpr Filter kBilinear = {triangle, 1.0};
 
 /// Samples [begin, end) along one axis.
 struct Range {
@@ -41,10 +54,10 @@ struct Weights {
 };
 
 /// The weights of the `wanted` ones among `output` samples.
-Weights make_weights(int input, int output, Range wanted) {
+Weights make_weights(int input, int output, Range wanted, const Filter& filter) {
   const double scale = static_cast<double>(input) / output;
   const double filter_scale = std::max(scale, 1.0);
-  const double support = kSupport * filter_scale;
+  const double support = filter.support * filter_scale;
   Weights weights;
   weights.width = static_cast<int>(std::ceil(support)) * 2 + 1;
   weights.values.assign(static_cast<std::size_t>(wanted.size()) * static_cast<std::size_t>(weights.width), 0);
@@ -55,7 +68,7 @@ Weights make_weights(int input, int output, Range wanted) {
     const int count = std::min(input, static_cast<int>(center + support + 0.5)) - first;
     double sum = 0;
     for (int x = 0; x < count; ++x) {
-      row[static_cast<std::size_t>(x)] = cubic((x + first - center + 0.5) * (1.0 / filter_scale));
+      row[static_cast<std::size_t>(x)] = filter.value((x + first - center + 0.5) * (1.0 / filter_scale));
       sum += row[static_cast<std::size_t>(x)];
     }
     for (int x = 0; x < count; ++x) {
@@ -149,6 +162,7 @@ void divide_alpha(Raster& raster) {
 std::pair<int, int> target_size(int width, int height, const base::InputSpec& spec) {
   const int shorter = std::min(width, height);
   if (spec.resize == base::ResizeRule::kNone) return {width, height};
+  if (spec.resize == base::ResizeRule::kSquare) return {spec.size, spec.size};
   if (spec.resize == base::ResizeRule::kShorterSideAtMost && shorter <= spec.size) return {width, height};
   const int longer = static_cast<int>(static_cast<double>(spec.size) * std::max(width, height) / shorter);
   return width <= height ? std::pair(spec.size, longer) : std::pair(longer, spec.size);
@@ -177,17 +191,17 @@ Raster crop(Raster in, const Window& window) {
   return out;
 }
 
-/// The window of what resize_bicubic makes; only what it needs is computed and held.
-Raster bicubic_window(Raster work, int width, int height, const Window& window) {
+/// The window of what resize_bicubic or resize_bilinear makes; only what it needs is computed and held.
+Raster filtered_window(Raster work, int width, int height, const Window& window, const Filter& filter) {
   QUASAR_CHECK(width > 0 && height > 0 && work.width > 0 && work.height > 0);
   if (width == work.width && height == work.height) return crop(std::move(work), window);
   const bool alpha = work.has_alpha();
   if (alpha) premultiply(work);
   const bool vertical = height != work.height;
-  const Weights columns = vertical ? make_weights(work.height, height, window.rows) : Weights{};
+  const Weights columns = vertical ? make_weights(work.height, height, window.rows, filter) : Weights{};
   const Range rows = vertical ? columns.used() : window.rows;
   if (width != work.width) {
-    work = resample_rows(work, make_weights(work.width, width, window.columns), rows);
+    work = resample_rows(work, make_weights(work.width, width, window.columns, filter), rows);
   } else {
     work = crop(std::move(work), {window.columns, rows});
   }
@@ -235,7 +249,11 @@ Range centred(int side, int wanted) {
 }  // namespace
 
 Raster resize_bicubic(Raster raster, int width, int height) {
-  return bicubic_window(std::move(raster), width, height, {{0, width}, {0, height}});
+  return filtered_window(std::move(raster), width, height, {{0, width}, {0, height}}, kBicubic);
+}
+
+Raster resize_bilinear(Raster raster, int width, int height) {
+  return filtered_window(std::move(raster), width, height, {{0, width}, {0, height}}, kBilinear);
 }
 
 Raster resize_nearest(const Raster& raster, int width, int height) {
@@ -279,8 +297,9 @@ RgbImage fit(Raster raster, int picture_width, int picture_height, const base::I
   const auto [width, height] = target_size(picture_width, picture_height, spec);
   const Window window = spec.fixed_shape() ? Window{centred(width, spec.size), centred(height, spec.size)}
                                            : Window{{0, width}, {0, height}};
+  const Filter& filter = spec.filter == base::ResizeFilter::kBilinear ? kBilinear : kBicubic;
   return to_rgb(raster.palette ? nearest_window(raster, width, height, window)
-                               : bicubic_window(std::move(raster), width, height, window));
+                               : filtered_window(std::move(raster), width, height, window, filter));
 }
 
 RgbImage fit(RgbImage image, const base::InputSpec& spec) {

@@ -1,5 +1,5 @@
-// Owns resampling that equals Pillow's bit for bit: antialiased bicubic in 8-bit fixed point, nearest for
-// palettes.
+// Owns resampling that equals Pillow's bit for bit: antialiased bicubic and bilinear in 8-bit fixed point,
+// nearest for palettes.
 //
 // By hand, because the encoders were trained on what Pillow makes of pictures, and libvips rounds otherwise.
 #pragma once
@@ -29,6 +29,9 @@ struct Raster {
 /// Resamples as PIL.Image.resize(size, BICUBIC): coefficient -0.5, support widened when shrinking, weights in
 /// 22-bit fixed point, horizontal pass first; alpha is premultiplied before and divided out after.
 Raster resize_bicubic(Raster raster, int width, int height);
+
+/// The same as PIL.Image.resize(size, BILINEAR): a triangle in the cubic's place.
+Raster resize_bilinear(Raster raster, int width, int height);
 
 /// Resamples as PIL.Image.resize(size, NEAREST).
 Raster resize_nearest(const Raster& raster, int width, int height);

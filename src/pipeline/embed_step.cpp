@@ -46,6 +46,8 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
     }
     base::log_info("encoder {} ({}), {} dimensions, on {}", encoder->identity().architecture,
                    encoder->identity().dtype, encoder->dimension(), encoder->device());
+    const std::string note = encoder->weights_note();
+    if (!note.empty()) base::log_info("weights of the encoder: {}", note);
   }
   return encoder;
 }

@@ -84,7 +84,7 @@ TEST(TorchZip, ReadsViews) {
   EXPECT_TRUE(read(torch_file(pickle(one_tensor(12, {0, 4}, {4, 1})))).tensors.at("w").bytes.empty());
 }
 
-TEST(TorchZip, FindsTheDictAndRemovesTheCommonPrefix) {
+TEST(TorchZip, FindsTheDict) {
   const std::string weights = dict({text("module.a"), tensor(kFloats, 0, {1}, {1}), text("module.b.c"),
                                     tensor(kFloats, 1, {1}, {1}), text("note"), text("kept out")});
   const std::string ignored = dict({text("state"), dict({integer(0), tensor(kFloats, 2, {1}, {1})})});
@@ -92,15 +92,17 @@ TEST(TorchZip, FindsTheDictAndRemovesTheCommonPrefix) {
       read(torch_file(pickle(dict({text("optimizer"), ignored, text("model"),
                                    dict({text("epoch"), integer(-3)}), text("state_dict"), weights}))));
   ASSERT_EQ(found.tensors.size(), 2U);
-  EXPECT_THAT(floats(found.tensors.at("b.c")), ElementsAre(1));
+  EXPECT_THAT(floats(found.tensors.at("module.b.c")), ElementsAre(1));
   const WeightsFile beside =
       read(torch_file(pickle(dict({text("best"), tensor(kFloats, 5, {1}, {1}), text("state_dict"),
                                    dict({text("w"), tensor(kFloats, 0, {1}, {1})})}))));
   ASSERT_EQ(beside.tensors.size(), 1U);
   EXPECT_TRUE(beside.tensors.contains("w"));
-  const std::string mixed =
-      dict({text("module.a"), tensor(kFloats, 0, {1}, {1}), text("b"), tensor(kFloats, 1, {1}, {1})});
-  EXPECT_TRUE(read(torch_file(pickle(dict({text("model"), mixed})))).tensors.contains("module.a"));
+  for (const char* key : {"teacher", "model_state_dict", "module"}) {
+    const std::string nested = dict({text("student"), dict({text("s"), tensor(kFloats, 0, {1}, {1})}),
+                                     text(key), dict({text("t"), tensor(kFloats, 1, {1}, {1})})});
+    EXPECT_THAT(floats(read(torch_file(pickle(nested))).tensors.at("t")), ElementsAre(1)) << key;
+  }
 }
 
 TEST(TorchZip, CollectsATreeOfModules) {
@@ -225,7 +227,7 @@ TEST(TorchZip, RefusesFilesWithoutWeights) {
   EXPECT_THAT(pickle_error(tensor(kFloats, 0, {1}, {1})), HasSubstr("no dict of tensors"));
   EXPECT_THAT(pickle_error("}"), HasSubstr("holds no tensors"));
   EXPECT_THAT(pickle_error(dict({text("model"), integer(1)})),
-              HasSubstr("under \"state_dict\" or \"model\""));
+              HasSubstr("under \"state_dict\", \"model\", \"teacher\""));
   // A dict that holds itself.
   EXPECT_THAT(pickle_error("}q\x01(" + text("model") + "h\x01u"), HasSubstr("holds no tensors"));
   EXPECT_THAT(error_of(script_file("}")), HasSubstr("root is no module"));

@@ -173,6 +173,96 @@ TEST_F(GoldenWeights, TheOldFormatGetsTheCommandThatConvertsIt) {
   }
 }
 
+TEST(WeightsFile, WrappersAreRemovedInEveryContainer) {
+  using namespace crafted;  // NOLINT: the builder's pieces read as a notation.
+  const test::ScratchFolder folder;
+  write_safetensors(folder / "w.safetensors",
+                    {{"module._orig_mod.w", tensor_of<float>(Dtype::kFloat32, {1}, {1})}}, {});
+  const std::string floats = storage("FloatStorage", "0", 12);
+  std::ofstream(folder / "w.pt", std::ios::binary)
+      << torch_file(pickle(dict({text("module._orig_mod.w"), tensor(floats, 0, {12}, {1})})));
+  for (const char* name : {"w.safetensors", "w.pt"})
+    EXPECT_TRUE(read_weights_file(folder / name).tensors.contains("w")) << name;
+}
+
+/// Weights in two shards and their index.
+class ShardedWeights : public testing::Test {
+ protected:
+  ShardedWeights() {
+    write_safetensors(one(), {{"a", number(1)}, {"b", number(2)}}, {{"format", "pt"}});
+    write_safetensors(two(), {{"c", number(3)}}, {});
+    index(R"({"metadata": {"total_size": 99}, "weight_map": {"a": "1.safetensors", "b": "1.safetensors",
+              "c": "2.safetensors"}})");
+  }
+
+  static StoredTensor number(float value) { return tensor_of<float>(Dtype::kFloat32, {1}, {value}); }
+  std::filesystem::path one() const { return folder_ / "1.safetensors"; }
+  std::filesystem::path two() const { return folder_ / "2.safetensors"; }
+  std::filesystem::path index_path() const { return folder_ / "w.safetensors.index.json"; }
+  void index(const std::string& json) const { std::ofstream(index_path()) << json; }
+  std::string error() const {
+    try {
+      read_weights_file(index_path());
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ExitCode::kInput);
+      EXPECT_THAT(error.what(), HasSubstr(index_path().string()));
+      return error.what();
+    }
+    return "(no error)";
+  }
+
+  test::ScratchFolder folder_;
+};
+
+TEST_F(ShardedWeights, AreReadThroughTheirIndex) {
+  const WeightsFile read = read_weights_file(index_path());
+  expect_same(read.tensors, {{"a", number(1)}, {"b", number(2)}, {"c", number(3)}});
+  EXPECT_EQ(read.container, "safetensors");
+  EXPECT_EQ(read.metadata, (std::map<std::string, std::string>{{"format", "pt"}}));
+  // As sha256sum 1.safetensors 2.safetensors | sha256sum prints it.
+  const std::string sums =
+      base::sha256_file(one()) + "  1.safetensors\n" + base::sha256_file(two()) + "  2.safetensors\n";
+  std::ofstream(folder_ / "sums") << sums;
+  EXPECT_EQ(read.sha256, base::sha256_file(folder_ / "sums"));
+}
+
+TEST_F(ShardedWeights, ThroughLinksAsTheHubsCacheHasThem) {
+  std::filesystem::create_directory(folder_ / "blobs");
+  std::filesystem::rename(two(), folder_ / "blobs" / "0123");
+  std::filesystem::create_symlink("blobs/0123", two());
+  EXPECT_EQ(read_weights_file(index_path()).tensors.size(), 3U);
+}
+
+TEST_F(ShardedWeights, MissingShardsAreListed) {
+  std::filesystem::remove(one());
+  std::filesystem::remove(two());
+  EXPECT_THAT(error(), HasSubstr("2 of the 2 shards that it names are not beside it: \"1.safetensors\", "
+                                 "\"2.safetensors\""));
+}
+
+TEST_F(ShardedWeights, EveryTensorLiesWhereTheIndexPlacesItAndNowhereElse) {
+  write_safetensors(two(), {{"c", number(3)}, {"a", number(4)}}, {});
+  EXPECT_THAT(error(), AllOf(HasSubstr("shard \"2.safetensors\""),
+                             HasSubstr("tensor \"a\", which the index places in \"1.safetensors\"")));
+  write_safetensors(two(), {{"c", number(3)}, {"d", number(4)}}, {});
+  EXPECT_THAT(error(), HasSubstr("tensor \"d\", which the index does not name"));
+  write_safetensors(two(), {}, {});
+  EXPECT_THAT(error(), HasSubstr("\"2.safetensors\" lacks the tensor \"c\""));
+}
+
+TEST_F(ShardedWeights, AnIndexIsNoShard) {
+  index(R"({"weight_map": {"a": "w.safetensors.index.json"}})");
+  EXPECT_THAT(error(), HasSubstr("it is an index itself"));
+  index(R"({"weight_map": {"a": "../outside.safetensors"}})");
+  EXPECT_THAT(error(), HasSubstr("no name of a file beside the index"));
+  std::filesystem::create_directory(folder_ / "3.safetensors");
+  index(R"({"weight_map": {"a": "3.safetensors"}})");
+  EXPECT_THAT(error(), HasSubstr("shard \"3.safetensors\""));
+  std::ofstream(one()) << "<!DOCTYPE html>";
+  index(R"({"weight_map": {"a": "1.safetensors"}})");
+  EXPECT_THAT(error(), HasSubstr("a web page"));
+}
+
 TEST(WeightsFile, SaysWhatAFileIsWhenItIsNoWeights) {
   using namespace crafted;  // NOLINT: the builder's pieces read as a notation.
   const test::ScratchFolder folder;
@@ -187,8 +277,9 @@ TEST(WeightsFile, SaysWhatAFileIsWhenItIsNoWeights) {
     return "(no error)";
   };
   EXPECT_THAT(of(""), HasSubstr("it is empty"));
-  EXPECT_THAT(of("hello"),
-              HasSubstr("neither a safetensors file, nor a torch.save zip, nor a TorchScript archive"));
+  EXPECT_THAT(of("hello"), HasSubstr("neither a safetensors file, nor a torch.save zip, nor a TorchScript "
+                                     "archive, nor an index of shards"));
+  EXPECT_THAT(of(R"({"architectures": ["CLIPModel"]})"), HasSubstr("without a weight_map"));
   EXPECT_THAT(of("<!DOCTYPE html>"), HasSubstr("a web page"));
   EXPECT_THAT(of("version https://git-lfs.github.com/spec/v1\noid sha256:00"), HasSubstr("git lfs pull"));
   EXPECT_THAT(of(std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 15)),

@@ -32,13 +32,23 @@ std::vector<Block> made_blocks(const BlockSizes& sizes, int count) {
 
 /// The definition, step by step in float64.
 torch::Tensor reference(const std::vector<Block>& blocks, const BlockSizes& sizes, const torch::Tensor& input,
-                        const torch::Tensor& mask) {
+                        const torch::Tensor& mask, const Rotation* rotation = nullptr) {
   const auto wide = [](const torch::Tensor& tensor) { return tensor.to(torch::kFloat64); };
   const auto linear = [&](const Linear& layer, const torch::Tensor& x) {
     return at::matmul(x, wide(layer.weight).t()) + wide(layer.bias);
   };
   const auto norm = [&](const LayerNorm& layer, const torch::Tensor& x) {
     return at::layer_norm(x, {x.size(-1)}, wide(layer.weight), wide(layer.bias), layer.epsilon);
+  };
+  // As complex numbers: channel c is the real part, channel c + w / 2 the imaginary one.
+  const auto turned = [&](const torch::Tensor& head) {
+    if (rotation == nullptr) return head;
+    const std::int64_t half = head.size(2) / 2;
+    const torch::Tensor angle = at::cat({at::zeros({rotation->first, half}, torch::kFloat64),
+                                         at::atan2(wide(rotation->sine), wide(rotation->cosine))});
+    const torch::Tensor value = at::complex(head.narrow(2, 0, half), head.narrow(2, half, half)) *
+                                at::polar(at::ones_like(angle), angle);
+    return at::cat({at::real(value), at::imag(value)}, 2);
   };
   torch::Tensor x = wide(input);
   const std::int64_t w = sizes.width / sizes.heads;
@@ -47,7 +57,7 @@ torch::Tensor reference(const std::vector<Block>& blocks, const BlockSizes& size
     std::vector<torch::Tensor> heads;
     for (std::int64_t h = 0; h < sizes.heads; ++h) {
       torch::Tensor scores =
-          at::matmul(qkv[0].narrow(2, h * w, w), qkv[1].narrow(2, h * w, w).transpose(1, 2)) /
+          at::matmul(turned(qkv[0].narrow(2, h * w, w)), turned(qkv[1].narrow(2, h * w, w)).transpose(1, 2)) /
           std::sqrt(static_cast<double>(w));
       if (mask.defined()) scores = scores + wide(mask);
       heads.push_back(at::matmul(at::softmax(scores, -1), qkv[2].narrow(2, h * w, w)));
@@ -57,7 +67,9 @@ torch::Tensor reference(const std::vector<Block>& blocks, const BlockSizes& size
     if (sizes.activation == Activation::kSwiGlu) {
       hidden = at::silu(hidden.narrow(2, 0, sizes.hidden)) * hidden.narrow(2, sizes.hidden, sizes.hidden);
     } else {
-      hidden = sizes.activation == Activation::kGelu ? at::gelu(hidden) : at::silu(hidden);
+      hidden = sizes.activation == Activation::kQuickGelu
+                   ? at::silu(hidden)
+                   : at::gelu(hidden, sizes.activation == Activation::kGelu ? "none" : "tanh");
     }
     x = x + linear(block.contract, hidden);
   }
@@ -82,8 +94,22 @@ void expect_reference(const BlockSizes& sizes, std::int64_t n, std::int64_t t, c
 }
 
 TEST(CpuBlocks, ComputeTheDefinitionForEveryActivation) {
-  for (const Activation activation : {Activation::kGelu, Activation::kQuickGelu, Activation::kSwiGlu})
+  for (const Activation activation :
+       {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kSwiGlu})
     expect_reference({24, 40, 3, activation}, 3, 7, {});
+}
+
+TEST(CpuBlocks, TurnQueriesAndKeysOfPatches) {
+  const BlockSizes sizes{24, 40, 3, Activation::kGelu, true};
+  const torch::Tensor angles = made({700, 4}, 3.0);
+  const Rotation rotation{angles.cos(), angles.sin(), 5};
+  const std::vector<Block> blocks = made_blocks(sizes, 2);
+  const torch::Tensor x = made({4, 705, 24}, 1.0);  // In parts.
+  const torch::Tensor wanted = reference(blocks, sizes, x, {}, &rotation);
+  const torch::Tensor found = encoder::run_blocks(blocks, sizes, x.clone(), {}, &rotation);
+  EXPECT_LE((found.to(torch::kFloat64) - wanted).abs().max().item<double>(),
+            5e-6 * wanted.abs().max().item<double>());
+  EXPECT_GE((wanted - reference(blocks, sizes, x, {})).abs().max().item<double>(), 1e-3);
 }
 
 TEST(CpuBlocks, TakeAnyNumberOfPicturesAndTokens) {

@@ -80,6 +80,11 @@ std::vector<KernelCase> kernel_cases() {
          return result;
        },
        [](const torch::Tensor& x, const torch::Tensor&) { return at::softmax(0.7 * x, -1); }},
+      {"bias_gelu_tanh",
+       [](const Kernels& kernels, const torch::Tensor& x, const torch::Tensor& p) {
+         return activate(kernels.of_float.bias_gelu_tanh, kernels.of_bfloat16.bias_gelu_tanh, x, p);
+       },
+       [](const torch::Tensor& x, const torch::Tensor& p) { return at::gelu(x + p, "tanh"); }},
       {"bias_gelu",
        [](const Kernels& kernels, const torch::Tensor& x, const torch::Tensor& p) {
          return activate(kernels.of_float.bias_gelu, kernels.of_bfloat16.bias_gelu, x, p);
@@ -240,6 +245,10 @@ TEST(CpuKernels, ActivationsHoldFarFromZero) {
   bias_gelu_(found, zero);
   expect_close(found / far.abs().clamp_min(1.0), at::gelu(far.to(torch::kFloat64)) / far.abs().clamp_min(1.0),
                4e-7, "gelu");
+  torch::Tensor tanh_form = far.clone();
+  bias_gelu_tanh_(tanh_form, zero);
+  expect_close(tanh_form / far.abs().clamp_min(1.0),
+               at::gelu(far.to(torch::kFloat64), "tanh") / far.abs().clamp_min(1.0), 4e-7, "gelu by tanh");
   found = far.clone();
   bias_silu_(found, zero);
   expect_close(found / far.abs().clamp_min(1.0), at::silu(far.to(torch::kFloat64)) / far.abs().clamp_min(1.0),

@@ -67,6 +67,12 @@ TEST(EncoderYaml, SelectsPreprocessing) {
   const base::InputSpec whole = input("resize: shorter_side, size: 512, crop: false");
   EXPECT_EQ(whole.size, 512);
   EXPECT_FALSE(whole.center_crop);
+  const base::InputSpec square = input("resize: square, size: 384, filter: bilinear");
+  EXPECT_EQ(square.resize, base::ResizeRule::kSquare);
+  EXPECT_EQ(square.filter, base::ResizeFilter::kBilinear);
+  EXPECT_FALSE(square.center_crop);
+  EXPECT_TRUE(square.fixed_shape());
+  EXPECT_THAT(error_of(vit("input: {filter: lanczos}")), HasSubstr("filter"));
   EXPECT_EQ(input("resize: none").resize, base::ResizeRule::kNone);
   EXPECT_FALSE(input("resize: none").center_crop);
 

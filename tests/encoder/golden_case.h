@@ -30,12 +30,12 @@ inline torch::Tensor golden_input_224() {
   return read_checkpoint(test::encoder_golden_folder("input_224.safetensors")).tensors.at("x224");
 }
 
-/// Rows agree within the tolerances.
-inline void expect_golden(const torch::Tensor& found, const torch::Tensor& expected,
-                          const std::string& what) {
+/// Rows agree within the tolerances; `most` where a case's README gives another for differences.
+inline void expect_golden(const torch::Tensor& found, const torch::Tensor& expected, const std::string& what,
+                          double most = kMaxDifference) {
   ASSERT_EQ(found.sizes(), expected.sizes()) << what;
   const double difference = (found - expected).abs().max().item<double>();
-  EXPECT_LE(difference, kMaxDifference) << what;
+  EXPECT_LE(difference, most) << what;
   const torch::Tensor a = found.to(torch::kFloat64);
   const torch::Tensor b = expected.to(torch::kFloat64);
   const torch::Tensor cosine = (a * b).sum(1) / (a.norm(2, {1}, false) * b.norm(2, {1}, false));

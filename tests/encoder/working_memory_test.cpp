@@ -90,7 +90,8 @@ TEST(WorkingMemory, OfMiniIsPredictedForEveryShape) {
 }
 
 TEST(WorkingMemory, OfTransformersAndResNetsIsPredicted) {
-  for (const std::string name : {"vit-b-32", "clip-rn50", "dinov2-vit-s-14"}) {
+  for (const std::string name :
+       {"vit-b-32", "clip-rn50", "dinov2-vit-s-14", "dinov3-vit-s-16", "siglip2-vit-b-16-224"}) {
     expect_within_prediction(name, make_network(name, random_weights(name, 1)),
                              {{1, 224, 224}, {8, 224, 224}});
   }

@@ -245,6 +245,33 @@ TEST(Resize, TheCropOfTheWholeIsWhatIsComputedAlone) {
   }
 }
 
+TEST(Resize, SquaresByTheTriangleEqualPillows) {
+  const auto squared = [](int width, int height) {
+    Raster raster{width, height, 3, false, {}};
+    for (int i = 0; i < width * height * 3; ++i)
+      raster.pixels.push_back(static_cast<std::uint8_t>(i * 7919 >> 3));
+    const base::InputSpec square{.resize = base::ResizeRule::kSquare,
+                                 .filter = base::ResizeFilter::kBilinear,
+                                 .size = 4,
+                                 .center_crop = false};
+    EXPECT_TRUE(square.fixed_shape());
+    EXPECT_EQ(fitted_size(width, height, square), std::pair(4, 4));
+    EXPECT_EQ(resize_bilinear(raster, 4, 4).pixels, fit(raster, square).pixels);
+    return fit(raster, square).pixels;
+  };
+  // What Image.frombytes("RGB", size, ...).resize((4, 4), Image.BILINEAR) gives in Pillow 9.4.
+  EXPECT_EQ(squared(61, 47),
+            (std::vector<std::uint8_t>{112, 129, 139, 112, 129, 137, 113, 130, 138, 113, 130, 138,
+                                       128, 138, 117, 129, 137, 116, 129, 136, 117, 129, 136, 117,
+                                       137, 117, 129, 137, 117, 130, 135, 116, 130, 135, 117, 130,
+                                       116, 128, 140, 116, 129, 140, 115, 129, 140, 115, 129, 137}));
+  EXPECT_EQ(squared(3, 2),
+            (std::vector<std::uint8_t>{0,   221, 187, 96,  157, 123, 115, 81,  143, 51, 17,  239,
+                                       51,  208, 174, 107, 144, 110, 102, 92,  130, 38, 68,  226,
+                                       153, 183, 149, 129, 119, 85,  77,  115, 104, 13, 171, 200,
+                                       204, 170, 136, 140, 106, 72,  64,  126, 91,  0,  222, 187}));
+}
+
 TEST(Resize, SameSizeIsTheIdentityAndConstantsStayConstant) {
   Raster raster{5, 4, 3, false, std::vector<std::uint8_t>(60, 117)};
   raster.pixels[7] = 3;

@@ -83,9 +83,10 @@ TEST_P(ShippedConfigs, SaysWhichWeightsAreMissing) {
   }
 }
 
-TEST(PaperEncoders, HaveOneConfigurationEach) {
+TEST(PublishedEncoders, HaveOneConfigurationEach) {
   for (const char* name : {"clip-rn50", "clip-rn50-nopos", "vit-l-14", "vit-h-14", "vit-bigg-14",
-                           "coca-vit-l-14", "dinov2-vit-l-14"}) {
+                           "coca-vit-l-14", "dinov2-vit-l-14", "siglip2-vit-b-16-224", "siglip2-vit-l-16-256",
+                           "dinov3-vit-b-16", "dinov3-vit-l-16"}) {
     const std::string text = test::preset_text(std::string(name) + ".yaml");
     EXPECT_THAT(text, HasSubstr("\n  architecture: " + std::string(name) + "\n"));
     EXPECT_THAT(text, HasSubstr("# Memory:"));

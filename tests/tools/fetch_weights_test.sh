@@ -22,13 +22,19 @@ check 'unknown option' 2 'unknown option --force' "$tool" vit-l-14 --force
 check 'too many arguments' 2 'one argument too many: c' "$tool" vit-l-14 b c
 check 'a name that is a pattern matches nothing' 2 'no weights named .*' "$tool" '.*'
 for name in clip-rn50 clip-rn101 clip-rn50x4 clip-rn50x16 clip-rn50x64 vit-l-14 vit-h-14 vit-bigg-14 coca-vit-l-14 \
-    dinov2-vit-l-14 vocabulary; do
+    dinov2-vit-l-14 siglip2-vit-b-16-224 siglip2-vit-b-16-256 siglip2-vit-b-16-384 siglip2-vit-b-16-512 \
+    siglip2-vit-l-16-256 siglip2-vit-l-16-384 siglip2-vit-l-16-512 dinov3-vit-b-16 dinov3-vit-l-16 vocabulary; do
   check "$name is listed" 0 "$name " "$tool" --list
-  check "$name prints a download" 0 'curl --fail --location' "$tool" "$name"
-  check "$name prints a check" 0 'sha256sum --check' "$tool" "$name" --print
+  check "$name prints a download" 0 '--fail --location' "$tool" "$name"
+  check "$name prints a check" 0 'sha256sum ' "$tool" "$name" --print
+  check "$name names its licence" 0 'Licence of the weights: ' "$tool" "$name"
 done
 check 'the digest of the URL is the digest checked' 0 \
   'echo afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762\ \ w/clip-rn50.pt.part' "$tool" clip-rn50 w
+check 'the list names licences' 0 'Apache-2.0 ' "$tool" --list
+check 'a page of consent is named' 0 'consent first, on https://huggingface.co/facebook/dinov3-vitb16' "$tool" dinov3-vit-b-16
+# shellcheck disable=SC2016 # As printed.
+check 'a token is for the reader to set' 0 'Bearer $HF_TOKEN' "$tool" dinov3-vit-l-16
 check 'without positional rows the weights are the same' 0 'clip-rn50.pt' "$tool" clip-rn50-nopos
 check 'spaces in the folder are quoted' 0 'mkdir -p my\ folder' "$tool" clip-rn50 'my folder'
 holds 'printing writes nothing' [ -z "$(ls)" ]
