@@ -84,7 +84,11 @@ class Mini : public Network {
     if (!wrong.str().empty()) {
       base::fail(base::ExitCode::kInput, "these are not the weights of the encoder \"mini\"" + wrong.str());
     }
-    for (auto& [name, tensor] : weights_) tensor = tensor.to(torch::kFloat32).contiguous();
+    for (auto& [name, tensor] : weights_) {
+      tensor = tensor.to(torch::kFloat32).contiguous();
+      if (!at::isfinite(tensor).all().item<bool>())
+        base::fail(base::ExitCode::kInput, "the tensor \"" + name + "\" holds NaN or an infinity");
+    }
   }
 
   torch::Tensor forward(const torch::Tensor& pixels) override {

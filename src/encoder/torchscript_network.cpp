@@ -1,5 +1,6 @@
 #include "encoder/torchscript_network.h"
 
+#include <ATen/Functions.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -8,6 +9,7 @@
 #include <sstream>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 
 namespace quasar::encoder {
 namespace {
@@ -38,6 +40,14 @@ class ScriptNetwork : public Network {
     } catch (const std::exception& error) {
       fail("is no TorchScript module that this LibTorch can load (" + reason_of(error) + ")");
     }
+    const auto check = [&](const auto& named) {
+      for (const auto& entry : named)
+        if (entry.value.is_floating_point() && at::isnan(entry.value).any().template item<bool>())
+          fail("holds NaN in the tensor \"" + base::printable(entry.name) +
+               "\": every embedding would be NaN; the file is damaged, or its training had diverged");
+    };
+    check(module_.named_parameters());
+    check(module_.named_buffers());
     const torch::Tensor trial = forward(torch::zeros({1, 3, side, side}, torch::kFloat32));
     if (trial.size(0) != 1 || trial.size(1) < 1) {
       std::ostringstream shape;

@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <limits>
 #include <string>
+
+#include "base/errors.h"
+#include "encoder/mini.h"
 
 namespace quasar::encoder {
 namespace {
@@ -115,6 +119,22 @@ TEST(MiniPooling, APictureAloneHasTheSameBits) {
   for (std::int64_t i = 0; i < 4; ++i) {
     EXPECT_TRUE(pool_channels(x.slice(0, i, i + 1), 8).equal(all.slice(0, i, i + 1)));
     EXPECT_TRUE(pool_tones(pixels.slice(0, i, i + 1), weight, bias).equal(tones.slice(0, i, i + 1)));
+  }
+}
+
+TEST(Mini, WeightsThatHoldNoNumberAreRefusedByName) {
+  for (const float value :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto weights = random_mini_weights(1);
+    auto& [name, tensor] = *weights.begin();
+    tensor.view({-1})[3].fill_(value);
+    try {
+      make_mini(weights);
+      ADD_FAILURE() << "taken";
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ExitCode::kInput);
+      EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
+    }
   }
 }
 
