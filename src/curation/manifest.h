@@ -24,8 +24,9 @@ struct RankInput {
   store::RunLayout scores;
   std::vector<int> shards;                 ///< Numbers of the shards.
   std::vector<std::uint64_t> shard_first;  ///< Global number of each shard's first row, parallel to `shards`.
-  std::map<std::string, std::uint64_t> left_out;  ///< What the corpus holds and the plan does not, by reason.
-  std::map<std::string, std::uint64_t> noted;     ///< What the plan holds in another way, by reason.
+  std::map<std::string, std::uint64_t> left_out =
+      {};  ///< What the corpus holds and the plan does not, by reason.
+  std::map<std::string, std::uint64_t> noted = {};  ///< What the plan holds in another way, by reason.
 };
 
 /// Ranks the rows of all shards and writes the manifests into the run directory `run`. Collective; the result
