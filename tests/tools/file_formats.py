@@ -116,7 +116,8 @@ RULES = [
     (r"manifest\.csv", lambda p, w: columns(next(csv.reader(p.open())), w)),
     (r"manifest\.jsonl", lambda p, w: [columns(json.loads(line), w) for line in p.read_text().splitlines()]),
     (r"summary\.json", lambda p, w: keys(json.loads(p.read_text()), "summary.json", w,
-                                         ("by_status", "by_reason", "left_out", "noted", "minimum", "keep", "weights", "columns"))),
+                                         ("by_status", "by_reason", "computed_on", "left_out", "noted", "minimum", "keep",
+                                          "weights", "columns"))),
     (r"report\.html", lambda p, w: None),
     (r"state/(start|rank)\.lock", lambda p, w: described(w, "state: locks", w)),
 ]
