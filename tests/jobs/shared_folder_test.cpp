@@ -224,7 +224,8 @@ TEST_F(SharedFolderTest, WhatAnotherRankHasWrittenIsWaitedFor) {
                                      "LATE_PATHS=/scores/,/tmp/rank/,items.jsonl"});
     EXPECT_EQ(outcome.status, 0) << outcome.output;
     EXPECT_EQ(content(run() / "manifest.csv"), manifest);
-    EXPECT_THAT(outcome.output, HasSubstr("which another rank has written"));
+    // The plan, which rank 0 has written. What rank 0 needs of others depends on who scored which shard.
+    if (rank != "0") EXPECT_THAT(outcome.output, HasSubstr("which another rank has written"));
   }
 }
 

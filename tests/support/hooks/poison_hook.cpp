@@ -39,8 +39,8 @@ bool names(std::string_view pattern, std::string_view id) {
 
 [[noreturn]] void take_all_memory() {
   constexpr std::size_t kBlock = std::size_t{16} << 20U;
-  // Where nothing refuses, this does.
-  constexpr std::size_t kMost = 256;
+  // Where nothing refuses, this does, before the time of a picture is over.
+  constexpr std::size_t kMost = 64;
   std::vector<std::unique_ptr<char[]>> blocks;
   while (blocks.size() < kMost) {
     blocks.push_back(std::make_unique<char[]>(kBlock));
