@@ -225,7 +225,9 @@ TEST_F(SharedFolderTest, WhatAnotherRankHasWrittenIsWaitedFor) {
     EXPECT_EQ(outcome.status, 0) << outcome.output;
     EXPECT_EQ(content(run() / "manifest.csv"), manifest);
     // The plan, which rank 0 has written. What rank 0 needs of others depends on who scored which shard.
-    if (rank != "0") EXPECT_THAT(outcome.output, HasSubstr("which another rank has written"));
+    if (rank != "0") {
+      EXPECT_THAT(outcome.output, HasSubstr("which another rank has written"));
+    }
   }
 }
 
