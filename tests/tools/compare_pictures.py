@@ -71,11 +71,13 @@ class Reference:
 
     def __init__(self, data, header_only=False):
         self.mode = self.kind = self.pixels = self.orientation = None
+        self.animated = False
         signal.signal(signal.SIGALRM, on_alarm)
         signal.alarm(10)
         try:
             with Image.open(io.BytesIO(data)) as image:
                 self.mode, self.kind = image.mode, image.format
+                self.animated = image.format == "PNG" and image.is_animated
                 if image.width * image.height > MOST_PIXELS:
                     self.said = "too large"
                     return
@@ -130,6 +132,8 @@ REASONS = [
      "TIFF tiles of separate planes: libtiff rounds 16 bits to 8, Pillow cuts them"),
     (lambda o, r, d: both_ok(o, r) and o["format"] == "tiff" and r.mode == "1",
      "damaged fax data that libtiff only warns of: libvips and Pillow restore them each in its way"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "tiff" and r.mode == "1",
+     "damaged fax data that libtiff only warns of; Pillow gives them up"),
     (lambda o, r, d: only_ours(o, r) and o["format"] == "tiff" and "truncated" in r.said,
      "all that libtiff wants is there; Pillow's own reader of TIFFs wants more"),
     (lambda o, r, d: only_theirs(o, r) and o["format"] == "jpeg" and "libjpeg: " in o["error"],
@@ -146,6 +150,8 @@ REASONS = [
      "PNG chunks that are doubled, missing or out of place: libpng refuses them, Pillow goes on"),
     (lambda o, r, d: only_theirs(o, r) and o["format"] == "png",
      "PNG data that end before their end mark, or are no whole stream: libpng refuses them, Pillow takes what came"),
+    (lambda o, r, d: both_ok(o, r) and r.kind == "PNG" and r.animated,
+     "an animated PNG with its chunks out of order: Pillow shows a frame, libpng the picture"),
     (lambda o, r, d: only_ours(o, r) and o["format"] == "png",
      "all pixels are there; Pillow refuses a chunk that holds none of them"),
     (lambda o, r, d: only_ours(o, r) and o["format"] == "heif", f"Pillow {PIL.__version__} reads no HEIF or AVIF"),
@@ -155,6 +161,8 @@ REASONS = [
      "a TIFF that libvips and libtiff refuse: by its directory, or 12 bits"),
     (lambda o, r, d: only_theirs(o, r) and o["format"] == "tiff",
      "libtiff says that data are lost or corrupt; Pillow gives what it makes of them"),
+    (lambda o, r, d: only_ours(o, r) and o["format"] == "gif" and "truncated" in r.said,
+     "GIF: all pixels are there, and no end, for which Pillow waits"),
     (lambda o, r, d: only_theirs(o, r) and o["format"] == "gif" and o["status"] == "bad_header",
      "GIF: codes of a size that means nothing, which Pillow does not look at"),
     (lambda o, r, d: only_theirs(o, r) and o["format"] == "gif",
