@@ -4,6 +4,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/packer.h"
 #include "base/unpacker.h"
 
 namespace quasar::comm {
@@ -14,13 +15,11 @@ class Writer {
  public:
   template <typename T>
   requires std::is_trivially_copyable_v<T> Writer& add(const T& value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    base::pack(value, bytes_);
     return *this;
   }
   Writer& add_text(std::string_view text) {
-    const auto size = static_cast<std::uint32_t>(std::min(text.size(), kMostTextBytes));
-    add(size);
-    bytes_.append(text.substr(0, size));
+    base::pack_text(text.substr(0, kMostTextBytes), bytes_);
     return *this;
   }
   std::string take() { return std::move(bytes_); }

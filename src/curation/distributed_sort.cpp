@@ -13,6 +13,7 @@
 
 #include "base/await_file.h"
 #include "base/errors.h"
+#include "base/packer.h"
 #include "base/unpacker.h"
 #include "curation/run_file.h"
 
@@ -50,12 +51,7 @@ void radix_sort(std::vector<BufferEntry>& entries) {
   }
 }
 
-template <typename T>
-void append(std::string& text, const T& value) {
-  text.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-/// What append() made on another rank of the same job.
+/// What base::pack() made on another rank of the same job.
 constexpr std::string_view kWhat = "a rank's list of runs";
 
 /// Another rank's run may be seen late, or not yet at its length.
@@ -248,10 +244,9 @@ std::vector<OrderKey> DistributedSort::Impl::choose_splitters() const {
   std::string mine;
   for (const auto& run : runs) {
     for (const auto& entry : run.index) {
-      append(mine, entry.first.key);
-      append(mine, entry.first.row);
-      append(mine, static_cast<std::uint32_t>(entry.first.id.size()));
-      mine += entry.first.id;
+      base::pack(entry.first.key, mine);
+      base::pack(entry.first.row, mine);
+      base::pack_text(entry.first.id, mine);
     }
   }
   std::vector<OrderKey> samples;
@@ -333,14 +328,13 @@ SortedSlice DistributedSort::finish() {
   comm.together([&] {
     for (const auto& run : impl_->runs) {
       const std::string path = run.path.string();
-      append(mine, static_cast<std::uint32_t>(path.size()));
-      mine += path;
-      append(mine, RunPosition{});
+      base::pack_text(path, mine);
+      base::pack(RunPosition{}, mine);
       for (std::size_t s = 0; s < splitters.size(); ++s) {
-        append(mine, find_bound(run, splitters[s]));
+        base::pack(find_bound(run, splitters[s]), mine);
         before_key[s] += find_bound(run, {splitters[s].key, 0, ""}).records;
       }
-      append(mine, run.end);
+      base::pack(run.end, mine);
     }
   });
   comm.all_reduce(before_key, comm::Reduction::kSum);

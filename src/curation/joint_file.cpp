@@ -12,6 +12,7 @@
 #include "base/atomic_file.h"
 #include "base/await_file.h"
 #include "base/errors.h"
+#include "base/packer.h"
 #include "base/unpacker.h"
 
 namespace quasar::curation {
@@ -51,10 +52,8 @@ void close_synced(base::Descriptor& file, const std::filesystem::path& path) {
 
 void add_piece(std::uint64_t offset, std::string_view text, std::string& pieces) {
   if (text.empty()) return;
-  const auto size = static_cast<std::uint32_t>(text.size());
-  pieces.append(reinterpret_cast<const char*>(&offset), sizeof offset);
-  pieces.append(reinterpret_cast<const char*>(&size), sizeof size);
-  pieces += text;
+  base::pack(offset, pieces);
+  base::pack_text(text, pieces);
 }
 
 }  // namespace

@@ -1,8 +1,5 @@
 #include "curation/manifest.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <memory>
 #include <optional>
 #include <span>
@@ -174,8 +171,7 @@ void Ranking::collect(DistributedSort& sort) {
       progress.count();
       ++result_.rows;
       ++result_.by_status[status];
-      if (!input.computed_on.empty())
-        count(fmt::format("{}", fmt::join(input.computed_on, " and ")), result_.by_computed_on);
+      if (!input.computed_on.empty()) count(input.computed_on, result_.by_computed_on);
     });
   });
   comm_.all_reduce(has_value, comm::Reduction::kMax);
@@ -286,7 +282,6 @@ void Ranking::write_files() {
 CurationResult Ranking::rank() {
   survey_scores();
   selection_.emplace(config_, rule_, result_.scored);
-  selection_->begin(rule_.names());
   comm_.on_root([&] {
     base::make_directories(run_.state());
     lock_.emplace(

@@ -5,15 +5,11 @@
 #include <variant>
 
 #include "base/errors.h"
+#include "base/packer.h"
 #include "base/unpacker.h"
 
 namespace quasar::curation {
 namespace {
-
-template <typename T>
-void append_bytes(const T& value, std::string& text) {
-  text.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
 
 /// A cell as the number of its alternative and its bytes.
 void pack_cell(const Cell& cell, std::string& packed) {
@@ -22,10 +18,9 @@ void pack_cell(const Cell& cell, std::string& packed) {
       [&](const auto& value) {
         using T = std::decay_t<decltype(value)>;
         if constexpr (std::is_same_v<T, std::string_view>) {
-          append_bytes(static_cast<std::uint32_t>(value.size()), packed);
-          packed += value;
+          base::pack_text(value, packed);
         } else if constexpr (!std::is_same_v<T, std::monostate>) {
-          append_bytes(value, packed);
+          base::pack(value, packed);
         }
       },
       cell);

@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "base/checksum.h"
+#include "base/packer.h"
 #include "base/unpacker.h"
 
 namespace quasar::curation {
@@ -18,12 +19,6 @@ struct Fixed {
   float score;
   std::uint32_t keep;
 };
-
-void append_text(std::string_view value, std::string& text) {
-  const auto size = static_cast<std::uint32_t>(value.size());
-  text.append(reinterpret_cast<const char*>(&size), sizeof size);
-  text += value;
-}
 
 }  // namespace
 
@@ -62,9 +57,9 @@ std::vector<ReportRow> ReportSink::gather(const std::vector<ReportRow>& mine) co
   std::string text;
   for (const auto& row : mine) {
     const Fixed fixed{row.rank, row.percentile, row.score, row.keep ? 1U : 0U};
-    text.append(reinterpret_cast<const char*>(&fixed), sizeof fixed);
-    append_text(row.id, text);
-    append_text(row.reason, text);
+    base::pack(fixed, text);
+    base::pack_text(row.id, text);
+    base::pack_text(row.reason, text);
   }
   std::vector<ReportRow> all;
   for (const auto& part : comm_.gather(text)) {

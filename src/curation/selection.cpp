@@ -83,38 +83,51 @@ class LimitPass : public SelectionPass {
   std::string_view dropped_;
 };
 
+using Passes = std::vector<std::unique_ptr<SelectionPass>>;
+
+Passes passes_of(const CurationConfig& config, const ScoreRule& rule, std::uint64_t scored) {
+  Passes passes;
+  passes.push_back(std::make_unique<RankPass>(scored));
+  passes.push_back(std::make_unique<MinimumPass>(rule));
+  if (config.threshold) {
+    // As float32, so that a score that reads like the threshold in the manifest meets it.
+    passes.push_back(std::make_unique<ThresholdPass>(rule, static_cast<float>(*config.threshold)));
+  } else if (config.top_k) {
+    passes.push_back(std::make_unique<LimitPass>(*config.top_k, "beyond_top_k"));
+  } else if (config.top_fraction) {
+    const auto limit = std::llround(*config.top_fraction * static_cast<double>(scored));
+    passes.push_back(std::make_unique<LimitPass>(static_cast<std::uint64_t>(limit), "beyond_top_fraction"));
+  }
+  return passes;
+}
+
+const char* kept_reason(const CurationConfig& config) {
+  return config.threshold      ? "threshold"
+         : config.top_k        ? "top_k"
+         : config.top_fraction ? "top_fraction"
+                               : "all";
+}
+
+std::vector<Column> columns_of(const Passes& passes) {
+  std::vector<Column> added;
+  for (const auto& pass : passes) {
+    for (auto& column : pass->columns()) added.push_back(std::move(column));
+  }
+  return added;
+}
+
 }  // namespace
 
 Selection::Selection(const CurationConfig& config, const ScoreRule& rule, std::uint64_t scored)
-    : kept_("all") {
-  passes_.push_back(std::make_unique<RankPass>(scored));
-  passes_.push_back(std::make_unique<MinimumPass>(rule));
-  if (config.threshold) {
-    // As float32, so that a score that reads like the threshold in the manifest meets it.
-    passes_.push_back(std::make_unique<ThresholdPass>(rule, static_cast<float>(*config.threshold)));
-    kept_ = "threshold";
-  } else if (config.top_k) {
-    passes_.push_back(std::make_unique<LimitPass>(*config.top_k, "beyond_top_k"));
-    kept_ = "top_k";
-  } else if (config.top_fraction) {
-    const auto limit = std::llround(*config.top_fraction * static_cast<double>(scored));
-    passes_.push_back(std::make_unique<LimitPass>(static_cast<std::uint64_t>(limit), "beyond_top_fraction"));
-    kept_ = "top_fraction";
-  }
-}
+    : Selection(passes_of(config, rule, scored), kept_reason(config), rule.names()) {}
 
-Selection::Selection(std::vector<std::unique_ptr<SelectionPass>> passes, std::string kept)
-    : passes_(std::move(passes)), kept_(std::move(kept)) {}
-
-void Selection::begin(std::span<const std::string> scores) {
-  std::vector<Column> added;
-  for (const auto& pass : passes_) {
-    for (auto& column : pass->columns()) added.push_back(std::move(column));
-  }
-  columns_.emplace(scores, std::move(added));
-  for (const auto& pass : passes_) pass->begin(*columns_);
-  keep_ = columns_->index_of("keep");
-  reason_ = columns_->index_of("reason");
+Selection::Selection(Passes passes, std::string kept, std::span<const std::string> scores)
+    : passes_(std::move(passes)),
+      kept_(std::move(kept)),
+      columns_(scores, columns_of(passes_)),
+      keep_(columns_.index_of("keep")),
+      reason_(columns_.index_of("reason")) {
+  for (const auto& pass : passes_) pass->begin(columns_);
 }
 
 bool Selection::decide(const Place& place, ManifestRow& row) {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,24 +42,25 @@ class SelectionPass {
 /// The passes of a ranking, in order. A row is dropped for the first reason that one of them gives.
 class Selection {
  public:
-  /// As `config` asks. `rule` outlives it; `scored`: rows with scores in the whole run.
+  /// As `config` asks, for manifests of the rule's scores. `rule` outlives it; `scored`: rows with scores in
+  /// the whole run.
   Selection(const CurationConfig& config, const ScoreRule& rule, std::uint64_t scored);
-  /// With other passes; rows that none of them drops are kept for the reason `kept`.
-  Selection(std::vector<std::unique_ptr<SelectionPass>> passes, std::string kept);
+  /// With other passes; rows that none of them drops are kept for the reason `kept`. `scores`: names of all
+  /// scores of the manifest.
+  Selection(std::vector<std::unique_ptr<SelectionPass>> passes, std::string kept,
+            std::span<const std::string> scores);
 
   /// The columns of the manifest, with those of the passes at the end.
-  const Columns& columns() const { return *columns_; }
-  /// To be called once, with the names of all scores of the manifest, before the rows.
-  void begin(std::span<const std::string> scores);
+  const Columns& columns() const { return columns_; }
   /// Fills the columns of selection. True when the row is kept.
   bool decide(const Place& place, ManifestRow& row);
 
  private:
   std::vector<std::unique_ptr<SelectionPass>> passes_;
   std::string kept_;
-  std::optional<Columns> columns_;
-  std::size_t keep_ = 0;
-  std::size_t reason_ = 0;
+  Columns columns_;
+  std::size_t keep_;
+  std::size_t reason_;
 };
 
 }  // namespace quasar::curation

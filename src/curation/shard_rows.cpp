@@ -1,6 +1,7 @@
 #include "curation/shard_rows.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -73,12 +74,12 @@ void ShardRows::for_each_row(const std::function<void(const Row&)>& take) const 
                  fmt::format("{} was embedded anew after {} was made from it: score the run again",
                              input_.embeddings.shard(shard).string(), input_.scores.scores(shard).string()));
     }
+    const auto computed_on = fmt::format("{}", fmt::join(reader.header().computed_on, " and "));
     for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
       const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));
       for (std::size_t i = 0; i < records.size(); ++i) {
         take({input_.shard_first[index] + first + i, records[i],
-              std::span(scores).subspan((first + i) * columns_.size(), columns_.size()),
-              reader.header().computed_on});
+              std::span(scores).subspan((first + i) * columns_.size(), columns_.size()), computed_on});
       }
     }
   }

@@ -26,7 +26,8 @@ class ShardRows {
     std::uint64_t number = 0;  ///< In the plan.
     const store::RowRecord& record;
     std::span<const float> scores;
-    const std::vector<std::string>& computed_on;  ///< As the shard says.
+    std::string_view
+        computed_on;  ///< As the shard says; several kinds joined by " and ". Until take() returns.
   };
   void for_each_row(const std::function<void(const Row&)>& take) const;
 

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/stop_signal.h"
+#include "cluster/thread_team.h"
 #include "decode/worker_pool.h"
 #include "image/netpbm.h"
 
@@ -69,6 +67,7 @@ void hash_files(std::span<const std::filesystem::path> files, bool poses, int wo
   native.center_crop = false;
   workers = static_cast<int>(std::clamp<std::size_t>(files.size(), 1, static_cast<std::size_t>(workers)));
   decode::WorkerPool pool({.decode = decode, .spec = native, .workers = workers});
+  cluster::ThreadTeam team(workers);
   const auto max_bytes = static_cast<std::size_t>(decode.max_file_bytes);
   while (!files.empty()) {
     if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
@@ -76,22 +75,10 @@ void hash_files(std::span<const std::filesystem::path> files, bool poses, int wo
     files = files.subspan(block.size());
     std::vector<HashedFile> hashed(block.size());
     std::atomic<std::size_t> next{0};
-    std::mutex mutex;
-    std::exception_ptr failure;
-    std::vector<std::thread> threads;
-    for (int worker = 0; worker < workers; ++worker) {
-      threads.emplace_back([&, worker] {
-        try {
-          for (std::size_t i = next++; i < block.size(); i = next++)
-            hashed[i] = hash_file(block[i], poses, max_bytes, worker, pool);
-        } catch (...) {
-          const std::scoped_lock lock(mutex);
-          failure = std::current_exception();
-        }
-      });
-    }
-    for (auto& thread : threads) thread.join();
-    if (failure) std::rethrow_exception(failure);
+    team.run([&](int worker) {
+      for (std::size_t i = next++; i < block.size(); i = next++)
+        hashed[i] = hash_file(block[i], poses, max_bytes, worker, pool);
+    });
     for (std::size_t i = 0; i < block.size(); ++i) take(block[i], hashed[i]);
   }
 }

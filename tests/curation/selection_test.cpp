@@ -29,7 +29,6 @@ std::string decide(const CurationConfig& config, float score, std::uint64_t elig
                    std::uint64_t scored = 10) {
   const ScoreRule rule({"q"}, config);
   Selection selection(config, rule, scored);
-  selection.begin(rule.names());
   TestRow row;
   row.scores = {score};
   return decide(selection, row, {eligible_before, true, eligible_before, eligible_before, row.scores});
@@ -73,7 +72,6 @@ TEST(Selection, NeverKeepsAFailedRowAndGivesItNoRank) {
   config.minimum = {{"q", 0.0}};
   const ScoreRule rule({"q"}, config);
   Selection selection(config, rule, 10);
-  selection.begin(rule.names());
   const Columns& columns = selection.columns();
   store::RowRecord record;
   ManifestRow row;
@@ -87,7 +85,6 @@ TEST(Selection, NeverKeepsAFailedRowAndGivesItNoRank) {
 TEST(Selection, RanksFromOneAndGivesEqualScoresTheSamePercentile) {
   const ScoreRule rule({"q"}, {});
   Selection selection({}, rule, 4);
-  selection.begin(rule.names());
   const Columns& columns = selection.columns();
   TestRow test;
   test.scores = {0.5F};
@@ -119,9 +116,8 @@ class OddOnes : public SelectionPass {
 TEST(Selection, APassBringsItsColumnsToEveryManifest) {
   std::vector<std::unique_ptr<SelectionPass>> passes;
   passes.push_back(std::make_unique<OddOnes>());
-  Selection selection(std::move(passes), "even position");
   const std::vector<std::string> scores = {"q"};
-  selection.begin(scores);
+  Selection selection(std::move(passes), "even position", scores);
   const Columns& columns = selection.columns();
   const ShownColumns shown(columns.size(), true);
   EXPECT_THAT(header_line(TextFormat::kCsv, columns, shown),
