@@ -3,11 +3,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/errors.h"
@@ -26,6 +28,9 @@ namespace quasar::jobs {
 struct ConfigOptions {
   std::filesystem::path config;
   std::vector<std::string> overrides;
+  // What has to be there for the subcommand, as pipeline::load_run_config() has it; not on the command line.
+  corpus::SourcePresence corpus = corpus::SourcePresence::kRequired;
+  pipeline::AnchorNeed anchors = pipeline::AnchorNeed::kNone;
 };
 
 struct RunOptions : ConfigOptions {
@@ -98,11 +103,11 @@ inline std::optional<dataset::RetryFailed> parse_retry(const std::string& text) 
 
 /// The configuration, read on every rank; what it says of silence holds from here on. Collective. As
 /// pipeline::load_run_config().
-inline pipeline::RunConfig load_config(const ConfigOptions& options, const comm::Communicator& comm,
-                                       corpus::SourcePresence corpus = corpus::SourcePresence::kRequired,
-                                       pipeline::AnchorNeed need = pipeline::AnchorNeed::kNone) {
+inline pipeline::RunConfig load_config(const ConfigOptions& options, const comm::Communicator& comm) {
   pipeline::RunConfig config;
-  comm.together([&] { config = pipeline::load_run_config(options.config, options.overrides, corpus, need); });
+  comm.together([&] {
+    config = pipeline::load_run_config(options.config, options.overrides, options.corpus, options.anchors);
+  });
   comm.dispatcher().set_limit(config.embed.stall_timeout_s);
   return config;
 }
@@ -130,10 +135,25 @@ struct EngineJobs {
   std::shared_ptr<void> (*libraries)() = nullptr;  ///< What has to live while a job works.
 };
 
-/// The work of `job`, if this program has it.
+/// The failure of a configuration that cannot be read. Empty: it can.
+inline Work failure_of(const ConfigOptions& options) {
+  try {
+    pipeline::load_run_config(options.config, options.overrides, options.corpus, options.anchors);
+  } catch (...) {
+    return [failure = std::current_exception()](const comm::Communicator&) { std::rethrow_exception(failure); };
+  }
+  return {};
+}
+
+/// The work of `job`, if this program has it. What is wrong with a configuration is said without waiting for
+/// the libraries of the program that has it.
 template <typename Options>
 Work work_of(Job<Options> job, std::shared_ptr<Options> options) {
-  if (job == nullptr) return {};
+  if constexpr (std::is_base_of_v<ConfigOptions, Options>) {
+    if (job == nullptr) return failure_of(*options);
+  } else {
+    if (job == nullptr) return {};
+  }
   return [job, options](const comm::Communicator& comm) { job(*options, comm); };
 }
 

@@ -11,6 +11,8 @@ void add(CLI::App& app, Work& chosen, const char* name, const char* description,
   auto options = std::make_shared<ConfigOptions>();
   auto* command = app.add_subcommand(name, description);
   add_config_options(*command, *options);
+  options->corpus = corpus::SourcePresence::kAny;
+  options->anchors = pipeline::AnchorNeed::kSome;
   command->callback([options, job, &chosen] { chosen = work_of(job, options); });
 }
 
@@ -29,7 +31,7 @@ void register_embed(CLI::App& app, const EngineJobs& engine, Work& chosen) {
 }
 
 void rank(const ConfigOptions& options, const comm::Communicator& comm) {
-  const auto config = load_config(options, comm, corpus::SourcePresence::kAny, pipeline::AnchorNeed::kSome);
+  const auto config = load_config(options, comm);
   const auto corpus = pipeline::open_stored_run(config, comm);
   pipeline::rank_step(config, corpus, dataset::WrittenBy::kEarlierJob, comm);
   pipeline::report_peak_memory(config, comm);

@@ -12,8 +12,7 @@ namespace quasar::jobs {
 
 void run(const RunOptions& options, const comm::Communicator& comm) {
   const auto retry = parse_retry(options.retry);
-  const auto config =
-      load_config(options, comm, corpus::SourcePresence::kRequired, pipeline::AnchorNeed::kSome);
+  const auto config = load_config(options, comm);
   const auto draft = pipeline::draft_run(config, comm);
   const auto encoder = pipeline::open_encoder(config, comm);
   pipeline::check_anchor_files(config, *encoder, comm);

@@ -22,11 +22,6 @@ dataset::Part parse_part(const std::string& text) {
   return part;
 }
 
-/// For steps that work with anchors and with what is stored.
-pipeline::RunConfig load_step_config(const ConfigOptions& options, const comm::Communicator& comm) {
-  return load_config(options, comm, corpus::SourcePresence::kAny, pipeline::AnchorNeed::kSome);
-}
-
 }  // namespace
 
 void embed(const EmbedOptions& options, const comm::Communicator& comm) {
@@ -43,14 +38,14 @@ void embed(const EmbedOptions& options, const comm::Communicator& comm) {
 }
 
 void anchors(const ConfigOptions& options, const comm::Communicator& comm) {
-  const auto config = load_step_config(options, comm);
+  const auto config = load_config(options, comm);
   const auto encoder = pipeline::open_encoder(config, comm);
   pipeline::anchor_step(config, encoder.get(), comm);
   pipeline::report_peak_memory(config, comm);
 }
 
 void score(const ConfigOptions& options, const comm::Communicator& comm) {
-  const auto config = load_step_config(options, comm);
+  const auto config = load_config(options, comm);
   const auto corpus = pipeline::open_stored_run(config, comm);
   // Anchor files and embeddings carry the encoder's fingerprint; its weights may be gone.
   const auto encoder = pipeline::builds_anchors(config) ? pipeline::open_encoder(config, comm) : nullptr;

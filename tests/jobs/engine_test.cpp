@@ -106,6 +106,19 @@ TEST_F(WithoutEngine, PlansAreFrozen) {
   EXPECT_TRUE(fs::exists(scratch_ / "new" / "plan.json"));
 }
 
+TEST_F(WithoutEngine, WrongConfigurationsAreRefusedOnAnyNumberOfRanks) {
+  for (const char* job : {"run", "embed", "anchors", "score", "verify", "plan"}) {
+    auto arguments = on_run(job);
+    arguments.insert(arguments.end(), {"--set", "corpus={directory: " + (scratch_ / "bin").string() + "}",
+                                       "--set", "decode.max_pixel=3"});
+    const auto outcome = quasar(arguments, job == std::string("run") ? 2 : 0);
+    EXPECT_EQ(outcome.status, 3) << job << ": " << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("did you mean \"max_pixels\"?")) << job;
+    EXPECT_EQ(outcome.output.find("max_pixels"), outcome.output.rfind("max_pixels"))
+        << "said once: " << outcome.output;
+  }
+}
+
 TEST_F(WithoutEngine, WhatNeedsItSaysWhatIsMissingOnce) {
   const auto result = scratch_ / "result";
   const auto outcome = quasar(on_run("score"), 2, {"QUASAR_RESULT=" + result.string()});
