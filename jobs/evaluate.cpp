@@ -4,69 +4,174 @@
 #include <optional>
 
 #include "base/atomic_file.h"
+#include "base/logging.h"
 #include "evaluation/evaluate.h"
+#include "evaluation/evaluation_page.h"
 #include "evaluation/evaluation_text.h"
+#include "evaluation/folds.h"
 #include "job.h"
+#include "pipeline/rated_run.h"
 #include "pipeline/rated_table.h"
+#include "pipeline/run_start.h"
+#include "plot/ticks.h"
 
 namespace quasar::jobs {
 namespace {
 
-struct EvaluateOptions {
+struct EvaluateOptions : ConfigOptions {
   std::filesystem::path table;
   pipeline::RatedTableColumns columns;
+  int folds = 0;
+  std::uint32_t fold_seed = 42;
   std::optional<std::uint64_t> resamples;
   std::uint64_t seed = 1;
   std::filesystem::path json;
   std::filesystem::path csv;
+  std::filesystem::path html;
 };
 
-void evaluate(const EvaluateOptions& options, const comm::Communicator& comm) {
+/// Pictures shown for each scorer.
+constexpr std::size_t kDisagreements = 12;
+
+/// What the options say goes together. Throws Error(kUsage).
+void check(const EvaluateOptions& options) {
+  const auto refuse = [](const std::string& why) { base::fail(base::ExitCode::kUsage, "evaluate: " + why); };
+  if (options.config.empty() == options.table.empty())
+    refuse("either a configuration, whose run is evaluated, or --table FILE");
+  if (options.folds != 0 && !options.columns.group.empty()) refuse("--folds and --group: one of them");
+  if (options.table.empty()) {
+    if (!options.columns.label.empty() || !options.columns.deviation.empty())
+      refuse("--label and --deviation are columns of a --table; a run has those of its corpus");
+    return;
+  }
+  if (options.columns.scores.empty()) refuse("--table wants --score COLUMN");
+  if (options.columns.label.empty()) refuse("--table wants --label COLUMN");
+  if (!options.overrides.empty()) refuse("--set is of a configuration");
+}
+
+evaluation::Evaluation measured(evaluation::RatedPictures& pictures, const EvaluateOptions& options) {
+  if (options.folds != 0)
+    pictures.groups = evaluation::folds(pictures.labels.size(), options.folds, options.fold_seed);
+  return evaluation::evaluate(pictures, {.resamples = options.resamples, .seed = options.seed});
+}
+
+/// Writes what a path is given for, and prints the rest.
+void tell(const evaluation::RatedPictures& pictures, const evaluation::Evaluation& evaluation,
+          const std::vector<std::vector<plot::Thumbnail>>& disagreements, const EvaluateOptions& options) {
+  if (!options.json.empty()) base::write_file_atomically(options.json, evaluation_json(evaluation));
+  if (!options.csv.empty()) base::write_file_atomically(options.csv, evaluation_csv(evaluation));
+  if (!options.html.empty())
+    base::write_file_atomically(options.html, evaluation_page(pictures, evaluation, disagreements));
+  fmt::print("{}", evaluation_text(evaluation));
+}
+
+void evaluate_table(const EvaluateOptions& options) {
+  auto pictures = pipeline::read_rated_table(options.table, options.columns);
+  const auto evaluation = measured(pictures, options);
+  tell(pictures, evaluation, {}, options);
+}
+
+/// The pictures of the worst disagreements of every scorer.
+std::vector<std::vector<plot::Thumbnail>> disagreements_of(const pipeline::RunConfig& config,
+                                                           const dataset::DataSet& corpus,
+                                                           const pipeline::RatedRun& run,
+                                                           const evaluation::Evaluation& evaluation) {
+  std::vector<std::vector<plot::Thumbnail>> all;
+  for (std::size_t scorer = 0; scorer < evaluation.scorers.size(); ++scorer) {
+    const auto worst = evaluation::worst_disagreements(run.pictures, evaluation, scorer, kDisagreements);
+    std::vector<std::size_t> rows;
+    for (const auto& one : worst) rows.push_back(run.rows[one.row]);
+    auto thumbnails = pipeline::thumbnails_of(config, corpus, rows);
+    for (std::size_t i = 0; i < worst.size(); ++i) {
+      thumbnails[i].remarks.push_back(
+          fmt::format("score {}, rated {}, {} by the fit", plot::short_number(worst[i].score),
+                      plot::short_number(worst[i].label), plot::short_number(worst[i].expected)));
+    }
+    all.push_back(std::move(thumbnails));
+  }
+  return all;
+}
+
+void evaluate_run(const EvaluateOptions& options, const comm::Communicator& comm) {
+  const auto config = load_config(options, comm);
+  const auto corpus = pipeline::open_stored_run(config, comm);
   comm.on_root([&] {
-    const auto evaluation = evaluation::evaluate(pipeline::read_rated_table(options.table, options.columns),
-                                                 {.resamples = options.resamples, .seed = options.seed});
-    if (!options.json.empty()) base::write_file_atomically(options.json, evaluation_json(evaluation));
-    if (!options.csv.empty()) base::write_file_atomically(options.csv, evaluation_csv(evaluation));
-    fmt::print("{}", evaluation_text(evaluation));
+    auto files = options;
+    if (files.json.empty()) files.json = config.run.evaluation("json");
+    if (files.csv.empty()) files.csv = config.run.evaluation("csv");
+    if (files.html.empty()) files.html = config.run.evaluation("html");
+    auto run = pipeline::read_rated_run(config, corpus, {options.columns.scores, options.columns.group});
+    const auto evaluation = measured(run.pictures, options);
+    tell(run.pictures, evaluation, disagreements_of(config, corpus, run, evaluation), files);
+    base::log_info("the page is {}", files.html.string());
   });
+}
+
+void evaluate(const EvaluateOptions& options, const comm::Communicator& comm) {
+  if (options.table.empty()) {
+    evaluate_run(options, comm);
+  } else {
+    comm.on_root([&] { evaluate_table(options); });
+  }
 }
 
 }  // namespace
 
 void register_evaluate(CLI::App& app, const EngineJobs& /*engine*/, Work& chosen) {
   auto options = std::make_shared<EvaluateOptions>();
+  options->corpus = corpus::SourcePresence::kAny;
+  options->anchors = pipeline::AnchorNeed::kSome;
   auto* command = app.add_subcommand(
-      "evaluate",
-      "Measure how well scores agree with ratings of the same pictures, in a table or a manifest");
-  command
-      ->add_option(
-          "--table", options->table,
-          "CSV, TSV (.tsv) or JSON lines (.jsonl); a run's manifest.csv is one, where its corpus has "
-          "labels")
-      ->required();
+      "evaluate", "Measure how well scores agree with ratings of the same pictures: of a run, or in a table");
+  add_config_options(*command, *options);
+  command->get_option("CONFIG")->required(false)->description(
+      "Configuration, or directory, of a run that is scored, whose corpus has labels; what was measured is "
+      "written to "
+      "RUN/evaluation.json, .csv and .html");
+  command->add_option("--table", options->table, "Instead of a run: CSV, TSV (.tsv) or JSON lines (.jsonl)");
   const auto add_column = [&](const char* name, std::string& column, const char* what) {
     return command->add_option(name, column, what)->type_name("COLUMN");
   };
   command
-      ->add_option("--score", options->columns.scores,
-                   "Column of scores; given several times, scorers are compared on the same pictures")
+      ->add_option(
+          "--score", options->columns.scores,
+          "Column of scores, or anchor set of the run (all when not given); given several times, scorers are "
+          "compared on the same pictures")
       ->type_name("COLUMN")
-      ->required()
       ->take_all()
       ->allow_extra_args(false);
-  add_column("--label", options->columns.label, "Column of ratings")->required();
+  add_column("--label", options->columns.label, "Column of ratings");
   add_column("--group", options->columns.group,
-             "Column of groups to measure one by one: kind, reference, theme");
+             "Column of groups to measure one by one; of a run: kind and level (of a distortion), reference, "
+             "split, or "
+             "a field of the corpus");
   add_column("--deviation", options->columns.deviation,
              "Column of the ratings' standard deviations, for the outlier ratio");
   add_column("--observers", options->columns.observers,
              "Column of the number of people behind each rating, for the analysis of pairs");
+  command
+      ->add_option("--folds", options->folds,
+                   "Measure by fold: a random order cut into so many runs of equal length, the last of which "
+                   "takes the "
+                   "rest")
+      ->check(CLI::Range(2, 1000000));
+  command
+      ->add_option("--fold-seed", options->fold_seed,
+                   "Of that order, which is NumPy's RandomState(SEED).permutation")
+      ->capture_default_str();
   command->add_option("--bootstrap", options->resamples,
                       "Resamples for intervals; 1000 up to 100,000 rows, and none beyond, unless given");
   command->add_option("--seed", options->seed, "Of the resamples")->capture_default_str();
   command->add_option("--json", options->json, "Write all that was measured to this file");
   command->add_option("--csv", options->csv, "Write a line for each scorer and group to this file");
+  command->add_option("--html", options->html, "Write a page of figures to this file");
   command->callback([options, &chosen] {
+    check(*options);
+    if (std::filesystem::is_directory(options->config)) {
+      // Where the run is now, whatever its configuration says.
+      options->overrides.insert(options->overrides.begin(), "run=" + options->config.string());
+      options->config /= "config.yaml";
+    }
     chosen = [options](const comm::Communicator& comm) { evaluate(*options, comm); };
   });
 }

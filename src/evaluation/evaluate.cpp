@@ -146,8 +146,10 @@ Evaluation evaluate(const RatedPictures& pictures, const EvaluationOptions& opti
   Evaluation evaluation;
   evaluation.rows = pictures.labels.size();
   evaluation.left_out = pictures.left_out;
+  evaluation.noted = pictures.noted;
+  evaluation.remarks = pictures.remarks;
   for (const auto& [why, count] : pictures.left_out) evaluation.rows += count;
-  std::vector<std::size_t> rows;
+  auto& rows = evaluation.evaluated;
   for (std::size_t row = 0; row < pictures.labels.size(); ++row) {
     if (const auto lack = lack_of(pictures, row); lack.empty()) {
       rows.push_back(row);

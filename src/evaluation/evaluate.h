@@ -24,6 +24,8 @@ struct RatedPictures {
   std::vector<double> deviations;                 ///< [n] of each rating, or empty: not known.
   std::vector<double> observers;                  ///< [n] people behind each rating, or empty: not known.
   std::map<std::string, std::uint64_t> left_out;  ///< Rows that are not among these, by why.
+  std::map<std::string, std::uint64_t> noted;     ///< What else is to be known of them, by what.
+  std::vector<std::string> remarks;               ///< What the ratings are, in sentences.
 };
 
 struct EvaluationOptions {
@@ -70,6 +72,9 @@ struct ScorerComparison {
 struct Evaluation {
   std::uint64_t rows = 0;  ///< Before any was left out.
   std::map<std::string, std::uint64_t> left_out;
+  std::map<std::string, std::uint64_t> noted;
+  std::vector<std::string> remarks;
+  std::vector<std::size_t> evaluated;  ///< Which of the pictures' rows, ascending; fits are of these.
   std::vector<ScorerEvaluation> scorers;
   std::vector<ScorerComparison> comparisons;
 };

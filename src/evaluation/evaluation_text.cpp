@@ -150,6 +150,8 @@ std::string evaluation_json(const Evaluation& evaluation) {
   json["schema_version"] = 1;
   json["rows"] = evaluation.rows;
   json["left_out"] = evaluation.left_out;
+  json["noted"] = evaluation.noted;
+  json["remarks"] = evaluation.remarks;
   json["scorer"] = evaluation.scorers.front().name;
   json.update(scorer_json(evaluation.scorers.front()));
   auto& scorers = json["scorers"] = ordered_json::object();
@@ -162,7 +164,9 @@ std::string evaluation_json(const Evaluation& evaluation) {
 std::string evaluation_text(const Evaluation& evaluation) {
   std::string text =
       fmt::format("{} rows, {} evaluated\n", evaluation.rows, evaluation.scorers.front().all.n);
+  for (const auto& remark : evaluation.remarks) text += "  " + remark + "\n";
   for (const auto& [why, count] : evaluation.left_out) text += fmt::format("  left out: {} {}\n", count, why);
+  for (const auto& [what, count] : evaluation.noted) text += fmt::format("  noted: {} {}\n", count, what);
   std::size_t width = 6;
   for (const auto& scorer : evaluation.scorers) width = std::max(width, scorer.name.size());
   text += fmt::format("\n{:{}}  {:>8} {:>8} {:>8} {:>9} {:>9} {:>9}  {}\n", "scorer", width, "SRCC", "KRCC",

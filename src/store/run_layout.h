@@ -65,6 +65,8 @@ class RunLayout {
   std::filesystem::path manifest_jsonl() const { return root_ / "manifest.jsonl"; }
   std::filesystem::path summary() const { return root_ / "summary.json"; }
   std::filesystem::path report() const { return root_ / "report.html"; }
+  /// evaluation.json, .csv and .html: agreement with the labels of the corpus.
+  std::filesystem::path evaluation(const std::string& form) const { return root_ / ("evaluation." + form); }
 
  private:
   std::filesystem::path root_;

@@ -14,6 +14,7 @@ using namespace quasar::test;
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 namespace fs = std::filesystem;
 
 class EvaluateTest : public testing::Test {
@@ -103,20 +104,20 @@ TEST_F(EvaluateTest, WhatCannotBeSaysWhy) {
   EXPECT_THAT(constant.output, HasSubstr("all scores are equal"));
 }
 
-TEST_F(EvaluateTest, ARunsManifestIsATable) {
+TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
   const auto rendered =
       render_scenes(scratch_ / "pictures", {"--count", "8", "--width", "64", "--height", "64"});
   ASSERT_EQ(rendered.status, 0) << rendered.output;
-  std::string rows = "path,mos\n";
+  std::string rows = "path,mos,theme\n";
   int number = 0;
   for (const auto& entry : fs::directory_iterator(scratch_ / "pictures"))
-    rows += entry.path().string() + "," + std::to_string(++number) + "\n";
-  rows += (scratch_ / "not-there.jpg").string() + ",3\n";
+    rows += entry.path().string() + "," + std::to_string(++number) + (number % 2 == 0 ? ",even\n" : ",odd\n");
+  rows += (scratch_ / "not-there.jpg").string() + ",3,odd\n";
   const auto list = table("labels.csv", rows);
-  const auto config =
-      table("config.yaml", "run: " + (scratch_ / "run").string() + "\ncorpus: {table: " + list.string() +
-                               ", path_column: path, label_column: mos}\nanchors: {quality: " +
-                               (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");
+  const auto config = table(
+      "config.yaml", "run: " + (scratch_ / "run").string() + "\ncorpus: {table: " + list.string() +
+                         ", path_column: path, label_column: mos, fields: [theme]}\nanchors: {quality: " +
+                         (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");
   const auto run = run_quasar({"run", config.string()});
   ASSERT_EQ(run.status, 0) << run.output;
   const auto outcome =
@@ -125,6 +126,30 @@ TEST_F(EvaluateTest, ARunsManifestIsATable) {
   EXPECT_EQ(written().at("n"), number);
   EXPECT_EQ(written().at("left_out").at("score missing or not finite: quality"), 1)
       << "a picture without a score is counted";
+  const auto of_table = written();
+
+  const auto of_run = run_quasar({"evaluate", config.string(), "--group", "theme"}, 2);
+  ASSERT_EQ(of_run.status, 0) << of_run.output;
+  const auto found = json::parse(content(scratch_ / "run" / "evaluation.json"));
+  EXPECT_EQ(found.at("n"), number);
+  EXPECT_EQ(found.at("left_out").at("picture is missing"), 1);
+  EXPECT_EQ(found.at("groups").at("even").at("n"), number / 2);
+  EXPECT_NEAR(found.at("srcc").get<double>(), of_table.at("srcc").get<double>(), 1e-12);
+  const auto page = content(scratch_ / "run" / "evaluation.html");
+  EXPECT_THAT(page, AllOf(HasSubstr("Worst disagreements"), HasSubstr("picture is missing"),
+                          HasSubstr("<svg"), HasSubstr("data:image/jpeg;base64,")));
+  // Pictures that are gone are said to be; the numbers stay.
+  fs::remove_all(scratch_ / "pictures");
+  const auto of_folder = run_quasar({"evaluate", (scratch_ / "run").string(), "--folds", "2"});
+  ASSERT_EQ(of_folder.status, 0) << of_folder.output;
+  EXPECT_THAT(of_folder.output, HasSubstr("fold 2"));
+  EXPECT_EQ(json::parse(content(scratch_ / "run" / "evaluation.json")).at("srcc"), found.at("srcc"));
+  EXPECT_THAT(content(scratch_ / "run" / "evaluation.html"), Not(HasSubstr("data:image/jpeg")));
+  const auto nothing = run_quasar({"evaluate", (scratch_ / "run").string(), "--group", "colour"});
+  EXPECT_EQ(nothing.status, 3) << nothing.output;
+  EXPECT_THAT(nothing.output, HasSubstr("--group colour: no row has one"));
+  const auto both = run_quasar({"evaluate", config.string(), "--table", list.string()});
+  EXPECT_EQ(both.status, 2) << both.output;
 }
 
 }  // namespace

@@ -1,0 +1,201 @@
+#include "pipeline/rated_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/await_file.h"
+#include "base/errors.h"
+#include "base/stop_signal.h"
+#include "corpus/shard_reader.h"
+#include "decode/worker_pool.h"
+#include "image/jpeg_writer.h"
+#include "store/embedding_shard.h"
+#include "store/score_shard.h"
+
+namespace quasar::pipeline {
+namespace {
+
+/// Rows whose texts are in memory at once.
+constexpr std::size_t kRowsPerBlock = 4096;
+/// Shorter side of a thumbnail at most, and its JPEG quality.
+constexpr int kThumbnailSide = 160;
+constexpr int kThumbnailQuality = 75;
+
+/// The column of each wanted set in a shard's scores.
+std::vector<std::size_t> columns_of(const store::ScoreShard& scores, const std::vector<std::string>& wanted,
+                                    const std::filesystem::path& path) {
+  std::vector<std::size_t> columns;
+  for (const auto& name : wanted) {
+    const auto found = std::find(scores.names.begin(), scores.names.end(), name);
+    if (found == scores.names.end())
+      base::fail(base::ExitCode::kMismatch,
+                 fmt::format("{} holds no scores against the anchors '{}': run \"quasar score\" first",
+                             path.string(), name));
+    columns.push_back(static_cast<std::size_t>(found - scores.names.begin()));
+  }
+  return columns;
+}
+
+std::string kind_name(const distort::Distortion& distortion) {
+  for (const auto& info : distort::distortion_table()) {
+    if (info.kind == distortion.kind) return std::string(info.name);
+  }
+  return "";
+}
+
+/// What a row is measured by; empty where it has no such thing.
+std::string group_of(const store::RowRecord& record, const std::string& group) {
+  if (group == "reference") return record.reference;
+  if (group == "split") return record.split;
+  if (group == "kind")
+    return record.distortion ? kind_name(*record.distortion) : "";
+  if (group == "level") return record.distortion ? std::to_string(record.distortion->level) : "";
+  if (record.fields.empty()) return "";
+  const auto fields = nlohmann::json::parse(record.fields, nullptr, false);
+  const auto found = fields.is_object() ? fields.find(group) : fields.end();
+  if (!fields.is_object() || found == fields.end()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+class RunReader {
+ public:
+  RunReader(const RunConfig& config, const RatedRunQuery& query)
+      : config_(config), query_(query), anchors_(query.anchors) {
+    if (anchors_.empty()) {
+      for (const auto& source : config.anchors) anchors_.push_back(source.name);
+    }
+    auto& pictures = run_.pictures;
+    pictures.scorers = anchors_;
+    pictures.scores.resize(anchors_.size());
+  }
+
+  void add(const corpus::Shard& shard, const std::filesystem::path& embeddings) {
+    const auto path = config_.run.scores(shard.id);
+    if (!base::is_there_anew(path))
+      base::fail(base::ExitCode::kInput, path.string() + " is missing: run \"quasar score\" first");
+    const auto scores = store::read_score_shard(path);
+    const auto columns = columns_of(scores, anchors_, path);
+    const store::EmbeddingShardReader reader(embeddings, store::Integrity::kRows);
+    if (reader.header().content_xxh128 != scores.embeddings_xxh128)
+      base::fail(base::ExitCode::kMismatch,
+                 fmt::format("{} was embedded anew after {} was made from it: run \"quasar score\" first",
+                             embeddings.string(), path.string()));
+    for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
+      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        const std::size_t row = first + i;
+        add_row(records[i], shard.first + row,
+                std::span(scores.scores).subspan(row * scores.names.size(), scores.names.size()), columns);
+      }
+    }
+  }
+
+  RatedRun finish() {
+    auto& pictures = run_.pictures;
+    if (!deviations_) pictures.deviations.clear();
+    if (!query_.group.empty() && !grouped_)
+      base::fail(
+          base::ExitCode::kConfig,
+          fmt::format(
+              "--group {}: no row has one; there are kind and level (of a distortion), reference, split, and "
+              "the fields of the corpus's metadata",
+              query_.group));
+    if (repeated_ > 0) pictures.noted["pictures whose bytes are those of an earlier row"] = repeated_;
+    return std::move(run_);
+  }
+
+ private:
+  void add_row(const store::RowRecord& record, std::size_t number, std::span<const float> scores,
+               const std::vector<std::size_t>& columns) {
+    auto& pictures = run_.pictures;
+    if (record.status != base::RowStatus::kOk) {
+      ++pictures.left_out[fmt::format("picture is {}", base::status_name(record.status))];
+      return;
+    }
+    if (!record.hash.empty() && !hashes_.insert(record.hash).second) ++repeated_;
+    for (std::size_t s = 0; s < columns.size(); ++s) pictures.scores[s].push_back(scores[columns[s]]);
+    pictures.labels.push_back(record.label);
+    pictures.deviations.push_back(record.deviation);
+    deviations_ = deviations_ || record.deviation == record.deviation;
+    if (!query_.group.empty()) {
+      pictures.groups.push_back(group_of(record, query_.group));
+      grouped_ = grouped_ || !pictures.groups.back().empty();
+    }
+    run_.rows.push_back(number);
+  }
+
+  const RunConfig& config_;
+  const RatedRunQuery& query_;
+  std::vector<std::string> anchors_;
+  RatedRun run_;
+  std::unordered_set<std::string> hashes_;
+  std::uint64_t repeated_ = 0;
+  bool deviations_ = false;
+  bool grouped_ = false;
+};
+
+plot::Thumbnail thumbnail_of(const corpus::ShardReader& reader, std::size_t index, decode::WorkerPool& pool) {
+  plot::Thumbnail thumbnail;
+  thumbnail.name = reader.item(index).id;
+  std::vector<std::byte> bytes;
+  const auto read = reader.read(index, bytes);
+  if (read.status != base::RowStatus::kOk) {
+    thumbnail.missing = read.error;
+    return thumbnail;
+  }
+  const auto prepared =
+      pool.decode(0, {.id = thumbnail.name, .distortion = reader.item(index).distortion}, bytes);
+  if (!prepared) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+  if (prepared->status != base::RowStatus::kOk) {
+    thumbnail.missing = prepared->error;
+    return thumbnail;
+  }
+  thumbnail.media_type = "image/jpeg";
+  thumbnail.bytes = image::jpeg_bytes(prepared->image, kThumbnailQuality);
+  return thumbnail;
+}
+
+}  // namespace
+
+RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus, const RatedRunQuery& query) {
+  RunReader reader(config, query);
+  for (const auto& shard : corpus.plan().shards()) reader.add(shard, corpus.path(shard));
+  auto run = reader.finish();
+  for (const auto& [why, count] : corpus.plan().left_out())
+    run.pictures.noted["of the corpus not in the plan: " + why] = count;
+  for (const auto& [what, count] : corpus.plan().noted())
+    run.pictures.noted["of the corpus: " + what] = count;
+  return run;
+}
+
+std::vector<plot::Thumbnail> thumbnails_of(const RunConfig& config, const dataset::DataSet& corpus,
+                                           const std::vector<std::size_t>& rows) {
+  std::vector<plot::Thumbnail> thumbnails(rows.size());
+  if (rows.empty()) return thumbnails;
+  base::InputSpec spec;
+  spec.resize = base::ResizeRule::kShorterSideAtMost;
+  spec.size = kThumbnailSide;
+  spec.center_crop = false;
+  decode::WorkerPool pool({.decode = config.decode, .spec = spec, .workers = 1});
+  for (const auto& shard : corpus.plan().shards()) {
+    std::optional<corpus::ShardReader> reader;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i] < shard.first || rows[i] >= shard.first + shard.count) continue;
+      if (!reader)
+        reader.emplace(corpus.plan().read_items(shard),
+                       static_cast<std::uint64_t>(config.decode.max_file_bytes));
+      thumbnails[i] = thumbnail_of(*reader, rows[i] - shard.first, pool);
+    }
+  }
+  return thumbnails;
+}
+
+}  // namespace quasar::pipeline

@@ -1,0 +1,41 @@
+// Owns what a run has to say about how its scores agree with the labels of its corpus.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "dataset/data_set.h"
+#include "evaluation/evaluate.h"
+#include "pipeline/run_config.h"
+#include "plot/page.h"
+
+namespace quasar::pipeline {
+
+/// What of a run is looked at.
+struct RatedRunQuery {
+  std::vector<std::string> anchors;  ///< Anchor sets; empty: all of the configuration.
+  /// What to measure by: "kind" and "level" (of a distortion), "reference", "split", a field of the corpus's
+  /// metadata; empty: nothing.
+  std::string group;
+};
+
+struct RatedRun {
+  evaluation::RatedPictures pictures;
+  std::vector<std::size_t> rows;  ///< [n] The pictures' rows in the plan, ascending.
+};
+
+/// The scored rows of a run that are ok, in the order of the plan. What is not among them is counted by why;
+/// pictures whose bytes are listed twice are noted. Reads rows, no vectors. Throws Error(kInput) for a run
+/// that is not scored, Error(kMismatch) for an anchor set that it was not scored by, Error(kConfig) for a
+/// group that no row has.
+RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus, const RatedRunQuery& query);
+
+/// The pictures of some rows of the plan, as small JPEGs, decoded anew in worker processes from wherever
+/// their bytes lie: `missing` says why there is none. `rows` need not be in order.
+std::vector<plot::Thumbnail> thumbnails_of(const RunConfig& config, const dataset::DataSet& corpus,
+                                           const std::vector<std::size_t>& rows);
+
+}  // namespace quasar::pipeline
