@@ -167,6 +167,9 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
     config.anchors.push_back(anchor_source_from_yaml(name, node));
   }
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
+  // Copies are found by hashes that are made while pictures are decoded.
+  config.embed.perceptual_hashes =
+      std::max(config.embed.perceptual_hashes, config.curation.duplicates.hashes());
   config.memory = root.get_in<std::int64_t>("memory", 0, kLeastRankMemory, INT64_MAX / 2);
   if (config.memory > 0 && !root.child("curation").has("memory")) {
     config.halved_for_ranking = true;
