@@ -73,23 +73,30 @@ HashBits bits_of(std::string_view digits) {
   return bits;
 }
 
-/// What lies on disk of a row: quality + 1 as a byte, xxh128, hashes.
+/// What lies on disk of a row: the bits of its xxh128, where it has one, and of its hashes.
 class Record {
  public:
-  static std::string pack(const Fingerprint& print, bool pictures) {
-    std::string record(1, static_cast<char>(pictures ? print.quality + 1 : 0));
-    record += print.bytes_hash.size() == kBytesDigits ? '1' : '0';
-    if (print.bytes_hash.size() == kBytesDigits) record += print.bytes_hash;
-    if (pictures) record += print.picture;
+  static std::string pack(const Fingerprint& print, bool bytes, bool pictures) {
+    std::string record(1, bytes ? 'b' : '-');
+    if (bytes) base::pack(bits_of(print.bytes_hash), record);
+    for (std::size_t at = 0; pictures && at + kPictureDigits <= print.picture.size(); at += kPictureDigits)
+      base::pack(bits_of(print.picture.substr(at, kPictureDigits)), record);
     return record;
   }
-  explicit Record(std::string_view packed) : packed_(packed) {}
-  int quality() const { return static_cast<unsigned char>(packed_[0]) - 1; }
-  std::string_view bytes_hash() const { return packed_[1] == '1' ? packed_.substr(2, kBytesDigits) : ""; }
-  std::string_view pictures() const { return packed_.substr(packed_[1] == '1' ? 2 + kBytesDigits : 2); }
+  explicit Record(std::string_view packed) : rest_(packed.substr(1)) {
+    if (packed[0] != 'b') return;
+    bytes_ = rest_.substr(0, sizeof(HashBits));
+    rest_.remove_prefix(sizeof(HashBits));
+  }
+  HashBits bytes() const { return base::load<HashBits>(std::as_bytes(std::span(bytes_)), 0); }
+  std::size_t pictures() const { return rest_.size() / sizeof(HashBits); }
+  HashBits picture(std::size_t pose) const {
+    return base::load<HashBits>(std::as_bytes(std::span(rest_)), pose * sizeof(HashBits));
+  }
 
  private:
-  std::string_view packed_;
+  std::string_view rest_;
+  std::string_view bytes_;
 };
 
 /// To the owner of a row: a better one that is like it, and whether that one is kept.
@@ -140,7 +147,7 @@ struct Duplicates::Impl {
     const bool picture = print.picture.size() >= kPictureDigits && print.quality >= rule.quality;
     usable.push_back(
         static_cast<char>((rule.exact && bytes ? kBytes : 0) | (rule.perceptual && picture ? kPicture : 0)));
-    prints.append(Record::pack(print, rule.perceptual));
+    prints.append(Record::pack(print, rule.exact && bytes, rule.perceptual && picture));
     names.append(name);
   }
 
@@ -213,15 +220,13 @@ HashSource Duplicates::Impl::source(Hashes hashes, std::function<bool(std::size_
         const Record record(packed);
         const std::uint64_t number = owners->number(pass->at);
         if (hashes == Hashes::kBytes) {
-          chunk.push_back({bits_of(record.bytes_hash()), number});
+          chunk.push_back({record.bytes(), number});
           continue;
         }
-        const auto pictures = record.pictures();
-        const std::size_t count = hashes == Hashes::kUpright ? 1
-                                                             : std::min(pictures.size() / kPictureDigits,
-                                                                        static_cast<std::size_t>(rule.poses));
-        for (std::size_t pose = 0; pose < count; ++pose)
-          chunk.push_back({bits_of(pictures.substr(pose * kPictureDigits, kPictureDigits)), number});
+        const std::size_t count = hashes == Hashes::kUpright
+                                      ? 1
+                                      : std::min(record.pictures(), static_cast<std::size_t>(rule.poses));
+        for (std::size_t pose = 0; pose < count; ++pose) chunk.push_back({record.picture(pose), number});
       }
     };
   };
