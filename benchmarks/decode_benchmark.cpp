@@ -5,6 +5,7 @@
 // FOLDER holds pictures (JPEG and WebP can gain; take large ones). For each mode: milliseconds per picture
 // (the best round) and megapixels of the files per second. "decode alone" is full-size decoding without
 // resampling: what exact cannot go below.
+// "exact, hashed" makes a perceptual hash of each picture, too, and "exact, 8 poses" all eight.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -54,8 +55,10 @@ int main(int argc, char** argv) {
   fmt::print("{} pictures, mean {:.2f} megapixels, to {} px, one thread\n", files.size(),
              megapixels / pictures, spec.size);
   const image::DecodeConfig exact;
+  const image::DecodeConfig hashed{.perceptual_hashes = 1};
+  const image::DecodeConfig posed{.perceptual_hashes = 8};
   const image::DecodeConfig fast{.mode = image::DecodeMode::kFast};
-  std::vector<double> best(3, std::numeric_limits<double>::infinity());
+  std::vector<double> best(5, std::numeric_limits<double>::infinity());
   for (int round = 0; round < rounds; ++round) {
     const auto measure = [&](std::size_t which, const auto& work) {
       const auto all = [&] {
@@ -65,13 +68,17 @@ int main(int argc, char** argv) {
     };
     measure(0, [&](auto bytes) { image::decode(bytes, exact); });
     measure(1, [&](auto bytes) { image::prepare(bytes, exact, spec); });
-    measure(2, [&](auto bytes) { image::prepare(bytes, fast, spec); });
+    measure(2, [&](auto bytes) { image::prepare(bytes, hashed, spec); });
+    measure(3, [&](auto bytes) { image::prepare(bytes, posed, spec); });
+    measure(4, [&](auto bytes) { image::prepare(bytes, fast, spec); });
   }
-  const char* const names[] = {"decode alone", "exact", "fast"};
+  const char* const names[] = {"decode alone", "exact", "exact, hashed", "exact, 8 poses", "fast"};
   for (std::size_t i = 0; i < best.size(); ++i) {
     fmt::print("{:14}{:8.2f} ms/picture{:8.1f} MP/s\n", names[i], 1e3 * best[i] / pictures,
                megapixels / best[i]);
   }
-  fmt::print("fast is {:.2f} times as fast as exact\n", best[1] / best[2]);
+  fmt::print("a hash adds {:.1f} %, eight poses {:.1f} %\n", 100 * (best[2] / best[1] - 1),
+             100 * (best[3] / best[1] - 1));
+  fmt::print("fast is {:.2f} times as fast as exact\n", best[1] / best[4]);
   return 0;
 }

@@ -49,6 +49,8 @@ struct Column {
   bool optional = false;
   /// The value of a stored row; null for columns that selection fills, and for scores.
   Cell (*read)(const StoredRow& row) = nullptr;
+  /// Travels through the sort for selection, and is in no manifest.
+  bool internal = false;
 };
 
 /// The columns of one manifest, in order.

@@ -71,6 +71,8 @@ CurationConfig curation_config_from_yaml(const base::ConfigNode& node) {
   if (node.has("weights")) read_weights(node.child("weights"), config);
   config.rank_by = node.get<std::string>("rank_by", config.rank_by);
   if (node.has("minimum")) config.minimum = numbers_by_name(node.child("minimum"));
+  config.filters = filters_from_yaml(node);
+  config.duplicates = duplicate_rule_from_yaml(node.child("duplicates"));
   if (node.has("keep")) read_keep(node.child("keep"), config);
   if (node.has("manifest")) read_formats(node.child("manifest"), config);
   config.report = node.get<bool>("report", config.report);

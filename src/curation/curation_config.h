@@ -4,6 +4,8 @@
 //     weights: {quality: 1, aesthetics: 0.5}   # combined score; absent: equal weights
 //     rank_by: combined                        # or the name of an anchor set
 //     minimum: {quality: 0.3}                  # rows below a floor are never kept
+//     filter_presets: [datacomp-basic]         # filter.h; and filters: of one's own
+//     duplicates: {exact: true, perceptual: true}  # duplicate_rule.h
 //     keep: {top_fraction: 0.3}                # or threshold: 0.5, or top_k: 1000; absent: every scored row
 //     manifest: [csv, jsonl]
 //     report: true
@@ -17,6 +19,8 @@
 #include <vector>
 
 #include "base/config_node.h"
+#include "curation/duplicate_rule.h"
+#include "curation/filter.h"
 
 namespace quasar::curation {
 
@@ -29,6 +33,9 @@ struct CurationConfig {
   std::map<std::string, double> weights;
   std::string rank_by = kCombinedColumn;  ///< Column that rows are ranked by.
   std::map<std::string, double> minimum;  ///< Floor by column: rows below it are never kept.
+
+  DuplicateRule duplicates;         ///< Of the rows that filters leave, copies of better ones go.
+  std::vector<FilterRule> filters;  ///< Rows that do not pass are never kept.
 
   // At most one of the three. None: every scored row that meets the floors is kept.
   std::optional<double> threshold;  ///< Keep rows whose ranking score is at least this (compared as float32).

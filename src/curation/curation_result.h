@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "curation/column_statistics.h"
+#include "curation/filter.h"
 
 namespace quasar::curation {
 
@@ -24,6 +25,8 @@ struct CurationResult {
   std::uint64_t kept = 0;
   std::map<base::RowStatus, std::uint64_t> by_status;
   RowCounts by_reason;  ///< Of rows kept and dropped, as in the manifest.
+  /// Scored rows by filter, in order.
+  std::vector<std::pair<FilterRule, FilterCount>> by_filter;
   /// Rows by what their embeddings were computed on, where the shards say; several kinds of one shard are
   /// joined by " and ".
   RowCounts by_computed_on;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -78,10 +79,26 @@ struct SortedSlice::Impl {
   std::uint64_t size = 0;
   std::uint64_t counted_before = 0;
   std::uint64_t taken = 0;
+  std::uint64_t memory = 0;
   // The key that the slice before may end with, and where in the global order its records begin.
   std::uint32_t key = 0;
   std::uint64_t key_first = 0;
   bool key_known = false;
+  struct Key {
+    std::uint32_t key = 0;
+    std::uint64_t first = 0;
+  };
+  std::optional<Key> before;  ///< That of the slice before.
+
+  void begin() {
+    merger = std::make_unique<RunMerger>(parts, memory);
+    taken = 0;
+    key_known = before.has_value();
+    if (before) {
+      key = before->key;
+      key_first = before->first;
+    }
+  }
 };
 
 SortedSlice::SortedSlice(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -102,7 +119,12 @@ std::uint64_t SortedSlice::counted_before() const {
 }
 
 bool SortedSlice::next(SortRecord& record) {
-  if (!impl_->merger->next()) return false;
+  if (!impl_->merger) return false;
+  if (!impl_->merger->next()) {
+    // Its buffers may be wanted elsewhere.
+    impl_->merger.reset();
+    return false;
+  }
   const RunReader& reader = impl_->merger->front();
   record = {reader.head().key, reader.head().row, reader.head().counted != 0, reader.id(), reader.payload()};
   if (!impl_->key_known || impl_->key != record.key) {
@@ -112,6 +134,10 @@ bool SortedSlice::next(SortRecord& record) {
   }
   ++impl_->taken;
   return true;
+}
+
+void SortedSlice::rewind() {
+  impl_->begin();
 }
 
 std::uint64_t SortedSlice::first_of_key() const {
@@ -351,15 +377,12 @@ SortedSlice DistributedSort::finish() {
       slice->counted_before += bounds[rank].counted;
     }
   }
-  if (rank != 0) {
-    slice->key_known = true;
-    slice->key = splitters[rank - 1].key;
-    slice->key_first = before_key[rank - 1];
-  }
+  if (rank != 0) slice->before = SortedSlice::Impl::Key{splitters[rank - 1].key, before_key[rank - 1]};
+  slice->memory = impl_->memory;
   comm.together([&] {
     for (const auto& part : slice->parts) await_written(part);
     impl_->merge_surplus_parts(slice->parts);
-    slice->merger = std::make_unique<RunMerger>(slice->parts, impl_->memory);
+    slice->begin();
   });
   return SortedSlice(std::move(slice));
 }

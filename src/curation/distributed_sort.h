@@ -47,6 +47,8 @@ class SortedSlice {
   /// The next record in order; false at the end. Its views live until the next call. Throws Error(kInput)
   /// when a run file is damaged.
   bool next(SortRecord& record);
+  /// Begins anew with the first record. Throws Error(kInput) when a run file cannot be read.
+  void rewind();
   /// Position in the global order of the first record, in whatever slice, that has the key of the record that
   /// next() gave last.
   std::uint64_t first_of_key() const;

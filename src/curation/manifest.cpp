@@ -1,16 +1,21 @@
 #include "curation/manifest.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 #include <span>
 #include <sstream>
 #include <utility>
 
+#include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/file_lock.h"
 #include "curation/distributed_sort.h"
+#include "curation/duplicates.h"
 #include "curation/manifest_row.h"
+#include "curation/outside_rows.h"
 #include "curation/report_sink.h"
 #include "curation/scratch_folder.h"
 #include "curation/selection.h"
@@ -69,6 +74,7 @@ class Ranking {
         stop_requested_(stop_requested),
         comm_(comm),
         rule_(sets, config),
+        filters_(config.filters, rule_.names()),
         rows_(input, sets, comm) {
     result_.left_out = input.left_out;
     result_.noted = input.noted;
@@ -82,6 +88,10 @@ class Ranking {
   /// The work between the locks: sorts, decides, writes.
   void write_files();
   void collect(DistributedSort& sort);
+  /// Decides which of the counted rows are copies of better ones.
+  void find_duplicates(SortedSlice& slice, const std::filesystem::path& scratch);
+  /// Refuses rows without the hashes that duplicates are found by.
+  void check_hashes(std::int64_t without) const;
   std::vector<std::unique_ptr<Sink>> make_sinks(const std::filesystem::path& parts) const;
   void write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> sinks);
   /// Joins the counts of all ranks.
@@ -97,8 +107,10 @@ class Ranking {
   const std::function<bool()>& stop_requested_;
   const comm::Communicator& comm_;
   ScoreRule rule_;
+  Filters filters_;
   ShardRows rows_;
   std::optional<Selection> selection_;
+  std::optional<Duplicates> duplicates_;
   ShownColumns shown_;
   std::vector<float> row_scores_;
   CurationResult result_;
@@ -139,6 +151,7 @@ void Ranking::survey_scores() {
 void Ranking::collect(DistributedSort& sort) {
   const Columns& columns = selection_->columns();
   std::vector<std::int64_t> has_value(columns.size(), 0);
+  std::int64_t without_hash = 0;
   comm_.together([&] {
     std::string packed;
     ManifestRow row;
@@ -157,6 +170,20 @@ void Ranking::collect(DistributedSort& sort) {
           scored || record.status != base::RowStatus::kOk ? record.status : base::RowStatus::kEncodeFailed;
       const auto scores = scored ? with_combined(input.scores) : std::span<const float>();
       read_row(columns, {record, status, scores}, row);
+      bool counted = scored && !rule_.first_below_minimum(input.scores);
+      if (scored && !config_.filters.empty()) {
+        if (const auto fault = filters_.apply(record, scores)) {
+          row[columns.index_of(kFilterColumn)] =
+              std::uint64_t{2 * fault->filter + 1 + (fault->missing ? 1 : 0)};
+          counted = false;
+        }
+      }
+      if (config_.duplicates.perceptual && counted) {
+        row[columns.index_of(kPictureColumn)] = std::string_view(record.perceptual_hash);
+        row[columns.index_of(kQualityColumn)] = static_cast<std::uint64_t>(record.perceptual_quality + 1);
+        const auto digits = static_cast<std::size_t>(config_.duplicates.poses) * kPictureDigits;
+        if (record.perceptual_hash.size() < digits) ++without_hash;
+      }
       for (std::size_t c = 0; c < columns.size(); ++c) {
         if (columns[c].optional && row[c].index() != 0) has_value[c] = 1;
       }
@@ -164,7 +191,7 @@ void Ranking::collect(DistributedSort& sort) {
       SortRecord sorted;
       sorted.key = scored ? descending_key(rule_.ranking_score(input.scores)) : kNoScore;
       sorted.row = input.number;
-      sorted.counted = scored && !rule_.first_below_minimum(input.scores);
+      sorted.counted = counted;
       sorted.id = record.id;
       sorted.payload = packed;
       sort.add(sorted);
@@ -174,12 +201,53 @@ void Ranking::collect(DistributedSort& sort) {
       if (!input.computed_on.empty()) count(input.computed_on, result_.by_computed_on);
     });
   });
+  check_hashes(comm_.all_reduce(without_hash, comm::Reduction::kSum));
   comm_.all_reduce(has_value, comm::Reduction::kMax);
   shown_.resize(columns.size());
   for (std::size_t c = 0; c < columns.size(); ++c) {
     // What selection fills is known only when it is too late to leave it out.
-    shown_[c] = !columns[c].optional || has_value[c] != 0;
+    shown_[c] = !columns[c].internal && (!columns[c].optional || has_value[c] != 0);
   }
+}
+
+void Ranking::check_hashes(std::int64_t without) const {
+  if (without == 0) return;
+  base::fail(
+      base::ExitCode::kMismatch,
+      fmt::format("{} rows have no perceptual hash{}, by which curation.duplicates.perceptual finds copies: "
+                  "they were embedded without embed.perceptual_hash; embed the corpus in another run "
+                  "directory",
+                  without, config_.duplicates.poses > 1 ? " of every pose" : ""));
+}
+
+void Ranking::find_duplicates(SortedSlice& slice, const std::filesystem::path& scratch) {
+  const base::Phase phase("duplicates");
+  const Columns& columns = selection_->columns();
+  const std::size_t hash = columns.index_of("hash");
+  duplicates_.emplace(config_.duplicates, scratch, static_cast<std::uint64_t>(config_.memory), comm_);
+  comm_.together([&] {
+    for_each_outside(config_.duplicates, comm_,
+                     [&](std::size_t set, const Fingerprint& print, std::string_view name) {
+                       duplicates_->add_outside(set, print, name);
+                     });
+    SortRecord record;
+    ManifestRow row;
+    ShareProgress progress("duplicates", slice.size(), stop_requested_, comm_);
+    while (slice.next(record)) {
+      progress.count();
+      if (!record.counted) continue;
+      unpack_row(columns, record.id, record.payload, row);
+      Fingerprint print;
+      print.bytes_hash = std::get<std::string_view>(row[hash]);
+      if (config_.duplicates.perceptual) {
+        print.picture = std::get<std::string_view>(row[columns.index_of(kPictureColumn)]);
+        print.quality = static_cast<int>(std::get<std::uint64_t>(row[columns.index_of(kQualityColumn)])) - 1;
+      }
+      duplicates_->add(print, record.id);
+    }
+  });
+  duplicates_->solve(stop_requested_);
+  comm_.together([&] { slice.rewind(); });
 }
 
 std::vector<std::unique_ptr<Sink>> Ranking::make_sinks(const std::filesystem::path& parts) const {
@@ -209,7 +277,8 @@ void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> s
     std::vector<float> scores;
     Place place;
     place.position = slice.first();
-    place.eligible_before = slice.counted_before();
+    place.eligible_before = slice.counted_before() - (duplicates_ ? duplicates_->gone_before() : 0);
+    Fate fate;
     ShareProgress progress("write manifests", slice.size(), stop_requested_, comm_);
     for (; slice.next(record); ++place.position) {
       unpack_row(columns, record.id, record.payload, row);
@@ -219,10 +288,14 @@ void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> s
       for (std::size_t s = 0; place.scored && s < rule_.columns(); ++s)
         scores.push_back(std::get<float>(row[columns.first_score() + s]));
       place.scores = scores;
+      if (duplicates_) {
+        if (record.counted) fate = duplicates_->next();
+        place.fate = record.counted ? &fate : nullptr;
+      }
       result_.kept += selection_->decide(place, row) ? 1 : 0;
       for (const auto& sink : sinks) sink->write(row);
       progress.count();
-      place.eligible_before += record.counted ? 1 : 0;
+      place.eligible_before += record.counted && fate.likeness == Likeness::kNone ? 1 : 0;
       count(std::get<std::string_view>(row[reason]), result_.by_reason);
     }
   });
@@ -231,6 +304,7 @@ void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> s
 void Ranking::add_up() {
   std::vector<std::uint64_t> counts = {result_.rows, result_.kept};
   for (const auto status : base::all_statuses()) counts.push_back(result_.by_status[status]);
+  for (const auto& filter : filters_.counts()) counts.insert(counts.end(), {filter.failed, filter.missing});
   comm_.all_reduce(counts, comm::Reduction::kSum);
   result_.rows = counts[0];
   result_.kept = counts[1];
@@ -239,6 +313,10 @@ void Ranking::add_up() {
   for (const auto status : base::all_statuses()) {
     if (counts[next] != 0) result_.by_status[status] = counts[next];
     ++next;
+  }
+  for (const auto& filter : config_.filters) {
+    result_.by_filter.emplace_back(filter, FilterCount{counts[next], counts[next + 1]});
+    next += 2;
   }
   result_.by_reason = joined(result_.by_reason, comm_);
   result_.by_computed_on = joined(result_.by_computed_on, comm_);
@@ -260,8 +338,11 @@ void Ranking::write_files() {
       DistributedSort sort(scratch.path(), static_cast<std::uint64_t>(config_.memory), comm_);
       collect(sort);
       SortedSlice slice = sort.finish();
+      if (config_.duplicates.any()) find_duplicates(slice, scratch.path());
       sinks = make_sinks(scratch.path());
       write(slice, sinks);
+      // Its files lie in the folder.
+      duplicates_.reset();
     }
     add_up();
     for (const auto& sink : sinks) {

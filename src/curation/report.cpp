@@ -146,6 +146,10 @@ std::string report_html(const CurationResult& result, const CurationConfig& conf
                       escaped(ranked_by(result, config)));
   append_columns(result, page);
   append_counts("Kept and dropped", {result.by_reason.begin(), result.by_reason.end()}, page);
+  std::vector<std::pair<std::string, std::uint64_t>> by_filter;
+  for (const auto& [rule, count] : result.by_filter) by_filter.emplace_back(rule.name, count.failed);
+  if (!by_filter.empty())
+    append_counts("Scored rows that a filter drops, whatever others do", by_filter, page);
   std::vector<std::pair<std::string, std::uint64_t>> by_status;
   for (const auto& [status, count] : result.by_status)
     by_status.emplace_back(base::status_name(status), count);

@@ -56,6 +56,63 @@ class MinimumPass : public SelectionPass {
   std::vector<std::string> reasons_;  ///< By column, the combined score last.
 };
 
+/// What filters found when the row was read.
+class FilterPass : public SelectionPass {
+ public:
+  explicit FilterPass(const std::vector<FilterRule>& filters) {
+    for (const auto& filter : filters) {
+      for (const bool missing : {false, true}) reasons_.push_back(filter_reason(filter, missing));
+    }
+  }
+  std::vector<Column> columns() const override {
+    return {{.name = kFilterColumn, .type = CellType::kCount, .packed = true, .internal = true}};
+  }
+  void begin(const Columns& columns) override { filter_ = columns.index_of(kFilterColumn); }
+  std::string_view apply(const Place& /*place*/, ManifestRow& row) override {
+    const auto* found = std::get_if<std::uint64_t>(&row[filter_]);
+    return found == nullptr ? std::string_view() : reasons_.at(static_cast<std::size_t>(*found - 1));
+  }
+
+ private:
+  std::vector<std::string> reasons_;  ///< By filter, each without and with a missing value.
+  std::size_t filter_ = 0;
+};
+
+/// What is a copy of a better row.
+class DuplicatePass : public SelectionPass {
+ public:
+  explicit DuplicatePass(const DuplicateRule& rule) : pictures_(rule.perceptual) {
+    for (std::size_t set = 0; set < rule.against.size(); ++set)
+      against_.push_back("against: " + rule.set_name(set));
+  }
+  std::vector<Column> columns() const override {
+    std::vector<Column> columns = {
+        {"duplicate_of", CellType::kText}, {"distance", CellType::kCount}, {"group_size", CellType::kCount}};
+    if (pictures_) {
+      columns.push_back({.name = kPictureColumn, .packed = true, .internal = true});
+      columns.push_back({.name = kQualityColumn, .type = CellType::kCount, .packed = true, .internal = true});
+    }
+    return columns;
+  }
+  void begin(const Columns& columns) override { first_ = columns.index_of("duplicate_of"); }
+  std::string_view apply(const Place& place, ManifestRow& row) override {
+    row[first_] = std::string_view();
+    if (place.fate == nullptr) return {};
+    const auto& fate = *place.fate;
+    if (fate.group > 0) row[first_ + 2] = fate.group;
+    if (fate.likeness == Likeness::kNone) return {};
+    row[first_] = fate.of;
+    row[first_ + 1] = std::uint64_t{fate.distance};
+    if (fate.outside) return against_.at(fate.set);
+    return fate.likeness == Likeness::kExact ? "duplicate: exact" : "duplicate: perceptual";
+  }
+
+ private:
+  bool pictures_;
+  std::vector<std::string> against_;
+  std::size_t first_ = 0;
+};
+
 /// A threshold on the score that rows are ranked by.
 class ThresholdPass : public SelectionPass {
  public:
@@ -70,7 +127,7 @@ class ThresholdPass : public SelectionPass {
   float threshold_;
 };
 
-/// The best so many of the rows that meet the floors.
+/// The best so many of the rows that are left.
 class LimitPass : public SelectionPass {
  public:
   LimitPass(std::uint64_t limit, std::string_view dropped) : limit_(limit), dropped_(dropped) {}
@@ -89,6 +146,8 @@ Passes passes_of(const CurationConfig& config, const ScoreRule& rule, std::uint6
   Passes passes;
   passes.push_back(std::make_unique<RankPass>(scored));
   passes.push_back(std::make_unique<MinimumPass>(rule));
+  if (!config.filters.empty()) passes.push_back(std::make_unique<FilterPass>(config.filters));
+  if (config.duplicates.any()) passes.push_back(std::make_unique<DuplicatePass>(config.duplicates));
   if (config.threshold) {
     // As float32, so that a score that reads like the threshold in the manifest meets it.
     passes.push_back(std::make_unique<ThresholdPass>(rule, static_cast<float>(*config.threshold)));

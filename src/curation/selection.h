@@ -11,18 +11,28 @@
 
 #include "curation/column.h"
 #include "curation/curation_config.h"
+#include "curation/duplicates.h"
 #include "curation/manifest_row.h"
 #include "curation/score_rule.h"
 
 namespace quasar::curation {
+
+/// The internal column in which collecting leaves what filters found: 2 * filter + 1, and one more where the
+/// row has no value there. No anchor set has its name.
+inline constexpr const char* kFilterColumn = "/filter";
+
+/// Internal columns: a row's perceptual hash, and its quality + 1.
+inline constexpr const char* kPictureColumn = "/picture";
+inline constexpr const char* kQualityColumn = "/quality";
 
 /// Where a row stands in the order of all rows.
 struct Place {
   std::uint64_t position = 0;         ///< From 0; rows without scores come last.
   bool scored = false;                ///< Whether it has scores, and so a rank.
   std::uint64_t first_of_score = 0;   ///< Position of the first row that is ranked by the same score.
-  std::uint64_t eligible_before = 0;  ///< Scored rows before it that meet every floor.
+  std::uint64_t eligible_before = 0;  ///< Rows before it that all but the limits leave.
   std::span<const float> scores;      ///< One per anchor set.
+  const Fate* fate = nullptr;         ///< Where duplicates were looked for, and the row among them.
 };
 
 /// One step of selection.

@@ -28,6 +28,36 @@ ordered_json keep_rule(const CurationConfig& config) {
   return rule;
 }
 
+/// What each filter asks, and how many rows do not pass.
+ordered_json filters_json(const CurationResult& result) {
+  auto filters = ordered_json::object();
+  for (const auto& [rule, count] : result.by_filter) {
+    auto& filter = filters[rule.name] = ordered_json::object();
+    filter["column"] = rule.column;
+    if (rule.at_least) filter["at_least"] = *rule.at_least;
+    if (rule.at_most) filter["at_most"] = *rule.at_most;
+    if (!rule.one_of.empty()) filter["one_of"] = rule.one_of;
+    if (!rule.matches.empty()) filter["matches"] = rule.matches;
+    filter["missing"] = rule.keep_missing ? "keep" : "drop";
+    filter["rows_failed"] = count.failed;
+    filter["rows_without_value"] = count.missing;
+  }
+  return filters;
+}
+
+ordered_json duplicates_json(const DuplicateRule& rule) {
+  auto duplicates = ordered_json::object();
+  duplicates["exact"] = rule.exact;
+  if (rule.perceptual)
+    duplicates["perceptual"] = {
+        {"threshold", rule.threshold}, {"quality", rule.quality}, {"poses", rule.poses}};
+  if (!rule.against.empty()) {
+    auto& against = duplicates["against"] = ordered_json::array();
+    for (std::size_t set = 0; set < rule.against.size(); ++set) against.push_back(rule.set_name(set));
+  }
+  return duplicates;
+}
+
 ordered_json statistics_json(const ColumnStatistics& statistics) {
   auto column = ordered_json::object();
   column["count"] = statistics.count;
@@ -54,6 +84,7 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
     by_status[std::string(base::status_name(status))] = count;
   auto& by_reason = summary["by_reason"] = ordered_json::object();
   for (const auto& [reason, count] : result.by_reason) by_reason[reason] = count;
+  if (!result.by_filter.empty()) summary["filters"] = filters_json(result);
   if (!result.left_out.empty()) summary["left_out"] = result.left_out;
   if (!result.noted.empty()) summary["noted"] = result.noted;
   auto& columns = summary["columns"] = ordered_json::object();
@@ -62,6 +93,7 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
   used["weights"] = config.weights;
   used["rank_by"] = config.rank_by;
   used["minimum"] = config.minimum;
+  if (config.duplicates.any()) used["duplicates"] = duplicates_json(config.duplicates);
   used["keep"] = keep_rule(config);
   summary["software"] = versions;
   summary["computed_on"] = result.by_computed_on;

@@ -10,6 +10,7 @@ struct EmbedConfig {
   int decode_threads = 0;         ///< Threads that read and decode; 0: one per core of this rank.
   int encode_threads = 0;         ///< Threads that encode on the CPU; 0: one per core of this rank.
   int batches_in_flight = 4;      ///< Batches decoded ahead of the encoder.
+  int perceptual_hashes = 0;      ///< Of each picture: 0, 1, or 8 for all poses.
   double stall_timeout_s = 1800;  ///< The job ends when a rank gets nothing done for so long, seconds.
 };
 

@@ -253,6 +253,9 @@ image::RgbImage RankEmbedder::decode(int worker, const Item& place) {
   row.error = std::move(prepared->error);
   row.width = prepared->width;
   row.height = prepared->height;
+  row.format = prepared->format;
+  for (const auto& hash : prepared->hashes) row.perceptual_hash += hash.hex();
+  if (!prepared->hashes.empty()) row.perceptual_quality = prepared->hashes.front().quality;
   return std::move(prepared->image);
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/input_spec.h"
 #include "image/decode_config.h"
+#include "image/pdq.h"
 
 namespace quasar::decode {
 
@@ -93,6 +94,8 @@ struct Result {
   std::int32_t height = 0;
   std::int32_t image_width = 0;  ///< Of the pixels in the output area; 0 unless ok.
   std::int32_t image_height = 0;
+  std::uint32_t hash_count = 0;
+  std::array<image::PdqHash, image::kPdqPoses> hashes{};
   Text<8> format;
   Text<1000> error;
 };

@@ -344,6 +344,12 @@ Slot::Attempt Slot::take(const Result& result) {
       got == image::fitted_size(result.width, result.height, config.spec) ||
       (limits.honour_orientation && got == image::fitted_size(result.height, result.width, config.spec));
   if (!fits || pixels_bytes(got.first, got.second) > output_.size()) return lied;
+  const auto hashes =
+      std::span(result.hashes).first(std::min<std::size_t>(result.hash_count, result.hashes.size()));
+  const auto odd = [](const image::PdqHash& hash) { return hash.quality < 0 || hash.quality > 100; };
+  if (hashes.size() != static_cast<std::size_t>(limits.perceptual_hashes) || std::ranges::any_of(hashes, odd))
+    return lied;
+  prepared.hashes.assign(hashes.begin(), hashes.end());
   prepared.image = image::RgbImage(got.first, got.second);
   if (!output_.read(std::as_writable_bytes(std::span(prepared.image.pixels)))) return lied;
   return done;

@@ -127,6 +127,8 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
     fail(result, RowStatus::kOutOfMemory, "there is no memory to turn it in");
     return {};
   }
+  if (config.perceptual_hashes > 0)
+    result.hashes = pdq_hashes(raster, static_cast<std::size_t>(config.perceptual_hashes));
   return raster;
 }
 

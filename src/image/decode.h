@@ -16,10 +16,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/input_spec.h"
 #include "base/status.h"
 #include "image/decode_config.h"
+#include "image/pdq.h"
 #include "image/raster.h"
 
 namespace quasar::image {
@@ -32,6 +34,8 @@ struct Prepared {
   int height = 0;
   std::string format;  ///< "jpeg", "png", ...; empty when not recognised.
   RgbImage image;      ///< Empty unless ok.
+  std::vector<PdqHash>
+      hashes;  ///< Of the decoded pixels, DecodeConfig::perceptual_hashes of them; empty unless ok.
 };
 
 /// What is known of a picture before its pixels are decoded.

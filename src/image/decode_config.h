@@ -29,6 +29,9 @@ struct DecodeConfig {
   DecodeMode mode = DecodeMode::kExact;
   TruncatedPictures truncated = TruncatedPictures::kFail;
   bool honour_orientation = false;  ///< Turn by EXIF orientation; the reference does not.
+  /// Perceptual hashes (pdq.h) to make of each picture while it is decoded: 0, 1, or 8 for all poses. Not
+  /// read from the section.
+  int perceptual_hashes = 0;
   double timeout_s =
       30;  ///< Longest decode of one image in a worker (decode/worker_pool.h), processor seconds.
 };

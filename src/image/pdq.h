@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
+
+#include "image/resize.h"
 
 namespace quasar::image {
 
@@ -37,5 +40,9 @@ PdqHash pdq_hash(std::span<const std::uint8_t> pixels, int width, int height, in
 /// quality.
 std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, int width, int height,
                                           int channels);
+
+/// Of a picture in its file's own layout: the hashes of what to_rgb() makes of it. `poses`: 1 for the upright
+/// one alone, or kPdqPoses.
+std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses);
 
 }  // namespace quasar::image

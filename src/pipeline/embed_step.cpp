@@ -52,9 +52,11 @@ std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const co
   return encoder;
 }
 
-std::string embed_settings(const RunConfig& config, const encoder::Encoder& encoder, bool half) {
+std::string embed_settings(const RunConfig& config, const encoder::Encoder& encoder, bool half, int hashes) {
   const auto made_by = dataset::encoder_identity(encoder, config.decode);
   auto settings = config.identity;
+  // Pictures beside the corpus have none, whatever the corpus has.
+  if (hashes == 0) settings.erase("embed.perceptual_hash");
   settings["embed.store"] = half ? "float16" : "float32";
   settings["encoder.weights_sha256"] = made_by.weights_sha256;
   settings["encoder.preprocessing"] = made_by.preprocessing;
@@ -65,11 +67,14 @@ std::string embed_settings(const RunConfig& config, const encoder::Encoder& enco
 dataset::EmbedStatistics embed_data_set(const RunConfig& config, const dataset::DataSet& set,
                                         encoder::Encoder& encoder, const EmbedOptions& options,
                                         const comm::Communicator& comm) {
+  auto decode = config.decode;
+  decode.perceptual_hashes = options.hashes;
   std::optional<dataset::SharedShards> shared;
-  if (!config.shared.empty()) shared.emplace(config.shared, embed_settings(config, encoder, options.half));
+  if (!config.shared.empty())
+    shared.emplace(config.shared, embed_settings(config, encoder, options.half, options.hashes));
   return dataset::embed({.set = set,
                          .encoder = encoder,
-                         .decode = config.decode,
+                         .decode = decode,
                          .threads = config.embed,
                          .batch_size = config.encoder.batch_size,
                          .memory = embed_memory(config, set.plan(), encoder, comm),
@@ -85,8 +90,13 @@ dataset::EmbedStatistics embed_step(const RunConfig& config, const dataset::Data
                                     encoder::Encoder& encoder, const comm::Communicator& comm,
                                     dataset::Part part, std::optional<dataset::RetryFailed> retry) {
   warn_of_idle_ranks(corpus.plan(), comm, part);
-  auto statistics = embed_data_set(
-      config, corpus, encoder, {.what = "embed", .half = config.half, .part = part, .retry = retry}, comm);
+  auto statistics = embed_data_set(config, corpus, encoder,
+                                   {.what = "embed",
+                                    .hashes = config.embed.perceptual_hashes,
+                                    .half = config.half,
+                                    .part = part,
+                                    .retry = retry},
+                                   comm);
   comm.on_root([&] {
     if (statistics.embedded_now > 0 || store::read_software(config.run).empty())
       store::write_software(config.run, software_versions());

@@ -19,11 +19,13 @@ namespace quasar::pipeline {
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm);
 
 /// All that embeddings depend on beside the pictures, as JSON: every setting that changes them and what the
-/// weights are. `half`: stored as float16.
-std::string embed_settings(const RunConfig& config, const encoder::Encoder& encoder, bool half);
+/// weights are. `half`: stored as float16. `hashes`: perceptual hashes kept of each picture.
+std::string embed_settings(const RunConfig& config, const encoder::Encoder& encoder, bool half,
+                           int hashes = 0);
 
 struct EmbedOptions {
   std::string what;         ///< Name in the progress line.
+  int hashes = 0;           ///< Perceptual hashes of each picture (embed.perceptual_hash).
   bool half = false;        ///< Store embeddings as float16.
   dataset::Part part = {};  ///< The shards to work on; other jobs have the others.
   std::optional<dataset::RetryFailed> retry = {};

@@ -23,6 +23,8 @@ dataset::EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
   config.encode_threads = node.get_in<int>("encode_threads", config.encode_threads, 0, kMaxThreads);
   config.batches_in_flight = node.get_in<int>("batches_in_flight", config.batches_in_flight, 1, kMaxThreads);
   config.stall_timeout_s = node.get_in<double>("stall_timeout", config.stall_timeout_s, 0.1, 604800);
+  config.perceptual_hashes =
+      node.get_enum<int>("perceptual_hash", 0, {{"false", 0}, {"true", 1}, {"poses", 8}});
   node.has("store");
   return config;
 }
@@ -131,6 +133,9 @@ store::RunIdentity identity_of(const RunConfig& config) {
   identity["encoder.output"] = encoder.output_key + "/" + std::to_string(encoder.output_index);
   identity["encoder.precision"] = std::to_string(static_cast<int>(encoder.precision));
   identity["encoder.batch_size"] = std::to_string(encoder.batch_size);
+  // Named where it is on, so that runs of before go on.
+  if (config.embed.perceptual_hashes > 0)
+    identity["embed.perceptual_hash"] = config.embed.perceptual_hashes == 1 ? "upright" : "poses";
   identity["embed.store"] = config.half ? "float16" : "float32";
   return identity;
 }
@@ -162,6 +167,9 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
     config.anchors.push_back(anchor_source_from_yaml(name, node));
   }
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
+  // Copies are found by hashes that are made while pictures are decoded.
+  config.embed.perceptual_hashes =
+      std::max(config.embed.perceptual_hashes, config.curation.duplicates.hashes());
   config.memory = root.get_in<std::int64_t>("memory", 0, kLeastRankMemory, INT64_MAX / 2);
   if (config.memory > 0 && !root.child("curation").has("memory")) {
     config.halved_for_ranking = true;

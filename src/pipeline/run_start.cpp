@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/errors.h"
@@ -35,6 +37,30 @@ corpus::Plan continued(const corpus::Plan& frozen, const RunConfig& config, Froz
   return frozen;
 }
 
+/// Refuses filters of columns that no row has.
+void check_filters(const RunConfig& config, const corpus::Plan& plan) {
+  const auto& filters = config.curation.filters;
+  if (filters.empty()) return;
+  std::vector<std::string> sets;
+  for (const auto& anchor : config.anchors) sets.push_back(anchor.name);
+  std::set<std::string> fields;
+  if (curation::may_need_fields(filters, sets)) {
+    for (const auto& shard : plan.shards()) {
+      for (const auto& item : plan.read_items(shard)) {
+        for (const auto& [name, value] : item.fields) fields.insert(name);
+      }
+      // The first shard has them, unless rows differ in their fields.
+      try {
+        curation::check_filter_columns(filters, sets, fields);
+        return;
+      } catch (const base::Error&) {
+        base::note_activity();
+      }
+    }
+  }
+  curation::check_filter_columns(filters, sets, fields);
+}
+
 void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
   if (!comm.is_root()) return;
   base::log_info("{} in {}, {}, run directory {}", base::counted(plan.item_count(), "image"),
@@ -66,6 +92,7 @@ RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm, Froz
     } else {
       draft.plan = new_plan(config);
     }
+    check_filters(config, *draft.plan);
     largest = static_cast<std::int64_t>(draft.plan->largest_shard());
   });
   draft.frozen = comm.all_reduce(frozen, comm::Reduction::kMax) != 0;
@@ -129,6 +156,7 @@ dataset::DataSet load_run(const RunConfig& config, const comm::Communicator& com
 
 dataset::DataSet open_stored_run(const RunConfig& config, const comm::Communicator& comm) {
   auto corpus = load_run(config, comm);
+  comm.on_root([&] { check_filters(config, corpus.plan()); });
   comm.on_root([&] { base::write_file_atomically(config.run.config(), config.effective); });
   report_plan(config, corpus.plan(), comm);
   return corpus;

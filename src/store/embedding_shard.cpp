@@ -20,9 +20,10 @@ constexpr int kMaxDimension = 1 << 20;
 
 /// Every dataset but the embedding, as columns.
 struct Columns {
-  std::vector<std::string> id, source, member, hash, error, group, fields, split, distortion;
+  std::vector<std::string> id, source, member, hash, error, group, fields, split, distortion, format,
+      perceptual_hash;
   std::vector<std::uint8_t> status;
-  std::vector<std::int32_t> width, height;
+  std::vector<std::int32_t> width, height, perceptual_quality;
   std::vector<std::uint64_t> offset, bytes;
   std::vector<double> label, deviation;
 };
@@ -40,6 +41,9 @@ void for_texts(C& columns, std::int64_t schema, const Visit& visit) {
   if (schema < 2) return;
   visit("split", columns.split);
   visit("distortion", columns.distortion);
+  if (schema < 3) return;
+  visit("format", columns.format);
+  visit("perceptual_hash", columns.perceptual_hash);
 }
 
 /// Calls visit(name, column, file type, memory type) for each column of numbers of a schema.
@@ -55,6 +59,8 @@ void for_numbers(C& columns, std::int64_t schema, const Visit& visit) {
   visit("label", columns.label, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE);
   if (schema < 2) return;
   visit("deviation", columns.deviation, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE);
+  if (schema < 3) return;
+  visit("perceptual_quality", columns.perceptual_quality, H5T_STD_I32LE, H5T_NATIVE_INT32);
 }
 
 Columns to_columns(std::span<const RowRecord> rows) {
@@ -68,6 +74,9 @@ Columns to_columns(std::span<const RowRecord> rows) {
     c.group.push_back(row.reference);
     c.split.push_back(row.split);
     c.distortion.push_back(row.distortion ? distort::to_text(*row.distortion) : "");
+    c.format.push_back(row.format);
+    c.perceptual_hash.push_back(row.perceptual_hash);
+    c.perceptual_quality.push_back(row.perceptual_quality);
     c.fields.push_back(row.fields);
     c.status.push_back(static_cast<std::uint8_t>(row.status));
     c.width.push_back(row.width);
@@ -282,11 +291,14 @@ std::vector<RowRecord> EmbeddingShardReader::read_rows(std::size_t first, std::s
     }
     rows[i].deviation = c.deviation[i];
     rows[i].split = std::move(c.split[i]);
-    if (c.distortion[i].empty()) continue;
-    rows[i].distortion = distort::distortion_from_text(c.distortion[i]);
-    if (!rows[i].distortion)
+    if (!c.distortion[i].empty()) rows[i].distortion = distort::distortion_from_text(c.distortion[i]);
+    if (!c.distortion[i].empty() && !rows[i].distortion)
       base::fail(base::ExitCode::kInput,
                  impl_->path.string() + ": \"" + c.distortion[i] + "\" is no distortion");
+    if (impl_->schema < 3) continue;
+    rows[i].format = std::move(c.format[i]);
+    rows[i].perceptual_hash = std::move(c.perceptual_hash[i]);
+    rows[i].perceptual_quality = c.perceptual_quality[i];
   }
   return rows;
 }

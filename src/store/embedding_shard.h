@@ -2,11 +2,12 @@
 // and what became of it.
 //
 // Datasets, one entry per row: embedding [n, d] float32 or float16; id, error, hash, source, member, group
-// (the reference), split, distortion, fields (UTF-8); status (enumeration over uint8); width, height (int32);
-// bytes, offset (uint64); label, deviation (float64, NaN for none). Files of the first schema lack split,
-// distortion and deviation. Attributes: schema_version, software_version, kind, the encoder's identity,
-// plan_fingerprint (of the plan it was embedded under), shard, items_sha256, computed_on (lines), and
-// content_xxh128 over the datasets.
+// (the reference), split, distortion, format, perceptual_hash, fields (UTF-8); status (enumeration over
+// uint8); width, height, perceptual_quality (int32); bytes, offset (uint64); label, deviation (float64, NaN
+// for none). Files of the first schema lack split, distortion and deviation, those of the second format,
+// perceptual_hash and perceptual_quality. Attributes: schema_version, software_version, kind, the encoder's
+// identity, plan_fingerprint (of the plan it was embedded under), shard, items_sha256, computed_on (lines),
+// and content_xxh128 over the datasets.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,11 @@ struct RowRecord {
   std::string reference;                          ///< Name of the reference picture; empty for none.
   std::string split;                              ///< "train", "test", ...; empty for none.
   std::optional<distort::Distortion> distortion;  ///< What the picture was degraded by after decoding.
-  std::string fields;  ///< JSON object passed through to the manifest; empty for none.
+  std::string format;                             ///< "jpeg", "png", ...; empty when not recorded.
+  /// PDQ as 64 hexadecimal digits, or those of all eight poses one after the other; empty when not recorded.
+  std::string perceptual_hash;
+  int perceptual_quality = -1;  ///< 0 to 100; -1 when not recorded.
+  std::string fields;           ///< JSON object passed through to the manifest; empty for none.
 };
 
 struct ShardHeader {

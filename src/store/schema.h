@@ -16,8 +16,8 @@ struct Schema {
 };
 
 /// 2: typed members of a row (deviation, split, distortion), and a second checksum that covers the rows; the
-/// attribute computed_on may be missing.
-inline constexpr Schema kEmbeddingShardSchema{"embedding shard", 2};
+/// attribute computed_on may be missing. 3: a row's format and perceptual hash.
+inline constexpr Schema kEmbeddingShardSchema{"embedding shard", 3};
 inline constexpr Schema kScoreShardSchema{"score shard", 1};
 inline constexpr Schema kAnchorFileSchema{"anchor file", 1};
 inline constexpr Schema kVirtualDatasetSchema{"virtual dataset", 1};

@@ -94,6 +94,12 @@ std::vector<Line> sorted(const std::vector<Row>& rows, std::uint64_t memory,
   SortedSlice slice = sort.finish();
   std::vector<Line> lines;
   SortRecord record;
+  // Begun anew, from within and from the end, it is the same.
+  for (std::uint64_t i = 0; i < slice.size() / 3; ++i) slice.next(record);
+  slice.rewind();
+  while (slice.next(record)) continue;
+  EXPECT_FALSE(slice.next(record));
+  slice.rewind();
   std::uint64_t counted = slice.counted_before();
   while (slice.next(record)) {
     EXPECT_EQ(record.id, rows[record.row].id);

@@ -16,6 +16,7 @@
 #include "base/errors.h"
 #include "base/file_lock.h"
 #include "base/random.h"
+#include "curation/selection.h"
 #include "curation/shared_folder.h"
 #include "store/embedding_shard.h"
 #include "store/score_shard.h"
@@ -241,6 +242,57 @@ TEST(Manifest, CountsAddUpEverywhere) {
   EXPECT_EQ(summary.at("kept"), result.kept);
   EXPECT_EQ(summary.at("by_status").at("ok"), result.scored);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "tmp"));
+}
+
+TEST(Manifest, FiltersDropWithTheirNamesAndMakeRoomForTheNext) {
+  const SharedFolder folder;
+  auto rows = make_rows(300, 31);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].record.width = 100 + static_cast<int>(i);
+    if (i % 3 == 0) rows[i].record.fields = R"({"language":"de"})";
+    if (i % 3 == 1) rows[i].record.fields = R"({"language":"en"})";
+    if (i % 3 == 2) rows[i].record.fields = "";
+  }
+  const auto input = write_run(folder.path(), rows);
+  CurationConfig config;
+  config.top_k = 20;
+  config.filters = {{.name = "wide", .column = "width", .at_least = 150.0},
+                    {.name = "language", .column = "language", .one_of = {"de", "fr"}}};
+  const auto world = comm::Communicator::world();
+  const auto many = rank_into(folder.path() / "out", input, config, world);
+  EXPECT_EQ(many, rank_into(folder.path() / ("alone-" + std::to_string(world.rank())), input, config,
+                            comm::Communicator::self()));
+  const auto lines = json_lines(many[1]);
+  const auto expected = in_order(rows);
+  ASSERT_EQ(lines.size(), rows.size());
+  EXPECT_FALSE(lines[0].contains(kFilterColumn));
+  std::size_t kept = 0;
+  std::uint64_t narrow = 0;
+  std::uint64_t foreign = 0;
+  std::uint64_t without = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto& row = expected[i];
+    if (std::isnan(row.scores[0])) continue;
+    const bool wide = row.record.width >= 150;
+    const bool german = row.record.fields.find("de") != std::string::npos;
+    narrow += wide ? 0 : 1;
+    foreign += german ? 0 : 1;
+    without += row.record.fields.empty() ? 1 : 0;
+    const std::string reason = !wide                       ? "filter: wide"
+                               : row.record.fields.empty() ? "filter: language (no value)"
+                               : !german                   ? "filter: language"
+                               : kept < 20                 ? "top_k"
+                                                           : "beyond_top_k";
+    EXPECT_EQ(lines[i].at("reason"), reason) << i;
+    kept += reason == "top_k" ? 1 : 0;
+  }
+  EXPECT_EQ(kept, 20U);
+  const auto filters = nlohmann::json::parse(many[2]).at("filters");
+  EXPECT_EQ(filters.at("wide").at("rows_failed"), narrow);
+  EXPECT_EQ(filters.at("wide").at("at_least"), 150.0);
+  EXPECT_EQ(filters.at("language").at("rows_failed"), foreign);
+  EXPECT_EQ(filters.at("language").at("rows_without_value"), without);
+  EXPECT_THAT(many[3], HasSubstr("<td>wide</td><td class=\"n\">" + std::to_string(narrow) + "</td>"));
 }
 
 TEST(Manifest, ReportListsBestAndWorstWithIdsEscaped) {

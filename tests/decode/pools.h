@@ -67,6 +67,7 @@ inline void expect_same(const image::Prepared& expected, const std::optional<ima
   EXPECT_EQ(got->width, expected.width) << name;
   EXPECT_EQ(got->height, expected.height) << name;
   EXPECT_EQ(got->format, expected.format) << name;
+  EXPECT_EQ(got->hashes, expected.hashes) << name;
   EXPECT_EQ(got->image.width, expected.image.width) << name;
   EXPECT_TRUE(got->image.pixels == expected.image.pixels) << name;
 }

@@ -43,6 +43,22 @@ TEST(WorkerPool, GivesWhatPrepareGives) {
   EXPECT_EQ(statistics.restarts, 0U);
 }
 
+TEST(WorkerPool, GivesTheHashesOfTheDecodedPixels) {
+  auto config = pool_config();
+  const std::string jpeg = scene_jpeg();
+  const auto whole = image::decode(bytes_of(jpeg), {}).image;
+  const auto poses = image::pdq_hashes(whole.pixels, whole.width, whole.height, 3);
+  for (const int hashes : {1, 8}) {
+    config.decode.perceptual_hashes = hashes;
+    WorkerPool pool(config);
+    const auto got = pool.decode(0, {.id = "a"}, bytes_of(jpeg));
+    expect_same(image::prepare(bytes_of(jpeg), config.decode, config.spec), got, "a");
+    ASSERT_EQ(got->hashes.size(), static_cast<std::size_t>(hashes));
+    EXPECT_TRUE(std::equal(got->hashes.begin(), got->hashes.end(), poses.begin()));
+    EXPECT_TRUE(pool.decode(0, {.id = "b"}, bytes_of("no picture"))->hashes.empty());
+  }
+}
+
 TEST(WorkerPool, BytesReadIntoItsRoomAreDecodedThere) {
   WorkerPool pool(pool_config());
   const std::string jpeg = scene_jpeg();

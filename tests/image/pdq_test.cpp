@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <vector>
 
 #include "base/errors.h"
+#include "base/random.h"
 #include "support/test_data.h"
 
 namespace quasar::image {
@@ -65,6 +67,30 @@ TEST(Pdq, ATinyPictureHasNoHash) {
   const std::vector<std::uint8_t> pixels(4 * 9 * 3, 200);
   EXPECT_EQ(pdq_hash(pixels, 4, 9, 3), PdqHash{});
   EXPECT_EQ(pdq_hash({}, 0, 0, 3).hex(), std::string(64, '0'));
+}
+
+TEST(Pdq, OfAPictureInItsFilesLayoutIsThatOfItsRgb) {
+  base::Random random(3);
+  for (const auto& [width, height] : {std::pair(64, 64), std::pair(5, 9), std::pair(37, 201),
+                                      std::pair(700, 30), std::pair(513, 512), std::pair(900, 1300)}) {
+    for (const bool cmyk : {false, true}) {
+      for (int channels = cmyk ? 4 : 1; channels <= 4; ++channels) {
+        Raster raster{width, height, channels, false, {}, cmyk};
+        raster.pixels.resize(static_cast<std::size_t>(width * height * channels));
+        // Smooth enough for a hash, with some noise.
+        for (std::size_t i = 0; i < raster.pixels.size(); ++i) {
+          raster.pixels[i] = static_cast<std::uint8_t>((i / 97 % 200) + random.below(40));
+        }
+        const auto rgb = to_rgb(raster);
+        const auto expected = pdq_hashes(rgb.pixels, width, height, 3);
+        const auto poses = pdq_hashes(raster, kPdqPoses);
+        EXPECT_TRUE(std::equal(poses.begin(), poses.end(), expected.begin()))
+            << width << "x" << height << ", " << channels;
+        EXPECT_EQ(pdq_hashes(raster, 1).at(0), expected[0]);
+      }
+    }
+  }
+  EXPECT_EQ(pdq_hashes(Raster{4, 4, 1, false, std::vector<std::uint8_t>(16), false}, 1).at(0), PdqHash{});
 }
 
 TEST(Pdq, RefusesBytesThatAreNoPicture) {

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 TEST(VersionsTest, AFinishedRunOfAnyVersionIsScoredAndRankedAsItWas) {
-  for (const std::string version : {"1", "2"}) {
+  for (const std::string version : {"1", "2", "3"}) {
     const ScratchFolder scratch;
     const auto stored = test_file("store/versions/run-" + version);
     fs::copy(stored, scratch / "run", fs::copy_options::recursive);

@@ -64,6 +64,11 @@ TEST_P(Versions, ShardsOfTheCorpus) {
   EXPECT_EQ(rows[1].width, 80);
   EXPECT_TRUE(std::isnan(rows[1].deviation));
   EXPECT_EQ(rows[1].split, "");
+  EXPECT_EQ(rows[0].perceptual_quality, -1);
+  EXPECT_EQ(rows[0].perceptual_hash, "");
+  EXPECT_EQ(rows[1].format, GetParam() < 3 ? "" : "png");
+  EXPECT_EQ(rows[1].perceptual_hash.size(), GetParam() < 3 ? 0U : 64U);
+  EXPECT_EQ(rows[1].perceptual_quality >= 0, GetParam() >= 3);
   const auto last = EmbeddingShardReader(run().corpus().shard(1)).read_rows(1, 1).front();
   EXPECT_EQ(last.id, "gone.png");
   EXPECT_EQ(last.status, RowStatus::kMissing);
@@ -103,7 +108,7 @@ TEST_P(Versions, ScoresAndAnchors) {
   EXPECT_EQ(set.counts.at("good"), 4);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Versions, testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(All, Versions, testing::Values(1, 2, 3));
 
 }  // namespace
 }  // namespace quasar::store

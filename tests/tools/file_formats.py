@@ -62,7 +62,7 @@ def hdf5(path, where):
     with h5py.File(path) as file:
         kind = file.attrs["kind"]
         section = HDF5[kind]
-        if file.attrs["schema_version"] != (2 if kind == "quasar embedding shard" else 1):
+        if file.attrs["schema_version"] != (3 if kind == "quasar embedding shard" else 1):
             problems.append(f"{where}: another schema version than described")
         described(kind, COMMON, where)
         for name in file.attrs:
@@ -117,7 +117,7 @@ RULES = [
     (r"manifest\.jsonl", lambda p, w: [columns(json.loads(line), w) for line in p.read_text().splitlines()]),
     (r"summary\.json", lambda p, w: keys(json.loads(p.read_text()), "summary.json", w,
                                          ("by_status", "by_reason", "computed_on", "left_out", "noted", "minimum", "keep",
-                                          "weights", "columns"))),
+                                          "weights", "columns", "filters", "at_least"))),
     (r"report\.html", lambda p, w: None),
     (r"state/(start|rank)\.lock", lambda p, w: described(w, "state: locks", w)),
 ]

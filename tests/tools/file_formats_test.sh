@@ -36,7 +36,10 @@ anchors:
   rated:
     corpus: {table: $scratch/table.csv, label_column: mos, shard_size: 4}
     recipe: {kind: no_reference, aggregation: mean}
-curation: {keep: {top_fraction: 0.5}}
+curation:
+  filters: {wide: {column: width, at_least: 20}, topic: {column: topic, one_of: [t], matches: t, missing: keep}}
+  duplicates: {exact: true, perceptual: true}
+  keep: {top_fraction: 0.5}
 END
 QUASAR_RESULT=$scratch/result "$quasar" run config.yaml >run.log 2>&1 || { cat run.log; exit 1; }
 [ "$(od -An -c result | tr -d ' ')" = '0\n' ] || { echo 'FAILED: QUASAR_RESULT'; failures=$((failures + 1)); }

@@ -138,6 +138,8 @@ class Worker {
     result.format.set(prepared.format);
     result.error.set(prepared.error);
     if (prepared.status != base::RowStatus::kOk) return result;
+    result.hash_count = static_cast<std::uint32_t>(std::min(prepared.hashes.size(), result.hashes.size()));
+    std::copy_n(prepared.hashes.begin(), result.hash_count, result.hashes.begin());
     const auto& pixels = prepared.image.pixels;
     const auto room = output_.first(pixels.size());
     if (room.size() != pixels.size()) throw std::bad_alloc();
