@@ -14,6 +14,8 @@ namespace {
 
 /// Names of a folder that a message lists.
 constexpr std::size_t kNamesShown = 8;
+/// Of more entries than these, none is looked into for what was missed.
+constexpr std::size_t kMostCandidates = 1000;
 constexpr std::uint64_t kHashSeed = 7;
 
 std::string below(const std::string& folder, const std::string& name) {
@@ -114,6 +116,7 @@ std::filesystem::path BenchmarkFiles::label_file(const std::vector<std::string>&
   std::string hint = what_is_there();
   // The folder above, or the one within, is a common mistake.
   const auto candidates = folder("").names;
+  if (candidates.size() > kMostCandidates) fail("there is no " + list + hint);
   for (const auto& candidate : candidates) {
     for (const auto& name : names) {
       if (resolve(below(candidate, name)))

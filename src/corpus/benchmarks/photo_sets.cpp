@@ -13,6 +13,7 @@
 #include "corpus/benchmarks/mat_file.h"
 #include "corpus/benchmarks/spreadsheet.h"
 #include "corpus/path_text.h"
+#include "corpus/sources/source_text.h"
 
 namespace quasar::corpus {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 /// Rows of a table that has them by the sheet of a workbook, or a CSV made of it.
 void for_each_sheet_record(const std::filesystem::path& file, const std::vector<std::string>& columns,
                            const std::function<void(const LabelRecord& record)>& take) {
-  if (file.extension() == ".csv" || file.extension() == ".CSV") return for_each_record(file, columns, take);
+  if (has_suffix(file.native(), {".csv"})) return for_each_record(file, columns, take);
   const auto rows = read_first_sheet(file);
   if (rows.empty()) fail_at(path_to_text(file), "its first sheet is empty");
   const auto places = places_of(rows.front().cells, columns, path_to_text(file) + ", first sheet, row 1");
@@ -222,8 +223,7 @@ void read_aadb(BenchmarkFiles& files, const std::string&, const TakeRow& take, S
           split,
           {}});
   };
-  if (const auto first = files.label_file({path_of(kLists[0]), kInfo});
-      first.filename() != kInfo && first.extension() != ".mat") {
+  if (files.find_label_file({path_of(kLists[0])})) {
     for (const auto& list : kLists) {
       const auto file = files.label_file({path_of(list)});
       for_each_line(file, [&](std::string_view line, std::size_t number) {
@@ -234,7 +234,7 @@ void read_aadb(BenchmarkFiles& files, const std::string&, const TakeRow& take, S
     }
     return;
   }
-  const auto file = files.label_file({kInfo});
+  const auto file = files.label_file({kInfo, path_of(kLists[0])});
   const auto info = read_mat(file, {"trainNameList", "testNameList"}, {"trainScore", "testScore"});
   for (const auto* split : {"train", "test"}) {
     const auto& names = info.texts.at(std::string(split) + "NameList");
