@@ -78,11 +78,15 @@ if(NOT QUASAR_ENCODER_ONLY)
     pkg_check_modules(TIFF QUIET IMPORTED_TARGET GLOBAL libtiff-4)
     pkg_check_modules(SECCOMP QUIET IMPORTED_TARGET GLOBAL libseccomp)
     pkg_check_modules(RE2 QUIET IMPORTED_TARGET GLOBAL re2)
+    pkg_check_modules(MATIO QUIET IMPORTED_TARGET GLOBAL matio)
+    pkg_check_modules(LIBARCHIVE QUIET IMPORTED_TARGET GLOBAL libarchive)
+    pkg_check_modules(EXPAT QUIET IMPORTED_TARGET GLOBAL expat)
   endif()
   # Target, what it is, and Debian's package of it.
   foreach(library IN ITEMS "VIPS|libvips|libvips-dev" "JPEG|libjpeg|libjpeg-dev" "TIFF|libtiff|libtiff-dev"
       "XXHASH|xxHash|libxxhash-dev" "OPENJPEG|OpenJPEG|libopenjp2-7-dev" "SECCOMP|libseccomp|libseccomp-dev"
-      "RE2|RE2|libre2-dev")
+      "RE2|RE2|libre2-dev"
+      "MATIO|matio|libmatio-dev" "LIBARCHIVE|libarchive|libarchive-dev" "EXPAT|expat|libexpat1-dev")
     string(REPLACE "|" ";" library "${library}")
     list(GET library 0 target)
     if(NOT TARGET PkgConfig::${target})

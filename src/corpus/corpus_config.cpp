@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "corpus/benchmarks/benchmark.h"
 #include "corpus/sources/source.h"
 
 namespace quasar::corpus {
@@ -69,6 +70,11 @@ CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node, SourcePresenc
     }
   }
   return config;
+}
+
+bool has_references(const SourceConfig& source) {
+  const auto* const set = find_benchmark(source.benchmark);
+  return source.kind == SourceKind::kBenchmark && set != nullptr && set->references > 0;
 }
 
 std::string describe(const SourceConfig& source) {

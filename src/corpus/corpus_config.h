@@ -5,6 +5,7 @@
 //   corpus: {table: koniq.csv, path_column: image_name, label_column: MOS, root: images}
 //   corpus: {tar: "scrape/{00000..00999}.tar", fields: [url, caption]}
 //   corpus: {tar: "pairs/*.tar", image_extensions: [input.jpg], caption: outputs.txt, fields: [caption]}
+//   corpus: {benchmark: koniq10k, root: /data/koniq10k, split: test}
 //   corpus: {sources: [{directory: a, name: a}, {tar: "b/*.tar"}], shard_size: 4096}
 #pragma once
 
@@ -21,6 +22,7 @@ enum class SourceKind {
   kList,       ///< A text file with one path per line.
   kTable,      ///< CSV, TSV, JSON lines or Parquet with a column of paths.
   kTar,        ///< WebDataset: tars whose members belong together by key.
+  kBenchmark,  ///< A published data set, as its authors ship it.
   kItems,      ///< Items made by the program itself; never from a configuration.
 };
 
@@ -37,7 +39,7 @@ const std::vector<std::string>& default_suffixes();
 /// One source. Paths are absolute after corpus_config_from_yaml.
 struct SourceConfig {
   SourceKind kind = SourceKind::kDirectory;
-  std::filesystem::path path;         ///< The folder, list or table; unused for tars.
+  std::filesystem::path path;         ///< The folder, list or table, or a benchmark's root; unused for tars.
   std::vector<std::string> patterns;  ///< Tars: braces {0..9}, {a,b} and globs *, ?, [..].
   std::string name;                   ///< Put before the ids ("NAME/id"), so that several sources stay apart.
   std::string path_column = "path";   ///< Tables: column with the paths.
@@ -57,6 +59,10 @@ struct SourceConfig {
   std::vector<std::string> caption_extensions;
   char separator = '\0';                ///< CSV tables; NUL: recognised.
   Repeated repeated = Repeated::kJoin;  ///< Tables.
+  std::string benchmark;                ///< Benchmarks: which ("koniq10k").
+  std::string split;                    ///< Benchmarks: one split, or "all"; empty: the benchmark's default.
+  std::string variant;      ///< Benchmarks that are published in several ways: which; empty: the default.
+  bool references = false;  ///< Benchmarks: the reference pictures are rows, too.
 };
 
 struct CorpusConfig {
@@ -74,6 +80,9 @@ enum class SourcePresence {
 /// are not there, if that is asked.
 CorpusConfig corpus_config_from_yaml(const base::ConfigNode& node,
                                      SourcePresence presence = SourcePresence::kRequired);
+
+/// Whether the source is a benchmark with reference pictures, which `references` makes rows of.
+bool has_references(const SourceConfig& source);
 
 /// Canonical text of a source: equal texts mean the same source.
 std::string describe(const SourceConfig& source);

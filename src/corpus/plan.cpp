@@ -144,6 +144,20 @@ const std::map<std::string, std::uint64_t>& Plan::left_out() const {
 const std::map<std::string, std::uint64_t>& Plan::noted() const {
   return state_->counts.noted;
 }
+std::vector<PublishedSet> Plan::published_sets() const {
+  std::vector<PublishedSet> sets;
+  for (const auto& source : state_->sources)
+    if (source.set) sets.push_back(*source.set);
+  return sets;
+}
+std::optional<LabelScale> Plan::label_scale() const {
+  std::optional<LabelScale> scale;
+  for (const auto& source : state_->sources) {
+    if (!source.set || !source.set->label || (scale && *scale != *source.set->label)) return std::nullopt;
+    scale = source.set->label;
+  }
+  return scale;
+}
 std::vector<Item> Plan::read_items(const Shard& shard) const {
   return state_->read_items(shard);
 }

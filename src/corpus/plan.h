@@ -11,11 +11,13 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "corpus/corpus_config.h"
 #include "corpus/item.h"
+#include "corpus/published_set.h"
 
 namespace quasar::corpus {
 
@@ -77,6 +79,11 @@ class Plan {
   /// What the plan holds in another way than might be thought, by reason ("rows of a table joined into one
   /// image", ...).
   const std::map<std::string, std::uint64_t>& noted() const;
+
+  /// The published data sets among the sources, in their order.
+  std::vector<PublishedSet> published_sets() const;
+  /// What the labels of all sources mean; nothing where that is not known, or not the same of all.
+  std::optional<LabelScale> label_scale() const;
 
   /// The items of a shard of this plan, in order. Throws Error(kMismatch) when the lines of items.jsonl are
   /// not those that were frozen.

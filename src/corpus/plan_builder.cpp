@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/errors.h"
 #include "corpus/path_text.h"
@@ -54,6 +55,10 @@ void PlanBuilder::begin_group(std::size_t count) {
   splits_group_ = parts > 1;
   // Equal parts, so that no shard of a few images is left over.
   limit_ = splits_group_ ? (count + parts - 1) / parts : shard_size_;
+}
+
+void PlanBuilder::describe_set(PublishedSet set) {
+  state_.sources.back().set = std::move(set);
 }
 
 void PlanBuilder::add(Item item) {

@@ -25,6 +25,7 @@ class PlanBuilder : public ItemSink {
 
   void add(Item item) override;
   void begin_group(std::size_t count) override;
+  void describe_set(PublishedSet set) override;
 
  private:
   void close_shard();

@@ -16,6 +16,39 @@ json shard_to_json(const Shard& shard) {
           {"offset", shard.offset}, {"length", shard.length}, {"sha256", shard.sha256}};
 }
 
+json set_to_json(const PublishedSet& set) {
+  json result = {
+      {"name", set.name}, {"listed", set.listed}, {"published", set.published}, {"missing", set.missing}};
+  if (!set.split.empty()) result["split"] = set.split;
+  if (!set.label) return result;
+  auto& label = result["label"];
+  label = {{"name", set.label->name},
+           {"direction", to_text(set.label->direction)},
+           {"deviations_in_units", set.label->deviations_in_units}};
+  if (set.label->low) label["low"] = *set.label->low;
+  if (set.label->high) label["high"] = *set.label->high;
+  return result;
+}
+
+PublishedSet set_from_json(const json& given) {
+  PublishedSet set;
+  set.name = given.at("name").get<std::string>();
+  set.split = given.value("split", "");
+  set.listed = given.at("listed").get<std::uint64_t>();
+  set.published = given.at("published").get<std::uint64_t>();
+  set.missing = given.at("missing").get<std::uint64_t>();
+  if (!given.contains("label")) return set;
+  const auto& label = given["label"];
+  set.label.emplace();
+  set.label->name = label.at("name").get<std::string>();
+  const bool down = label.at("direction").get<std::string>() == to_text(LabelDirection::kDown);
+  set.label->direction = down ? LabelDirection::kDown : LabelDirection::kUp;
+  set.label->deviations_in_units = label.at("deviations_in_units").get<bool>();
+  if (label.contains("low")) set.label->low = label["low"].get<double>();
+  if (label.contains("high")) set.label->high = label["high"].get<double>();
+  return set;
+}
+
 json parsed_or_null(const std::string& text) {
   return text.empty() ? json() : json::parse(text);
 }
@@ -61,6 +94,7 @@ std::string Plan::State::to_json() const {
     plan["sources"].push_back({{"description", parsed_or_null(source.description)},
                                {"text", source.description},
                                {"state", parsed_or_null(source.state)}});
+    if (source.set) plan["sources"].back()["set"] = set_to_json(*source.set);
   }
   plan["shards"] = json::array();
   for (const auto& shard : shards) plan["shards"].push_back(shard_to_json(shard));
@@ -93,6 +127,7 @@ Plan::State Plan::State::from_json(const std::string& text, const std::string& n
       const auto& recorded = source.at("state");
       state.sources.push_back(
           {source.at("text").get<std::string>(), recorded.is_null() ? std::string() : recorded.dump()});
+      if (source.contains("set")) state.sources.back().set = set_from_json(source["set"]);
     }
     std::uint64_t first = 0;
     std::uint64_t offset = 0;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,9 @@ namespace quasar::corpus {
 
 /// A source as it was when it came to the plan.
 struct PlannedSource {
-  std::string description;  ///< JSON; tells sources apart.
-  std::string state;        ///< JSON; tells whether it has changed.
+  std::string description;                         ///< JSON; tells sources apart.
+  std::string state;                               ///< JSON; tells whether it has changed.
+  std::optional<PublishedSet> set = std::nullopt;  ///< Of a published data set.
 };
 
 struct Plan::State {

@@ -96,6 +96,10 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
     source.corpus = corpus::corpus_config_from_yaml(node.child("corpus"));
     if (has_distortions) source.distortions = distortion_recipe_from_yaml(node.child("distortions"));
     source.recipe = anchors::anchor_recipe_from_yaml(node.child("recipe"));
+    if (source.recipe.kind == anchors::AnchorKind::kFullReference && !has_distortions) {
+      // The good side: where a benchmark has reference pictures, they are wanted.
+      for (auto& part : source.corpus->sources) part.references = corpus::has_references(part);
+    }
     if (has_distortions && source.recipe.kind != anchors::AnchorKind::kFullReference) {
       node.fail("\"distortions\" makes full-reference anchor data; set recipe.kind: full_reference");
     }

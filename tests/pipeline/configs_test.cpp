@@ -32,7 +32,7 @@ class ShippedConfigs : public testing::TestWithParam<std::string> {
   void SetUp() override {
     before_ = fs::current_path();
     fs::current_path(scratch_ / "");
-    for (const char* folder : {"good-photos", "anchors"}) fs::create_directories(folder);
+    for (const char* folder : {"good-photos", "anchors", "koniq10k", "PIPAL"}) fs::create_directories(folder);
     std::ofstream("anchors/mini-quality.h5") << "stand-in";
     std::ofstream("images.csv") << "path\na.jpg\n";
     std::ofstream("rated.csv") << "path,mos\na.jpg,1\n";

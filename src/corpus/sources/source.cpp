@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/errors.h"
+#include "corpus/benchmarks/benchmark_source.h"
 #include "corpus/sources/directory.h"
 #include "corpus/sources/list.h"
 #include "corpus/sources/table.h"
@@ -18,7 +19,8 @@ SourceCounts& SourceCounts::operator+=(const SourceCounts& other) {
 }
 
 std::span<const SourceType> source_types() {
-  static const std::array<SourceType, 4> types = {directory_type(), list_type(), table_type(), tar_type()};
+  static const std::array<SourceType, 5> types = {directory_type(), list_type(), table_type(), tar_type(),
+                                                  benchmark_type()};
   return types;
 }
 

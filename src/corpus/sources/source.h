@@ -13,6 +13,7 @@
 #include "base/config_node.h"
 #include "corpus/corpus_config.h"
 #include "corpus/item.h"
+#include "corpus/published_set.h"
 
 namespace quasar::corpus {
 
@@ -34,6 +35,8 @@ class ItemSink {
   virtual void add(Item item) = 0;
   /// `count` items follow that should stay together where they can: those of one tar.
   virtual void begin_group(std::size_t count) { static_cast<void>(count); }
+  /// The source is a published data set; told once, after its items.
+  virtual void describe_set(PublishedSet set) { static_cast<void>(set); }
 };
 
 /// One source, as its configuration describes it.

@@ -155,6 +155,14 @@ SourceText& SourceText::repeated() {
   return *this;
 }
 
+SourceText& SourceText::benchmark() {
+  put("benchmark", source_.benchmark);
+  put("split", source_.split);
+  put("variant", source_.variant);
+  if (source_.references) text_["references"] = true;
+  return *this;
+}
+
 std::string file_state(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return "";

@@ -43,6 +43,7 @@ class SourceText {
   SourceText& follow_links();
   SourceText& separator();
   SourceText& repeated();
+  SourceText& benchmark();
   std::string text() const { return text_.dump(); }
 
  private:

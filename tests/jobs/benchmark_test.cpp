@@ -1,0 +1,70 @@
+// Published data sets as a user meets them: what a plan says of them before the first picture.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+#include "support/test_data.h"
+
+namespace {
+
+using namespace quasar::test;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class BenchmarkTest : public testing::Test {
+ protected:
+  Outcome plan(const std::string& corpus) {
+    write_text(scratch_ / "config.yaml", "run: " + (scratch_ / "run").string() + "\ncorpus: {" + corpus +
+                                             "}\nanchors: {quality: anchors/mini-quality.h5}\n");
+    return run_quasar({"plan", (scratch_ / "config.yaml").string(), "--freeze"});
+  }
+  static fs::path tree(const std::string& name) { return shared_data() / "data" / "benchmarks" / name; }
+
+  ScratchFolder scratch_;
+};
+
+TEST_F(BenchmarkTest, APlanSaysHowMuchOfADataSetIsThere) {
+  QUASAR_REQUIRE_DATA(tree("koniq10k"));
+  const auto outcome = plan("benchmark: koniq10k, split: test, root: " + tree("koniq10k").string());
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(
+      outcome.output,
+      AllOf(HasSubstr("data set       koniq10k, test: 3 of 2,015, 1 picture missing; MOS from 0 to 100, "
+                      "higher is better"),
+            HasSubstr("noted          1 (pictures that are missing)"),
+            HasSubstr("left out       3 (pictures of other splits than test)"),
+            HasSubstr("there is no " + (tree("koniq10k") / "1024x768/9995874256.jpg").string())));
+  const auto written = json::parse(content(scratch_ / "run" / "plan.json"));
+  EXPECT_EQ(written.at("sources").at(0).at("set").at("label").at("direction"), "up");
+  // The plan in place is found again.
+  const auto again = plan("benchmark: koniq10k, split: test, root: " + tree("koniq10k").string());
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_THAT(again.output, HasSubstr("data set       koniq10k, test: 3 of 2,015"));
+}
+
+TEST_F(BenchmarkTest, ADissimilarityIsSaidToBeOne) {
+  QUASAR_REQUIRE_DATA(tree("pieapp"));
+  const auto outcome =
+      plan("benchmark: pieapp, root: " + (tree("pieapp") / "PieAPP_dataset_CVPR_2018").string());
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              HasSubstr("pieapp: 3 of 600, no picture missing; dissimilarity, lower is better"));
+}
+
+TEST_F(BenchmarkTest, MistakesEndWithTheFileOrTheWordThatWasMeant) {
+  QUASAR_REQUIRE_DATA(tree("liveitw"));
+  const auto wrong_root = plan("benchmark: liveitw, root: " + tree("liveitw").string());
+  EXPECT_EQ(wrong_root.status, 4);
+  EXPECT_THAT(wrong_root.output,
+              AllOf(HasSubstr("there is no Data/AllImages_release.mat"), HasSubstr("it lies in "
+                                                                                   "ChallengeDB_release")));
+  const auto wrong_name = plan("benchmark: live-itw, root: " + tree("liveitw").string());
+  EXPECT_EQ(wrong_name.status, 3);
+  EXPECT_THAT(wrong_name.output, HasSubstr("did you mean \"liveitw\"?"));
+}
+
+}  // namespace
