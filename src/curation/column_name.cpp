@@ -14,7 +14,7 @@ namespace quasar::curation {
 namespace {
 
 /// Names that columns had or may get, beside those of every manifest.
-constexpr std::array<std::string_view, 2> kReserved = {kCombinedColumn, "group"};
+constexpr std::array<std::string_view, 3> kReserved = {kCombinedColumn, kOutOfDistributionColumn, "group"};
 
 /// Of ASCII, or one of U+0080 to U+009F.
 bool has_control_character(std::string_view name) {
