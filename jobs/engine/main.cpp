@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
                       .plan = plan,
                       .verify = verify,
                       .agreement = agreement,
+                      .study = study,
                       .scenes = scenes,
                       .hash = hash,
                       .version = version_text,

@@ -20,7 +20,8 @@ struct Held {
     base::Random random(1);
     for (std::int64_t i = 0; i < kRows; ++i) {
       std::vector<float> row;
-      for (std::size_t j = 0; j < kDimension; ++j) row.push_back(static_cast<float>(random.normal() + (j == 0 ? 3 : 0)));
+      for (std::size_t j = 0; j < kDimension; ++j)
+        row.push_back(static_cast<float>(random.normal() + (j == 0 ? 3 : 0)));
       if (i % comm.size() != comm.rank()) continue;
       numbers.push_back(i);
       values.insert(values.end(), row.begin(), row.end());
@@ -66,10 +67,12 @@ TEST(Bootstrap, DrawsSpreadAsMeansDo) {
   constexpr int kDraws = 400;
   const auto all = drawn(comm::Communicator::world(), Aggregation::kMean, kDraws);
   double mean = 0;
-  for (int b = 0; b < kDraws; ++b) mean += static_cast<double>(all.good[static_cast<std::size_t>(b) * kDimension]) / kDraws;
+  for (int b = 0; b < kDraws; ++b)
+    mean += static_cast<double>(all.good[static_cast<std::size_t>(b) * kDimension]) / kDraws;
   double square = 0;
   for (int b = 0; b < kDraws; ++b)
-    square += std::pow(static_cast<double>(all.good[static_cast<std::size_t>(b) * kDimension]) - mean, 2) / (kDraws - 1);
+    square += std::pow(static_cast<double>(all.good[static_cast<std::size_t>(b) * kDimension]) - mean, 2) /
+              (kDraws - 1);
   // 200 rows of deviation 1: the mean's standard error is 1 / sqrt(200).
   EXPECT_NEAR(std::sqrt(square), 1 / std::sqrt(200.0), 0.012);
 }
