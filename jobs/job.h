@@ -52,6 +52,10 @@ struct AgreementOptions : ConfigOptions {
   std::vector<std::string> unseen;
 };
 
+struct StudyOptions : ConfigOptions {
+  bool plan_only = false;
+};
+
 struct HashOptions {
   std::vector<std::filesystem::path> files;
   bool poses = false;
@@ -129,6 +133,7 @@ struct EngineJobs {
   Job<ConfigOptions> plan = nullptr;  ///< Without --freeze: all that a run would check.
   Job<VerifyOptions> verify = nullptr;
   Job<AgreementOptions> agreement = nullptr;
+  Job<StudyOptions> study = nullptr;
   Job<SceneOptions> scenes = nullptr;
   Job<HashOptions> hash = nullptr;
   std::string (*version)() = nullptr;              ///< Of this program and the libraries it has loaded.
@@ -167,6 +172,7 @@ void register_inspect(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_hash(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_scenes(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_study(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_agreement(CLI::App& app, const EngineJobs& engine, Work& chosen);
 
 }  // namespace quasar::jobs

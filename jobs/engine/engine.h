@@ -12,6 +12,7 @@ void score(const ConfigOptions& options, const comm::Communicator& comm);
 void plan(const ConfigOptions& options, const comm::Communicator& comm);
 void verify(const VerifyOptions& options, const comm::Communicator& comm);
 void agreement(const AgreementOptions& options, const comm::Communicator& comm);
+void study(const StudyOptions& options, const comm::Communicator& comm);
 void scenes(const SceneOptions& options, const comm::Communicator& comm);
 void hash(const HashOptions& options, const comm::Communicator& comm);
 

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
                                   .plan = plan,
                                   .verify = verify,
                                   .agreement = agreement,
+                                  .study = study,
                                   .scenes = scenes,
                                   .hash = hash,
                                   .version = version_text,

@@ -17,9 +17,10 @@ namespace {
 void print_anchors(const pipeline::RunConfig& config) {
   for (const auto& anchor : config.anchors) {
     fmt::print("anchors        {}: {}\n", anchor.name,
-               anchor.from_prompts() ? "from prompts"
-               : anchor.file.empty() ? "built from anchor data"
-                                     : anchor.file.string());
+               anchor.from_prompts()   ? "from prompts"
+               : anchor.from_vectors() ? "from vectors"
+               : anchor.file.empty()   ? "built from anchor data"
+                                       : anchor.file.string());
   }
   if (config.anchors.empty()) fmt::print("anchors        none: enough for \"quasar embed\" alone\n");
 }

@@ -23,7 +23,8 @@ std::vector<float> mean_of_rows(std::span<const float> rows, std::size_t d) {
 }
 
 struct SideResult {
-  std::vector<float> centroids;  ///< [groups with members, d]
+  std::vector<float> clusters;   ///< [groups with members, d]
+  std::vector<float> centroids;  ///< Of the aggregation, from these.
   std::int64_t rows = 0;
   std::int64_t not_finite = 0;
 };
@@ -68,6 +69,7 @@ SideResult aggregate_side(cluster::RowSource& rows, std::span<const std::int64_t
   if (result.rows == 0) {
     base::fail(base::ExitCode::kInput, "no " + name + " anchor row has a finite embedding");
   }
+  result.clusters = result.centroids;
   if (config.aggregation == Aggregation::kClustering) result.centroids = mean_of_rows(result.centroids, d);
   return result;
 }
@@ -84,6 +86,8 @@ AnchorCentroids aggregate(cluster::RowSource& rows, const AnchorSplit& split, co
   const std::size_t values = std::min(good.centroids.size(), bad.centroids.size());
   good.centroids.resize(values);
   bad.centroids.resize(values);
+  centroids.good_clusters = std::move(good.clusters);
+  centroids.bad_clusters = std::move(bad.clusters);
   centroids.good = std::move(good.centroids);
   centroids.bad = std::move(bad.centroids);
   centroids.good_rows = good.rows;

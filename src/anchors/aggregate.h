@@ -29,6 +29,9 @@ struct AggregateConfig {
 struct AnchorCentroids {
   std::vector<float> good;  ///< [pairs, d], means of unnormalised embeddings.
   std::vector<float> bad;   ///< [pairs, d]
+  std::vector<float>
+      good_clusters;                ///< [clusters, d], means of the clusters' members before they are joined.
+  std::vector<float> bad_clusters;  ///< One row, the mean, without clustering.
   std::size_t dimension = 0;
   std::int64_t good_rows = 0;  ///< Rows averaged.
   std::int64_t bad_rows = 0;

@@ -14,8 +14,8 @@ namespace quasar::curation {
 namespace {
 
 /// Names that columns had or may get, beside those of every manifest.
-constexpr std::array<std::string_view, 5> kReserved = {kCombinedColumn, "group", "duplicate_of", "distance",
-                                                       "group_size"};
+constexpr std::array<std::string_view, 6> kReserved = {
+    kCombinedColumn, kOutOfDistributionColumn, "group", "duplicate_of", "distance", "group_size"};
 
 /// Of ASCII, or one of U+0080 to U+009F.
 bool has_control_character(std::string_view name) {

@@ -22,6 +22,19 @@ std::map<std::string, double> numbers_by_name(const base::ConfigNode& node) {
   return numbers;
 }
 
+/// Floors: numbers, or maps of a score and a number of standard errors.
+void read_minimum(const base::ConfigNode& node, CurationConfig& config) {
+  for (const auto& [name, value] : node.entries()) {
+    const bool with_errors = value.is_map();
+    const auto floor = with_errors ? value.require<double>("score") : value.as<double>();
+    if (!std::isfinite(floor)) value.fail("must be a finite number");
+    config.minimum[name] = floor;
+    if (!with_errors) continue;
+    config.minimum_errors[name] = value.get_in<double>("errors", 0, 0, 1000);
+    value.finish();
+  }
+}
+
 void read_weights(const base::ConfigNode& node, CurationConfig& config) {
   config.weights = numbers_by_name(node);
   double sum = 0;
@@ -65,14 +78,20 @@ void read_formats(const base::ConfigNode& node, CurationConfig& config) {
 
 }  // namespace
 
+std::string error_column(const std::string& set) {
+  return set + "_error";
+}
+
 CurationConfig curation_config_from_yaml(const base::ConfigNode& node) {
   CurationConfig config;
   if (node.is_null()) return config;
   if (node.has("weights")) read_weights(node.child("weights"), config);
   config.rank_by = node.get<std::string>("rank_by", config.rank_by);
-  if (node.has("minimum")) config.minimum = numbers_by_name(node.child("minimum"));
+  if (node.has("minimum")) read_minimum(node.child("minimum"), config);
   config.filters = filters_from_yaml(node);
   config.duplicates = duplicate_rule_from_yaml(node.child("duplicates"));
+  config.drop_out_of_distribution =
+      node.get_enum<bool>(kOutOfDistributionColumn, false, {{"keep", false}, {"drop", true}});
   if (node.has("keep")) read_keep(node.child("keep"), config);
   if (node.has("manifest")) read_formats(node.child("manifest"), config);
   config.report = node.get<bool>("report", config.report);

@@ -3,7 +3,9 @@
 //   curation:
 //     weights: {quality: 1, aesthetics: 0.5}   # combined score; absent: equal weights
 //     rank_by: combined                        # or the name of an anchor set
-//     minimum: {quality: 0.3}                  # rows below a floor are never kept
+//     minimum: {quality: 0.3}                  # rows below a floor are never kept; {score: 0.3, errors: 2}:
+//                                              # nor those above it by less than two standard errors
+//     out_of_distribution: drop                # or keep
 //     filter_presets: [datacomp-basic]         # filter.h; and filters: of one's own
 //     duplicates: {exact: true, perceptual: true}  # duplicate_rule.h
 //     keep: {top_fraction: 0.3}                # or threshold: 0.5, or top_k: 1000; absent: every scored row
@@ -33,6 +35,13 @@ struct CurationConfig {
   std::map<std::string, double> weights;
   std::string rank_by = kCombinedColumn;  ///< Column that rows are ranked by.
   std::map<std::string, double> minimum;  ///< Floor by column: rows below it are never kept.
+  /// By column with a floor: so many standard errors (NAME_error) are taken off a score before it is
+  /// compared.
+  std::map<std::string, double> minimum_errors;
+  bool drop_out_of_distribution = false;  ///< Rows unlike any anchor are never kept.
+  /// Columns at the end of the scores that say something of them; they have no part in the combined score.
+  /// Of the anchor sets, not of the section.
+  std::vector<std::string> measures;
 
   DuplicateRule duplicates;         ///< Of the rows that filters leave, copies of better ones go.
   std::vector<FilterRule> filters;  ///< Rows that do not pass are never kept.
@@ -50,6 +59,11 @@ struct CurationConfig {
   std::int64_t memory = std::int64_t{2}
                         << 30U;  ///< Bytes per rank for sorting; more rows than fit go to disk.
 };
+
+/// Name of the flag of rows that are unlike any anchor.
+inline constexpr const char* kOutOfDistributionColumn = "out_of_distribution";
+/// Name of the column of an anchor set's standard errors.
+std::string error_column(const std::string& set);
 
 /// Least memory that ranking accepts, in bytes.
 inline constexpr std::int64_t kLeastMemory = std::int64_t{16} << 20U;

@@ -42,7 +42,9 @@ class RankPass : public SelectionPass {
 class MinimumPass : public SelectionPass {
  public:
   explicit MinimumPass(const ScoreRule& rule) : rule_(rule) {
-    for (std::size_t c = 0; c < rule.columns(); ++c) reasons_.push_back("below_minimum: " + rule.names()[c]);
+    for (std::size_t c = 0; c < rule.columns(); ++c)
+      reasons_.push_back((rule.names()[c] == kOutOfDistributionColumn ? "" : "below_minimum: ") +
+                         rule.names()[c]);
     reasons_.push_back(std::string("below_minimum: ") + kCombinedColumn);
   }
   std::string_view apply(const Place& place, ManifestRow& /*row*/) override {

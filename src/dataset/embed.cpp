@@ -13,6 +13,7 @@
 #include "base/logging.h"
 #include "base/progress.h"
 #include "dataset/await_written.h"
+#include "dataset/open_shard.h"
 #include "dataset/rank_embedder.h"
 #include "dataset/shard_encoder.h"
 #include "pass/rank_metrics.h"
@@ -271,6 +272,38 @@ void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const 
   });
 }
 
+/// Writes a shard from vectors that others have made.
+void import_shard(const EmbedJob& job, const base::EncoderIdentity& identity, const corpus::Shard& shard) {
+  OpenShard open(job, shard, static_cast<std::size_t>(job.batch_size));
+  std::vector<float> values(job.vectors->dimension());
+  for (std::size_t row = 0; row < open.size(); ++row) {
+    const auto& item = open.reader().item(row);
+    open.row(row) = row_of(item);
+    if (const auto found = job.vectors->find(item.id)) {
+      job.vectors->read(*found, values);
+      open.keep(row, values);
+    } else {
+      open.row(row).status = base::RowStatus::kMissing;
+      open.row(row).error = "the imported vectors hold none of this id";
+    }
+  }
+  open.write(identity);
+}
+
+/// Imports the missing shards. Collective.
+void import_shards(const EmbedJob& job, const base::EncoderIdentity& identity,
+                   const std::vector<int>& missing, const comm::Communicator& comm) {
+  std::uint64_t rows = 0;
+  for (const int place : missing) rows += job.set.plan().shards()[static_cast<std::size_t>(place)].count;
+  pass::run_pass({"import " + job.what, "rows", missing.size(), rows}, comm, [&](pass::ShardFeed& feed) {
+    while (const auto next = feed.next()) {
+      const auto& shard = job.set.plan().shards()[static_cast<std::size_t>(missing[*next])];
+      import_shard(job, identity, shard);
+      feed.add_done(shard.count);
+    }
+  });
+}
+
 }  // namespace
 
 EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
@@ -298,7 +331,11 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
     statistics.embedded_now += job.set.plan().shards()[static_cast<std::size_t>(id)].count;
   const std::uint64_t rows_before = statistics.rows - statistics.embedded_now;
 
-  if (!missing.empty()) work_off(job, identity, missing, rows_before, comm);
+  if (!missing.empty() && job.vectors != nullptr) {
+    import_shards(job, identity, missing, comm);
+  } else if (!missing.empty()) {
+    work_off(job, identity, missing, rows_before, comm);
+  }
 
   comm.on_root([&] { join_shards(job); });
   statistics.by_status = count_statuses(job, comm);

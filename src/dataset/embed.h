@@ -17,6 +17,7 @@
 #include "dataset/part.h"
 #include "dataset/retry.h"
 #include "dataset/shared_shards.h"
+#include "dataset/stored_vectors.h"
 #include "encoder/encoder.h"
 #include "image/decode_config.h"
 #include "store/embedding_shard.h"
@@ -41,7 +42,9 @@ struct EmbedJob {
   EmbedConfig threads;
   int batch_size = 32;
   EmbedMemory memory = {};
-  bool half = false;                     ///< Store embeddings as float16.
+  bool half = false;  ///< Store embeddings as float16.
+  const StoredVectors* vectors =
+      nullptr;                           ///< Embeddings are taken from here and no picture is read; or null.
   const SharedShards* shared = nullptr;  ///< Where shards are taken from, and left for other runs; or null.
   std::string what = "embed";            ///< Name in the progress line.
   Part part = {};                        ///< The shards to work on; other jobs have the others.

@@ -5,7 +5,7 @@
 namespace quasar::encoder {
 
 std::vector<std::string> encoder_names() {
-  std::vector<std::string> names = {kMini, kTorchScript};
+  std::vector<std::string> names = {kMini, kTorchScript, kImported};
   for (const auto& preset : architectures()) names.push_back(preset.name);
   return names;
 }
@@ -20,7 +20,7 @@ std::string describe_architecture(const EncoderConfig& config) {
 base::InputSpec effective_input(const EncoderConfig& config) {
   if (config.input) return *config.input;
   if (config.architecture == kMini) return mini_input_spec();
-  if (config.architecture == kTorchScript) return {};
+  if (config.architecture == kTorchScript || config.architecture == kImported) return {};
   return find_architecture(config.architecture).input;
 }
 
@@ -37,7 +37,7 @@ std::string precision_name(Precision precision) {
 }
 
 bool has_text_tower(const std::string& architecture) {
-  if (architecture == kMini || architecture == kTorchScript) return false;
+  if (architecture == kMini || architecture == kTorchScript || architecture == kImported) return false;
   return has_text_tower(find_architecture(architecture).sizes);
 }
 

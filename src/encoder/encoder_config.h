@@ -15,12 +15,18 @@ namespace quasar::encoder {
 enum class DeviceKind { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16, kFloat16 };
 
-/// Architectures that are no preset: the one shipped with Quasar, and whatever a TorchScript file holds.
+/// Architectures that are no preset: the one shipped with Quasar, whatever a TorchScript file holds, and
+/// none.
 inline constexpr const char* kMini = "mini";
 inline constexpr const char* kTorchScript = "torchscript";
+/// Embeddings that others have made: there is nothing to compute.
+inline constexpr const char* kImported = "imported";
 
 struct EncoderConfig {
-  std::string architecture = kMini;  ///< kMini, kTorchScript, or a preset (encoder_names()).
+  std::string architecture = kMini;            ///< kMini, kTorchScript, or a preset (encoder_names()).
+  std::string name;                            ///< kImported only: which encoder has made the vectors.
+  std::vector<std::filesystem::path> vectors;  ///< kImported only: .npy or .h5 files (store/vector_file.h).
+  std::vector<std::filesystem::path> ids;      ///< kImported only: a line for each row of the vectors.
   std::filesystem::path weights;     ///< Weights file; for mini, empty means the one shipped with Quasar.
   std::filesystem::path vocabulary;  ///< Of the tokenizer (CLIP's byte-pair merges); for text anchors only.
   HeadCounts heads;                  ///< For the "any" presets only.

@@ -1,5 +1,7 @@
 #include "encoder/encoder_yaml.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -112,6 +114,37 @@ std::filesystem::path input_file(const base::ConfigNode& node, bool needed) {
   return file;
 }
 
+/// The files under `key`, which are needed; of one named "FILE::DATASET" the file.
+std::vector<std::filesystem::path> input_files(const base::ConfigNode& node, const char* key, bool needed) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& element : node.child(key).elements()) {
+    const auto given = element.as<std::string>();
+    const auto mark = given.rfind("::");
+    const auto file = base::resolve_input_file(given.substr(0, mark));
+    if (needed &&
+        !std::filesystem::is_regular_file(base::file_status(file, element.where() + ": " + element.key())))
+      element.fail("there is no file " + file.string());
+    files.emplace_back(file.string() + (mark == std::string::npos ? "" : given.substr(mark)));
+  }
+  if (files.empty())
+    node.fail(
+        fmt::format("\"{}\" is missing: an imported encoder needs \"name\" (which encoder has made the "
+                    "vectors), \"vectors\" (.npy or .h5 files) and \"ids\" (text files, a line for each "
+                    "row)",
+                    key));
+  return files;
+}
+
+EncoderConfig read_imported(const base::ConfigNode& node, EncoderConfig config, bool files_needed) {
+  config.name = node.require<std::string>("name");
+  if (config.name.empty()) node.child("name").fail("it names the encoder that has made the vectors");
+  config.vectors = input_files(node, "vectors", files_needed);
+  config.ids = input_files(node, "ids", files_needed);
+  config.batch_size = node.get_in<int>("batch_size", config.batch_size, 1, kMaxBatch);
+  node.finish();
+  return config;
+}
+
 }  // namespace
 
 EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_needed) {
@@ -126,6 +159,7 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
         .fail("there is no encoder \"" + config.architecture + "\"" +
               (near ? "; did you mean \"" + *near + "\"?" : "") + " There are: " + list);
   }
+  if (config.architecture == kImported) return read_imported(node, config, files_needed);
   if (node.has("weights")) {
     config.weights = input_file(node.child("weights"), files_needed);
   } else if (config.architecture != kMini) {

@@ -8,7 +8,8 @@
 namespace quasar::encoder {
 
 /// Keys: architecture, weights, device (auto, cpu, cuda, cuda:K), precision, batch_size, input {resize, size,
-/// crop, min_side, statistics or mean and std}, output {key, index}. Throws Error(kConfig), and Error(kInput)
+/// crop, min_side, statistics or mean and std}, output {key, index}; of imported vectors name, vectors, ids.
+/// Throws Error(kConfig), and Error(kInput)
 /// for a weights file or vocabulary that is missing, unless `files_needed` is false: a step that only works
 /// on what is stored goes without them.
 EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_needed = true);

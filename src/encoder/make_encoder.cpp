@@ -51,6 +51,8 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
   std::string note;
   std::filesystem::path weights = config.weights;
   if (weights.empty() && config.architecture == kMini) weights = base::find_shipped_file(kMiniWeights);
+  if (config.architecture == kImported)
+    base::fail(base::ExitCode::kInternal, "imported vectors are no encoder that can be made");
   if (weights.empty()) {
     base::fail(base::ExitCode::kConfig, "encoder.weights is missing: name the weights file of " +
                                             config.architecture +

@@ -5,6 +5,7 @@
 #include "anchors/aggregate.h"
 #include "base/errors.h"
 #include "dataset/shard_encoder.h"
+#include "pipeline/vector_anchors.h"
 
 namespace quasar::pipeline {
 
@@ -39,6 +40,10 @@ void check_anchor_files(const RunConfig& config, const encoder::Encoder& encoder
   comm.on_root([&] {
     const auto ours = dataset::encoder_identity(encoder, config.decode);
     for (const auto& source : config.anchors) {
+      if (source.from_vectors()) {
+        check_anchor_directions(read_vector_anchors(config, source, encoder),
+                                fmt::format("\"{}\"", source.name));
+      }
       if (source.file.empty()) continue;
       const auto set = store::read_anchor_file(source.file);
       const auto which = fmt::format("\"{}\" in {}", source.name, source.file.string());

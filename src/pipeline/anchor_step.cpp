@@ -9,6 +9,7 @@
 #include "pipeline/anchor_check.h"
 #include "pipeline/build_anchors.h"
 #include "pipeline/text_anchors.h"
+#include "pipeline/vector_anchors.h"
 
 namespace quasar::pipeline {
 
@@ -25,6 +26,8 @@ std::vector<store::AnchorSet> anchor_step(const RunConfig& config, encoder::Enco
   for (const auto& source : config.anchors) {
     if (source.from_prompts()) {
       sets.push_back(build_text_anchors(config, source, *encoder, comm));
+    } else if (source.from_vectors()) {
+      sets.push_back(build_vector_anchors(config, source, *encoder, comm));
     } else if (source.file.empty()) {
       sets.push_back(build_anchors(config, source, *encoder, comm));
     } else {

@@ -5,11 +5,14 @@
 #include <limits>
 #include <optional>
 
+#include "anchors/bootstrap.h"
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/logging.h"
+#include "base/packer.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "base/unpacker.h"
 #include "corpus/plan.h"
 #include "dataset/data_set.h"
 #include "dataset/distorted_items.h"
@@ -17,6 +20,7 @@
 #include "dataset/shard_encoder.h"
 #include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
+#include "scoring/score.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -78,9 +82,21 @@ std::int64_t drop_unlabelled(const AnchorSource& source, std::vector<anchors::La
   return count;
 }
 
+/// Rows that are drawn together: a picture with all that was made from it.
+std::vector<std::uint64_t> draw_units(const std::vector<anchors::LabelledRow>& rows,
+                                      const std::vector<std::int64_t>& chosen) {
+  std::vector<std::uint64_t> units;
+  units.reserve(chosen.size());
+  for (const auto number : chosen) {
+    const auto& row = rows[static_cast<std::size_t>(number)];
+    units.push_back((row.reference.empty() ? row.image : row.reference).low);
+  }
+  return units;
+}
+
 /// The choice of rows, with the counts and statistics of the labels that go into the anchor file.
 anchors::AnchorSplit choose_rows(const AnchorSource& source, const dataset::DataSet& data,
-                                 store::AnchorSet& set) {
+                                 store::AnchorSet& set, anchors::DrawUnits& units) {
   auto rows = labelled_rows(data);
   const auto failed = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.usable; });
   const auto row_name = [&](std::int64_t number) { return name_of(data, number); };
@@ -103,6 +119,8 @@ anchors::AnchorSplit choose_rows(const AnchorSource& source, const dataset::Data
     }
     set.statistics = {{"label_median", chosen.median}, {"label_min", low}, {"label_max", high}};
   }
+  if (source.recipe.uncertainty.draws > 0)
+    units = {draw_units(rows, chosen.good), draw_units(rows, chosen.bad)};
   return chosen;
 }
 
@@ -112,6 +130,43 @@ std::filesystem::path checkpoint_prefix(const dataset::DataSet& data, const Anch
                                         const base::EncoderIdentity& encoder) {
   const std::string all = source.recipe_text + "\n" + data.plan().fingerprint() + "\n" + encoder.describe();
   return data.files().kmeans_state(base::xxh128_hex(std::as_bytes(std::span(all))).substr(0, 16));
+}
+
+/// Clusters of both sides, and the cosine to the nearest of them below which an embedding is unlike the
+/// anchors. Collective.
+void find_neighbours(const AnchorSource& source, const anchors::AnchorSplit& chosen, cluster::RowSource& rows,
+                     anchors::AggregateRuntime runtime, const comm::Communicator& comm,
+                     store::AnchorSet& set) {
+  anchors::AggregateConfig config;
+  config.aggregation = anchors::Aggregation::kMulti;
+  config.kmeans = source.recipe.aggregate.kmeans;
+  config.kmeans.k =
+      static_cast<int>(std::min({static_cast<std::size_t>(source.recipe.out_of_distribution.clusters),
+                                 chosen.good.size(), chosen.bad.size()}));
+  runtime.report = {};
+  runtime.checkpoint_prefix.clear();
+  const auto clusters = anchors::aggregate(rows, chosen, config, comm, runtime);
+  set.neighbours = clusters.good_clusters;
+  set.neighbours.insert(set.neighbours.end(), clusters.bad_clusters.begin(), clusters.bad_clusters.end());
+  std::string mine;
+  comm.together([&] {
+    for (const auto* side : {&chosen.good, &chosen.bad}) {
+      anchors::for_each_chosen(rows, *side, [&](std::span<const float> row, std::int64_t) {
+        base::pack(scoring::nearest_cosine(row, set.neighbours), mine);
+      });
+    }
+  });
+  std::vector<double> cosines;
+  for (const auto& part : comm.all_gather(mine)) {
+    base::Unpacker unpacker(part, "cosines of anchors");
+    while (!unpacker.done()) cosines.push_back(unpacker.take<double>());
+  }
+  std::erase_if(cosines, [](double cosine) { return std::isnan(cosine); });
+  if (cosines.empty()) base::fail(base::ExitCode::kInput, "no anchor has a direction");
+  std::sort(cosines.begin(), cosines.end());
+  const double place =
+      source.recipe.out_of_distribution.percentile / 100.0 * static_cast<double>(cosines.size());
+  set.nearness_floor = cosines[std::min(cosines.size() - 1, static_cast<std::size_t>(place))];
 }
 
 void log_iteration(const std::string& side, int iteration, const cluster::IterationStatistics& statistics) {
@@ -155,8 +210,9 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
   if (auto built = built_before(file, built_by, identity, comm)) return *std::move(built);
   store::AnchorSet set;
   anchors::AnchorSplit chosen;
+  anchors::DrawUnits units;
   const auto dimension = static_cast<std::size_t>(encoder.dimension());
-  comm.together([&] { chosen = choose_rows(source, data, set); });
+  comm.together([&] { chosen = choose_rows(source, data, set, units); });
   dataset::EmbeddingRows held(data, data.shards_of_rank(comm.rank(), comm.size()), dimension);
   anchors::AggregateRuntime runtime;
   runtime.report = log_iteration;
@@ -172,6 +228,14 @@ store::AnchorSet build_anchors(const RunConfig& config, const AnchorSource& sour
     base::log_warning("anchors \"{}\": {} pairs of the {} asked for, as clusters of one side have no members",
                       source.name, pairs, source.recipe.aggregate.kmeans.k);
   }
+  if (source.recipe.uncertainty.draws > 0) {
+    auto drawn = anchors::draw_centroids(held, chosen, units, centroids, recipe.aggregation,
+                                         source.recipe.uncertainty, comm);
+    set.good_draws = std::move(drawn.good);
+    set.bad_draws = std::move(drawn.bad);
+  }
+  if (source.recipe.out_of_distribution.clusters > 0)
+    find_neighbours(source, chosen, held, runtime, comm, set);
   set.name = source.name;
   set.good = centroids.good;
   set.bad = centroids.bad;

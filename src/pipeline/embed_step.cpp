@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "dataset/shard_encoder.h"
 #include "encoder/make_encoder.h"
+#include "pipeline/imported_encoder.h"
 #include "pipeline/software_versions.h"
 #include "store/software_record.h"
 
@@ -36,7 +37,13 @@ void warn_of_idle_ranks(const corpus::Plan& plan, const comm::Communicator& comm
 std::unique_ptr<encoder::Encoder> open_encoder(const RunConfig& config, const comm::Communicator& comm) {
   const base::Phase phase("encoder");
   std::unique_ptr<encoder::Encoder> encoder;
-  comm.together([&] { encoder = encoder::make_encoder(config.encoder, comm.local_rank()); });
+  comm.together([&] {
+    if (config.encoder.architecture == encoder::kImported) {
+      encoder = std::make_unique<ImportedEncoder>(config.encoder);
+    } else {
+      encoder = encoder::make_encoder(config.encoder, comm.local_rank());
+    }
+  });
   if (comm.is_root()) {
     if (const auto blas = base::blas_info(); blas.reference) {
       base::log_warning(
@@ -70,7 +77,9 @@ dataset::EmbedStatistics embed_data_set(const RunConfig& config, const dataset::
   auto decode = config.decode;
   decode.perceptual_hashes = options.hashes;
   std::optional<dataset::SharedShards> shared;
-  if (!config.shared.empty())
+  const auto* const imported = dynamic_cast<const ImportedEncoder*>(&encoder);
+  // Shards are shared after their pictures were compared, which an import does not read.
+  if (!config.shared.empty() && imported == nullptr)
     shared.emplace(config.shared, embed_settings(config, encoder, options.half, options.hashes));
   return dataset::embed({.set = set,
                          .encoder = encoder,
@@ -79,6 +88,7 @@ dataset::EmbedStatistics embed_data_set(const RunConfig& config, const dataset::
                          .batch_size = config.encoder.batch_size,
                          .memory = embed_memory(config, set.plan(), encoder, comm),
                          .half = options.half,
+                         .vectors = imported != nullptr ? &imported->vectors() : nullptr,
                          .shared = shared ? &*shared : nullptr,
                          .what = options.what,
                          .part = options.part,

@@ -6,11 +6,14 @@
 #include "base/await_file.h"
 #include "base/file_status.h"
 #include "base/logging.h"
+#include "base/packer.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "base/unpacker.h"
 #include "dataset/await_written.h"
 #include "pass/run_pass.h"
 #include "pipeline/run_software.h"
+#include "pipeline/score_columns.h"
 #include "store/anchor_file.h"
 #include "store/score_shard.h"
 
@@ -22,6 +25,7 @@ struct ConfiguredSet {
   std::string name;
   std::filesystem::path file;
   std::string fingerprint;
+  bool measure = false;  ///< Says something of scores, and is none itself.
 };
 
 /// Refuses to rank without a file that scoring leaves behind.
@@ -41,23 +45,36 @@ void check_recipe(const AnchorSource& source, const std::filesystem::path& file,
                   source.name, file.string(), recipe, source.recipe_text));
 }
 
-/// As root reads them. Collective.
+/// The columns of the configured sets, as root reads them. Collective.
 std::vector<ConfiguredSet> configured_sets(const RunConfig& config, const comm::Communicator& comm) {
-  std::vector<ConfiguredSet> sets;
-  for (const auto& source : config.anchors) {
-    const bool built = source.file.empty();
-    sets.push_back({source.name, built ? config.run.anchor_file(source.name) : source.file, ""});
-  }
+  std::string text;
   comm.on_root([&] {
-    for (std::size_t i = 0; i < sets.size(); ++i) {
-      const auto& source = config.anchors[i];
-      if (source.file.empty()) check_scored(sets[i].file);
-      const auto set = store::read_anchor_file(sets[i].file);
-      if (source.file.empty()) check_recipe(source, sets[i].file, set.recipe);
-      sets[i].fingerprint = store::anchor_fingerprint(set);
+    std::vector<store::AnchorSet> stored;
+    std::vector<std::filesystem::path> files;
+    for (const auto& source : config.anchors) {
+      files.push_back(source.file.empty() ? config.run.anchor_file(source.name) : source.file);
+      if (source.file.empty()) check_scored(files.back());
+      stored.push_back(store::read_anchor_file(files.back()));
+      if (source.file.empty()) check_recipe(source, files.back(), stored.back().recipe);
+      stored.back().name = source.name;
+    }
+    for (const auto& column : score_columns(stored)) {
+      base::pack_text(column.name, text);
+      base::pack_text(files[column.set].string(), text);
+      base::pack_text(column.fingerprint, text);
+      base::pack(column.kind != ScoreColumn::Kind::kScore, text);
     }
   });
-  for (auto& set : sets) comm.broadcast(set.fingerprint);
+  comm.broadcast(text);
+  std::vector<ConfiguredSet> sets;
+  base::Unpacker unpacker(text, "the columns of anchor sets");
+  while (!unpacker.done()) {
+    auto& set = sets.emplace_back();
+    set.name = unpacker.take_text();
+    set.file = unpacker.take_text();
+    set.fingerprint = unpacker.take_text();
+    set.measure = unpacker.take<bool>();
+  }
   return sets;
 }
 
@@ -131,15 +148,19 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
     input.shards.push_back(shard.id);
     input.shard_first.push_back(shard.first);
   }
-  std::vector<std::string> columns;
-  for (const auto& anchor : config.anchors) columns.push_back(anchor.name);
   const auto sets = configured_sets(config, comm);
+  std::vector<std::string> columns;
+  auto curation = config.curation;
+  for (const auto& set : sets) {
+    columns.push_back(set.name);
+    if (set.measure) curation.measures.push_back(set.name);
+  }
   comm.together([&] { check_scores(config, corpus, scores, sets, comm); });
   // Root writes it down.
   store::Software software;
   comm.on_root([&] { software = software_of_run(config.run); });
-  auto result = curation::write_manifests(config.run, input, columns, config.curation, software, comm,
-                                          base::stop_requested);
+  auto result =
+      curation::write_manifests(config.run, input, columns, curation, software, comm, base::stop_requested);
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),

@@ -29,32 +29,6 @@ dataset::EmbedConfig embed_config_from_yaml(const base::ConfigNode& node) {
   return config;
 }
 
-dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node) {
-  dataset::DistortionRecipe recipe;
-  for (const auto& element : node.child("kinds").elements()) {
-    const auto name = element.as<std::string>();
-    const auto table = distort::distortion_table();
-    const auto found =
-        std::find_if(table.begin(), table.end(), [&](const auto& info) { return info.name == name; });
-    if (found == table.end()) {
-      std::vector<std::string> names;
-      for (const auto& info : table) names.emplace_back(info.name);
-      const auto near = base::nearest_word(name, names);
-      element.fail("there is no distortion \"" + name + "\"" +
-                   (near ? "; did you mean \"" + *near + "\"?" : ""));
-    }
-    recipe.kinds.push_back(static_cast<int>(found->kind));
-  }
-  for (const auto& element : node.child("levels").elements()) {
-    const int level = element.as<int>();
-    if (level < 1 || level > 5) element.fail("a distortion level lies between 1 and 5");
-    recipe.levels.push_back(level);
-  }
-  recipe.seed = static_cast<std::uint64_t>(node.get_in<std::int64_t>("seed", 42, 0, INT64_MAX));
-  node.finish();
-  return recipe;
-}
-
 std::vector<std::string> prompts_from_yaml(const base::ConfigNode& node) {
   std::vector<std::string> prompts;
   for (const auto& element : node.elements()) {
@@ -62,6 +36,31 @@ std::vector<std::string> prompts_from_yaml(const base::ConfigNode& node) {
     if (prompts.back().empty()) element.fail("a prompt must not be empty");
   }
   return prompts;
+}
+
+/// Files of vectors; of one named "FILE::DATASET" the file has to be there.
+std::vector<std::filesystem::path> vectors_from_yaml(const base::ConfigNode& node) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& element : node.elements()) {
+    const auto given = element.as<std::string>();
+    const auto mark = given.rfind("::");
+    const auto file = base::resolve_input_file(given.substr(0, mark));
+    if (!std::filesystem::is_regular_file(base::file_status(file, element.where() + ": " + element.key())))
+      base::fail(base::ExitCode::kInput,
+                 element.where() + ": " + element.key() + ": there is no file of vectors " + file.string());
+    files.emplace_back(file.string() + (mark == std::string::npos ? "" : given.substr(mark)));
+  }
+  return files;
+}
+
+void read_vector_anchors(const base::ConfigNode& node, AnchorSource& source) {
+  source.good_vectors = vectors_from_yaml(node.child("good_vectors"));
+  source.bad_vectors = vectors_from_yaml(node.child("bad_vectors"));
+  if (source.good_vectors.empty() || source.bad_vectors.empty())
+    node.fail("both \"good_vectors\" and \"bad_vectors\" are needed, each a file or a list of files");
+  source.recipe.aggregate.aggregation =
+      node.get_enum("aggregation", anchors::Aggregation::kMean,
+                    {{"mean", anchors::Aggregation::kMean}, {"multi", anchors::Aggregation::kMulti}});
 }
 
 AnchorSource anchor_source_from_yaml(const std::string& name, const base::ConfigNode& node) {
@@ -77,12 +76,20 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
   const bool has_distortions = node.has("distortions");
   const bool has_good = node.has("good");
   const bool has_prompts = has_good || node.has("bad");
-  if (static_cast<int>(has_file) + static_cast<int>(has_corpus) + static_cast<int>(has_prompts) != 1) {
+  const bool has_good_vectors = node.has("good_vectors");
+  const bool has_vectors = has_good_vectors || node.has("bad_vectors");
+  if (static_cast<int>(has_file) + static_cast<int>(has_corpus) + static_cast<int>(has_prompts) +
+          static_cast<int>(has_vectors) !=
+      1) {
     node.fail(
-        "give one of \"file\" (an anchor file), \"corpus\" (anchor data to build from), or \"good\" and "
-        "\"bad\" (prompts)");
+        "give one of \"file\" (an anchor file), \"corpus\" (anchor data to build from), \"good\" and "
+        "\"bad\" (prompts), or \"good_vectors\" and \"bad_vectors\" (published centroids)");
   }
-  if (has_prompts) {
+  if (has_distortions && !has_corpus)
+    node.fail("\"distortions\" needs \"corpus\": the pristine pictures to degrade");
+  if (has_vectors) {
+    read_vector_anchors(node, source);
+  } else if (has_prompts) {
     source.good_prompts = prompts_from_yaml(node.child("good"));
     source.bad_prompts = prompts_from_yaml(node.child("bad"));
     if (source.good_prompts.empty() || source.good_prompts.size() != source.bad_prompts.size()) {
@@ -91,7 +98,6 @@ AnchorSource anchor_source_from_yaml(const std::string& name, const base::Config
     }
   } else if (has_file) {
     source.file = base::resolve_input_file(node.child("file").as<std::filesystem::path>());
-    if (has_distortions) node.fail("\"distortions\" needs \"corpus\": the pristine pictures to degrade");
   } else {
     source.corpus = corpus::corpus_config_from_yaml(node.child("corpus"));
     if (has_distortions) source.distortions = distortion_recipe_from_yaml(node.child("distortions"));
@@ -123,6 +129,34 @@ void check_text_anchors(const base::ConfigNode& root, const encoder::EncoderConf
   }
 }
 
+/// Names, sizes and times of files, a line each: what tells that they have changed without reading them.
+std::string state_of(const std::vector<std::filesystem::path>& files) {
+  std::string text;
+  for (const auto& name : files) {
+    const std::filesystem::path file = name.string().substr(0, name.string().rfind("::"));
+    std::error_code gone;
+    const auto size = std::filesystem::file_size(file, gone);
+    const auto time = std::filesystem::last_write_time(file, gone);
+    text +=
+        name.string() +
+        (gone ? " (gone)"
+              : " " + std::to_string(size) + " bytes of " + std::to_string(time.time_since_epoch().count())) +
+        "\n";
+  }
+  return text;
+}
+
+void check_imported(const base::ConfigNode& root, const RunConfig& config) {
+  if (config.encoder.architecture != encoder::kImported) return;
+  for (const auto& source : config.anchors) {
+    if (source.distortions)
+      root.child("anchors")
+          .child(source.name)
+          .child("distortions")
+          .fail("degraded copies have to be embedded, and imported vectors are no encoder");
+  }
+}
+
 store::RunIdentity identity_of(const RunConfig& config) {
   const auto& decode = config.decode;
   const auto& encoder = config.encoder;
@@ -136,6 +170,10 @@ store::RunIdentity identity_of(const RunConfig& config) {
   identity["encoder.input"] = base::describe(encoder::effective_input(encoder));
   identity["encoder.output"] = encoder.output_key + "/" + std::to_string(encoder.output_index);
   identity["encoder.precision"] = std::to_string(static_cast<int>(encoder.precision));
+  if (encoder.architecture == encoder::kImported) {
+    identity["encoder.name"] = encoder.name;
+    identity["encoder.vectors, encoder.ids"] = state_of(encoder.vectors) + state_of(encoder.ids);
+  }
   identity["encoder.batch_size"] = std::to_string(encoder.batch_size);
   // Named where it is on, so that runs of before go on.
   if (config.embed.perceptual_hashes > 0)
@@ -146,9 +184,39 @@ store::RunIdentity identity_of(const RunConfig& config) {
 
 }  // namespace
 
+dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node) {
+  dataset::DistortionRecipe recipe;
+  for (const auto& element : node.child("kinds").elements()) {
+    const auto name = element.as<std::string>();
+    const auto table = distort::distortion_table();
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&](const auto& info) { return info.name == name; });
+    if (found == table.end()) {
+      std::vector<std::string> names;
+      for (const auto& info : table) names.emplace_back(info.name);
+      const auto near = base::nearest_word(name, names);
+      element.fail("there is no distortion \"" + name + "\"" +
+                   (near ? "; did you mean \"" + *near + "\"?" : ""));
+    }
+    recipe.kinds.push_back(static_cast<int>(found->kind));
+  }
+  for (const auto& element : node.child("levels").elements()) {
+    const int level = element.as<int>();
+    if (level < 1 || level > 5) element.fail("a distortion level lies between 1 and 5");
+    recipe.levels.push_back(level);
+  }
+  recipe.seed = static_cast<std::uint64_t>(node.get_in<std::int64_t>("seed", 42, 0, INT64_MAX));
+  node.finish();
+  return recipe;
+}
+
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                           corpus::SourcePresence corpus, AnchorNeed need) {
-  const auto root = base::ConfigNode::parse_file(path, overrides);
+  return load_run_config(base::ConfigNode::parse_file(path, overrides), path.string(), corpus, need);
+}
+
+RunConfig load_run_config(const base::ConfigNode& root, const std::string& name,
+                          corpus::SourcePresence corpus, AnchorNeed need) {
   RunConfig config;
   config.run = store::RunLayout(root.require<std::filesystem::path>("run"));
   config.shared = root.get<std::filesystem::path>("embeddings", {});
@@ -164,11 +232,11 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   const auto anchor_sets = root.child("anchors");
   if (need == AnchorNeed::kSome && anchor_sets.entries().empty())
     anchor_sets.fail("no anchor set is configured; name at least one, as configs/folder.yaml does");
-  for (const auto& [name, node] : anchor_sets.entries()) {
+  for (const auto& [set, node] : anchor_sets.entries()) {
     // The name stands in no key of the message, which could be unprintable.
-    if (const auto fault = curation::fault_of_name(name); !fault.empty())
+    if (const auto fault = curation::fault_of_name(set); !fault.empty())
       base::fail(base::ExitCode::kConfig, node.where() + ": anchors: " + fault);
-    config.anchors.push_back(anchor_source_from_yaml(name, node));
+    config.anchors.push_back(anchor_source_from_yaml(set, node));
   }
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
   // Copies are found by hashes that are made while pictures are decoded.
@@ -182,13 +250,20 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   root.finish();
   for (const auto& anchor : config.anchors) {
     if (anchor.file.empty()) continue;
-    const std::string where = path.string() + ": anchors." + anchor.name;
+    const std::string where = name + ": anchors." + anchor.name;
     if (!std::filesystem::is_regular_file(base::file_status(anchor.file, where)))
       base::fail(base::ExitCode::kInput, where + ": there is no anchor file " + anchor.file.string());
   }
   for (const auto& anchor : config.anchors) check_text_anchors(root, config.encoder, anchor);
+  check_imported(root, config);
   std::vector<std::string> sets;
   for (const auto& anchor : config.anchors) sets.push_back(anchor.name);
+  for (const auto& anchor : config.anchors) {
+    if (anchor.recipe.uncertainty.draws > 0 &&
+        std::find(sets.begin(), sets.end(), curation::error_column(anchor.name)) != sets.end())
+      root.child("anchors").fail("the standard errors of \"" + anchor.name + "\" are a column \"" +
+                                 curation::error_column(anchor.name) + "\", so no set can be named so");
+  }
   curation::check_columns(root.child("curation"), config.curation, sets);
   config.identity = identity_of(config);
   config.effective = root.dump();

@@ -21,7 +21,8 @@
 
 namespace quasar::pipeline {
 
-/// One set of anchors: read from a file, built from labelled or pristine pictures, or from prompts.
+/// One set of anchors: read from a file, built from labelled or pristine pictures, from prompts or published
+/// centroids.
 struct AnchorSource {
   std::string name;                            ///< Column name in the manifest.
   std::filesystem::path file;                  ///< An anchor file; empty when the set is to be built.
@@ -30,9 +31,12 @@ struct AnchorSource {
   anchors::AnchorRecipe recipe;
   std::vector<std::string> good_prompts;  ///< Text anchors: as many as bad ones, paired in order.
   std::vector<std::string> bad_prompts;
+  std::vector<std::filesystem::path> good_vectors;  ///< Published centroids (store/vector_file.h).
+  std::vector<std::filesystem::path> bad_vectors;
   std::string recipe_text;  ///< The set's whole section as YAML, kept in the anchor file.
 
   bool from_prompts() const { return !good_prompts.empty(); }
+  bool from_vectors() const { return !good_vectors.empty(); }
 };
 
 struct RunConfig {
@@ -55,6 +59,9 @@ struct RunConfig {
   std::string effective;  ///< The whole configuration, overrides applied, as YAML.
 };
 
+/// Section `distortions`: kinds, levels, seed. Throws Error(kConfig).
+dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& node);
+
 /// Whether the work needs an anchor set.
 enum class AnchorNeed {
   kNone,  ///< Embedding alone; there may be sets.
@@ -62,7 +69,11 @@ enum class AnchorNeed {
 };
 
 /// Reads and validates everything before any work; `corpus` says whether the corpus and the encoder's files
-/// have to be there. Throws Error(kConfig) or Error(kInput).
+/// have to be there. Throws Error(kConfig) or Error(kInput). `name` stands for the file in messages.
+RunConfig load_run_config(const base::ConfigNode& root, const std::string& name,
+                          corpus::SourcePresence corpus = corpus::SourcePresence::kRequired,
+                          AnchorNeed need = AnchorNeed::kNone);
+/// The same of a file.
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                           corpus::SourcePresence corpus = corpus::SourcePresence::kRequired,
                           AnchorNeed need = AnchorNeed::kNone);

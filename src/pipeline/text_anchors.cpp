@@ -1,12 +1,10 @@
 #include "pipeline/text_anchors.h"
 
-#include "base/atomic_file.h"
-#include "base/await_file.h"
 #include "base/checksum.h"
 #include "base/logging.h"
-#include "dataset/await_written.h"
 #include "dataset/shard_encoder.h"
 #include "encoder/prompts.h"
+#include "pipeline/small_anchors.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -39,27 +37,15 @@ store::AnchorSet embed_pairs(const RunConfig& config, const AnchorSource& source
 
 store::AnchorSet build_text_anchors(const RunConfig& config, const AnchorSource& source,
                                     const encoder::Encoder& encoder, const comm::Communicator& comm) {
-  const auto path = config.run.anchor_file(source.name);
-  // One rank reads the text tower; the others take the file.
-  std::string fingerprint;
-  comm.on_root([&] {
-    base::make_directories(path.parent_path());
-    const auto built = embed_pairs(config, source, encoder);
-    store::write_anchor_file(path, built);
-    fingerprint = store::anchor_fingerprint(built);
-    base::log_info("anchors {}: {} pairs of prompts, in {}", source.name, source.good_prompts.size(),
-                   path.string());
-  });
-  comm.broadcast(fingerprint);
-  store::AnchorSet set;
-  comm.together([&] {
-    dataset::await_written(path, [&] {
-      if (!base::is_there_anew(path)) return false;
-      set = store::read_anchor_file(path);
-      return store::anchor_fingerprint(set) == fingerprint;
-    });
-  });
-  return set;
+  return make_on_root(
+      config, source,
+      [&] {
+        auto built = embed_pairs(config, source, encoder);
+        base::log_info("anchors {}: {} pairs of prompts, in {}", source.name, source.good_prompts.size(),
+                       config.run.anchor_file(source.name).string());
+        return built;
+      },
+      comm);
 }
 
 }  // namespace quasar::pipeline

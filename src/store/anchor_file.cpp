@@ -32,6 +32,23 @@ std::vector<float> read_side(const h5::File& file, const std::filesystem::path& 
   return values;
 }
 
+/// What sets have on request.
+void read_extras(const h5::File& file, const std::filesystem::path& path, AnchorSet& set) {
+  const auto read = [&](const char* name, std::vector<float>& values) {
+    if (!file.has(name)) return;
+    std::size_t dimension = 0;
+    values = read_side(file, path, name, dimension);
+    if (dimension != set.dimension)
+      base::fail(base::ExitCode::kInput, path.string() + ": good and " + name + " differ in dimension");
+  };
+  read("good_draws", set.good_draws);
+  read("bad_draws", set.bad_draws);
+  read("neighbours", set.neighbours);
+  if (set.good_draws.size() != set.bad_draws.size() || set.good_draws.size() % set.good.size() != 0)
+    base::fail(base::ExitCode::kInput, path.string() + ": its draws do not hold as many pairs as it has");
+  if (!set.neighbours.empty()) set.nearness_floor = file.real_attribute("nearness_floor");
+}
+
 }  // namespace
 
 void write_anchor_file(const std::filesystem::path& path, const AnchorSet& set) {
@@ -46,6 +63,15 @@ void write_anchor_file(const std::filesystem::path& path, const AnchorSet& set) 
     for (const auto& [name, value] : set.statistics) file.write_attribute(kStatistic + name, value);
     file.write("good", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, set.good.data(), set.pairs(), set.dimension);
     file.write("bad", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, set.bad.data(), set.pairs(), set.dimension);
+    const auto write = [&](const char* name, const std::vector<float>& values) {
+      if (!values.empty())
+        file.write(name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values.data(), values.size() / set.dimension,
+                   set.dimension);
+    };
+    write("good_draws", set.good_draws);
+    write("bad_draws", set.bad_draws);
+    write("neighbours", set.neighbours);
+    if (!set.neighbours.empty()) file.write_attribute("nearness_floor", set.nearness_floor);
   });
 }
 
@@ -63,6 +89,7 @@ AnchorSet read_anchor_file(const std::filesystem::path& path) {
   if (set.dimension != bad_dimension || set.good.size() != set.bad.size()) {
     base::fail(base::ExitCode::kInput, path.string() + ": good and bad differ in shape");
   }
+  read_extras(file, path, set);
   for (const auto& name : file.attribute_names()) {
     if (name.starts_with(kCount)) set.counts[name.substr(kCount.size())] = file.integer_attribute(name);
     if (name.starts_with(kStatistic))
@@ -77,6 +104,16 @@ std::string anchor_fingerprint(const AnchorSet& set) {
              '\n' + set.encoder.dtype + '\n' + std::to_string(set.dimension) + '\n');
   sum.update(std::as_bytes(std::span(set.good)));
   sum.update(std::as_bytes(std::span(set.bad)));
+  // Sets without them keep the fingerprints that they had before there were any.
+  if (set.draws() > 0) {
+    sum.update("draws\n");
+    sum.update(std::as_bytes(std::span(set.good_draws)));
+    sum.update(std::as_bytes(std::span(set.bad_draws)));
+  }
+  if (!set.neighbours.empty()) {
+    sum.update("neighbours\n" + std::to_string(set.nearness_floor) + "\n");
+    sum.update(std::as_bytes(std::span(set.neighbours)));
+  }
   return sum.hex_digest();
 }
 

@@ -16,6 +16,11 @@ struct AnchorSet {
   std::string name;
   std::vector<float> good;  ///< [pairs, d], as averaged: not normalised.
   std::vector<float> bad;   ///< [pairs, d]
+  /// Centroids of bootstrap draws, [draws, pairs, d]; empty without (also in files of earlier versions).
+  std::vector<float> good_draws;
+  std::vector<float> bad_draws;
+  std::vector<float> neighbours;  ///< [clusters, d], of both sides; empty where nearness was not asked for.
+  double nearness_floor = 0;      ///< A cosine to the nearest of them below it is out of distribution.
   std::size_t dimension = 0;
   base::EncoderIdentity encoder;
   std::string recipe;                          ///< YAML text of the configuration section it was built from.
@@ -23,6 +28,7 @@ struct AnchorSet {
   std::map<std::string, double> statistics;    ///< Of the labels; empty without labels.
 
   std::size_t pairs() const { return dimension == 0 ? 0 : good.size() / dimension; }
+  std::size_t draws() const { return good.empty() ? 0 : good_draws.size() / good.size(); }
 };
 
 /// Writes atomically. Throws Error(kOutput).
@@ -32,7 +38,7 @@ void write_anchor_file(const std::filesystem::path& path, const AnchorSet& set);
 /// not agree, or values that are not finite.
 AnchorSet read_anchor_file(const std::filesystem::path& path);
 
-/// SHA-256 over centroids and encoder: equal fingerprints give equal scores.
+/// SHA-256 over centroids, draws, neighbours and encoder: equal fingerprints give equal scores.
 std::string anchor_fingerprint(const AnchorSet& set);
 
 }  // namespace quasar::store

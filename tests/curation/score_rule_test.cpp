@@ -57,6 +57,31 @@ TEST(ScoreRule, AppliesFloorsInOrderOfColumns) {
   EXPECT_FALSE(rule.first_below_minimum(Scores{0.9F, 0.5F}));
 }
 
+TEST(ScoreRule, TakesStandardErrorsOffBeforeItCompares) {
+  CurationConfig config;
+  config.measures = {"a_error"};
+  config.minimum = {{"a", 0.6}};
+  config.minimum_errors = {{"a", 2}};
+  const ScoreRule rule({"a", "a_error"}, config);
+  EXPECT_FALSE(rule.has_combined());
+  EXPECT_EQ(rule.ranking_score(Scores{0.75F, 0.5F}), 0.75F);
+  EXPECT_FALSE(rule.first_below_minimum(Scores{0.75F, 0.05F}));
+  EXPECT_EQ(rule.first_below_minimum(Scores{0.65F, 0.05F}), 0U);
+  config.measures = {};
+  EXPECT_THROW(ScoreRule({"a"}, config), base::Error);
+}
+
+TEST(ScoreRule, MeasuresHaveNoPartInTheCombinedScore) {
+  CurationConfig config;
+  config.measures = {"a_error", "out_of_distribution"};
+  config.drop_out_of_distribution = true;
+  const ScoreRule rule({"a", "b", "a_error", "out_of_distribution"}, config);
+  EXPECT_EQ(rule.combined(Scores{0.25F, 0.75F, 9.0F, 0.0F}), 0.5F);
+  EXPECT_EQ(rule.ranking_score(Scores{0.25F, 0.75F, 9.0F, 0.0F}), 0.5F);
+  EXPECT_FALSE(rule.first_below_minimum(Scores{0.25F, 0.75F, 9.0F, 0.0F}));
+  EXPECT_EQ(rule.first_below_minimum(Scores{0.25F, 0.75F, 9.0F, 1.0F}), 3U);
+}
+
 TEST(ScoreRule, RefusesNamesThatCannotBe) {
   EXPECT_THAT(error_of({}), HasSubstr("no anchor set"));
   EXPECT_THAT(error_of({"rank"}), HasSubstr("'rank'"));
