@@ -66,14 +66,14 @@ std::string bars_svg(const Bars& bars) {
   }
   const double group = box.width / static_cast<double>(bars.categories.size());
   const double width = group * 0.84 / static_cast<double>(bars.series.size());
-  std::vector<std::string> names;
+  std::vector<Canvas::Entry> names;
   std::size_t lost = 0;
   canvas.begin_clip(box);
   canvas.add(fmt::format("<path class=\"a\" d=\"M{} {}h{}\"/>\n", place(box.left), place(to_y(0)),
                          place(box.width)));
   for (std::size_t s = 0; s < bars.series.size(); ++s) {
     const auto& series = bars.series[s];
-    names.push_back(series.name);
+    names.push_back({series.name});
     for (std::size_t c = 0; c < series.values.size(); ++c) {
       const double left = to_x(static_cast<double>(c)) - group * 0.42 + width * static_cast<double>(s);
       if (!finite(series.values[c])) {
@@ -92,16 +92,16 @@ std::string bars_svg(const Bars& bars) {
   }
   canvas.end_clip();
   canvas.remark(not_shown(lost, "value"));
-  canvas.legend(names, false);
+  canvas.legend(names);
   return std::move(canvas).finish();
 }
 
 std::string histogram_svg(const Histogram& histogram) {
   std::uint64_t most = 0;
   std::size_t bins = 1;
-  std::vector<std::string> names;
+  std::vector<Canvas::Entry> names;
   for (const auto& series : histogram.series) {
-    names.push_back(series.name);
+    names.push_back({series.name});
     bins = std::max(bins, series.counts.size());
     for (const auto count : series.counts) most = std::max(most, count);
   }
@@ -139,7 +139,7 @@ std::string histogram_svg(const Histogram& histogram) {
     }
     if (histogram.series.size() > 1) canvas.add("</g>\n");
   }
-  canvas.legend(names, false);
+  canvas.legend(names);
   return std::move(canvas).finish();
 }
 

@@ -117,24 +117,26 @@ Box Canvas::axes(const Axis& x, Range x_range, const Axis& y, Range y_range, dou
   return box;
 }
 
-void Canvas::legend(const std::vector<std::string>& names, bool lines) {
-  if (std::all_of(names.begin(), names.end(), [](const auto& name) { return name.empty(); })) return;
-  const double swatch = lines ? 28 : 16;
+void Canvas::legend(const std::vector<Entry>& entries) {
+  if (std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.name.empty(); }))
+    return;
   double x = 0;
   bottom_ += kLineHeight + 4;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const double width = swatch + 4 + text_width(names[i]) + 14;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto& entry = entries[i];
+    const double swatch = entry.line ? 28 : 16;
+    const double width = swatch + 4 + text_width(entry.name) + 14;
     if (x > 0 && x + width > kWidth) {
       x = 0;
       bottom_ += kLineHeight;
     }
     const double y = bottom_ - 5 - kTextHeight / 3;
-    if (lines) {
+    if (entry.line) {
       body_ += fmt::format("<path class=\"c {}\" d=\"M{} {}h24\"{}/>\n", colour_class(i), place(x), place(y),
                            dashes(i));
     }
-    body_ += mark(x + (lines ? 12 : 6), y, i, 4);
-    text(x + swatch, bottom_ - 4, names[i], "start");
+    if (entry.mark) body_ += mark(x + (entry.line ? 12 : 6), y, i, 4);
+    text(x + swatch, bottom_ - 4, entry.name, "start");
     x += width;
   }
 }

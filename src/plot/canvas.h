@@ -54,8 +54,13 @@ class Canvas {
   /// Draws label, grid and marks of both axes below all that is there, with room for `height`, and returns
   /// where values go. The bottom is below the label of x afterwards.
   Box axes(const Axis& x, Range x_range, const Axis& y, Range y_range, double height);
-  /// Names of the series beside their marks; nothing for a single one without a name.
-  void legend(const std::vector<std::string>& names, bool lines);
+  struct Entry {
+    std::string name;
+    bool line = false;
+    bool mark = true;
+  };
+  /// Names of the series beside what they are drawn as; nothing where none has a name.
+  void legend(const std::vector<Entry>& entries);
   /// Says that there is nothing to see.
   void nothing(const Box& box);
   /// Begins and ends a part that is cut off outside `box`; coordinates stay those of the drawing.

@@ -121,8 +121,8 @@ class ChartPainter {
       broken = false;
     }
     if (!path.empty()) {
-      canvas_.add(fmt::format("<path class=\"c {}\" d=\"{}\"{}/>\n", colour_class(series), path,
-                              curve.marks ? std::string_view() : dashes(series)));
+      canvas_.add(
+          fmt::format("<path class=\"c {}\" d=\"{}\"{}/>\n", colour_class(series), path, dashes(series)));
     }
     if (curve.marks) marks({"", curve.x, curve.y}, series);
   }
@@ -189,24 +189,24 @@ std::string chart_svg(const Chart& chart) {
   canvas.begin_clip(box);
   if (chart.baseline) painter.baseline(*chart.baseline);
   std::size_t series = 0;
-  std::vector<std::string> names;
+  std::vector<Canvas::Entry> names;
   for (const auto& points : chart.points) {
     if (shaded) {
       painter.cells(points, series);
     } else {
       painter.marks(points, series);
     }
-    names.push_back(points.name);
+    names.push_back({points.name});
     ++series;
   }
   for (std::size_t i = 0; i < chart.curves.size(); ++i) painter.band(chart.curves[i], series + i);
   for (const auto& curve : chart.curves) {
     painter.line(curve, series);
-    names.push_back(curve.name);
+    names.push_back({curve.name, true, curve.marks});
     ++series;
   }
   canvas.end_clip();
-  canvas.legend(names, !chart.curves.empty());
+  canvas.legend(names);
   return std::move(canvas).finish();
 }
 

@@ -95,10 +95,10 @@ std::string radar_svg(const Radar& radar) {
                 : label.x < centre.x ? "end"
                                      : "start");
   }
-  std::vector<std::string> names;
+  std::vector<Canvas::Entry> names;
   for (std::size_t s = 0; s < radar.series.size(); ++s) {
     const auto& values = radar.series[s].values;
-    names.push_back(radar.series[s].name);
+    names.push_back({radar.series[s].name, true});
     std::string path;
     std::string marks;
     bool broken = true;
@@ -120,7 +120,7 @@ std::string radar_svg(const Radar& radar) {
   }
   for (const auto& tick : ticks)
     canvas.text(centre.x + 4, centre.y - scale(tick.value) - 2, tick.text, "start");
-  canvas.legend(names, true);
+  canvas.legend(names);
   return std::move(canvas).finish();
 }
 
