@@ -26,7 +26,8 @@ TEST(Report, TellsWhatTheCorpusHoldsAndThePlanDoesNot) {
   auto result = sample_result();
   EXPECT_THAT(report_html(result, {}, {}, {}, {}), Not(HasSubstr("of the corpus")));
   result.left_out = {{"hidden files", 7}};
-  EXPECT_THAT(report_html(result, {}, {}, {}, {}), HasSubstr("<td>hidden files</td><td class=\"n\">7</td>"));
+  EXPECT_THAT(report_html(result, {}, {}, {}, {}),
+              HasSubstr("<td class=\"long\">hidden files</td><td class=\"n\">7</td>"));
 }
 
 TEST(Report, EscapesEverythingFromTheCorpusAndTheConfiguration) {
@@ -52,8 +53,8 @@ TEST(Report, NeedsNothingFromElsewhere) {
 
 TEST(Report, DrawsEveryBinThatIsNotEmpty) {
   const auto page = report_html(sample_result(), {}, {}, {}, {});
-  EXPECT_THAT(page, HasSubstr("height=\"120\"><title>999</title>"));
-  EXPECT_THAT(page, HasSubstr("height=\"1\"><title>1</title>"));
+  EXPECT_THAT(page, HasSubstr("height=\"120.0\"><title>999</title>"));
+  EXPECT_THAT(page, HasSubstr("height=\"1.0\"><title>1</title>"));
   EXPECT_THAT(page, HasSubstr("1,003 rows: 1,000 scored, 3 failed; 300 kept. Ranked by quality."));
 }
 
