@@ -1,37 +1,17 @@
+#include "evaluate.h"
+
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <optional>
 
 #include "base/atomic_file.h"
-#include "base/logging.h"
-#include "evaluation/evaluate.h"
 #include "evaluation/evaluation_page.h"
 #include "evaluation/evaluation_text.h"
 #include "evaluation/folds.h"
-#include "job.h"
-#include "pipeline/rated_run.h"
 #include "pipeline/rated_table.h"
-#include "pipeline/run_start.h"
-#include "plot/ticks.h"
 
 namespace quasar::jobs {
 namespace {
-
-struct EvaluateOptions : ConfigOptions {
-  std::filesystem::path table;
-  pipeline::RatedTableColumns columns;
-  int folds = 0;
-  std::uint32_t fold_seed = 42;
-  std::optional<std::uint64_t> resamples;
-  std::uint64_t seed = 1;
-  std::filesystem::path json;
-  std::filesystem::path csv;
-  std::filesystem::path html;
-};
-
-/// Pictures shown for each scorer.
-constexpr std::size_t kDisagreements = 12;
 
 /// What the options say goes together. Throws Error(kUsage).
 void check(const EvaluateOptions& options) {
@@ -49,13 +29,22 @@ void check(const EvaluateOptions& options) {
   if (!options.overrides.empty()) refuse("--set is of a configuration");
 }
 
+void evaluate_table(const EvaluateOptions& options, const comm::Communicator& comm) {
+  comm.on_root([&] {
+    auto pictures = pipeline::read_rated_table(options.table, options.columns);
+    const auto evaluation = measured(pictures, options);
+    tell(pictures, evaluation, {}, options);
+  });
+}
+
+}  // namespace
+
 evaluation::Evaluation measured(evaluation::RatedPictures& pictures, const EvaluateOptions& options) {
   if (options.folds != 0)
     pictures.groups = evaluation::folds(pictures.labels.size(), options.folds, options.fold_seed);
   return evaluation::evaluate(pictures, {.resamples = options.resamples, .seed = options.seed});
 }
 
-/// Writes what a path is given for, and prints the rest.
 void tell(const evaluation::RatedPictures& pictures, const evaluation::Evaluation& evaluation,
           const std::vector<std::vector<plot::Thumbnail>>& disagreements, const EvaluateOptions& options) {
   if (!options.json.empty()) base::write_file_atomically(options.json, evaluation_json(evaluation));
@@ -65,59 +54,7 @@ void tell(const evaluation::RatedPictures& pictures, const evaluation::Evaluatio
   fmt::print("{}", evaluation_text(evaluation));
 }
 
-void evaluate_table(const EvaluateOptions& options) {
-  auto pictures = pipeline::read_rated_table(options.table, options.columns);
-  const auto evaluation = measured(pictures, options);
-  tell(pictures, evaluation, {}, options);
-}
-
-/// The pictures of the worst disagreements of every scorer.
-std::vector<std::vector<plot::Thumbnail>> disagreements_of(const pipeline::RunConfig& config,
-                                                           const dataset::DataSet& corpus,
-                                                           const pipeline::RatedRun& run,
-                                                           const evaluation::Evaluation& evaluation) {
-  std::vector<std::vector<plot::Thumbnail>> all;
-  for (std::size_t scorer = 0; scorer < evaluation.scorers.size(); ++scorer) {
-    const auto worst = evaluation::worst_disagreements(run.pictures, evaluation, scorer, kDisagreements);
-    std::vector<std::size_t> rows;
-    for (const auto& one : worst) rows.push_back(run.rows[one.row]);
-    auto thumbnails = pipeline::thumbnails_of(config, corpus, rows);
-    for (std::size_t i = 0; i < worst.size(); ++i) {
-      thumbnails[i].remarks.push_back(
-          fmt::format("score {}, rated {}, {} by the fit", plot::short_number(worst[i].score),
-                      plot::short_number(worst[i].label), plot::short_number(worst[i].expected)));
-    }
-    all.push_back(std::move(thumbnails));
-  }
-  return all;
-}
-
-void evaluate_run(const EvaluateOptions& options, const comm::Communicator& comm) {
-  const auto config = load_config(options, comm);
-  const auto corpus = pipeline::open_stored_run(config, comm);
-  comm.on_root([&] {
-    auto files = options;
-    if (files.json.empty()) files.json = config.run.evaluation("json");
-    if (files.csv.empty()) files.csv = config.run.evaluation("csv");
-    if (files.html.empty()) files.html = config.run.evaluation("html");
-    auto run = pipeline::read_rated_run(config, corpus, {options.columns.scores, options.columns.group});
-    const auto evaluation = measured(run.pictures, options);
-    tell(run.pictures, evaluation, disagreements_of(config, corpus, run, evaluation), files);
-    base::log_info("the page is {}", files.html.string());
-  });
-}
-
-void evaluate(const EvaluateOptions& options, const comm::Communicator& comm) {
-  if (options.table.empty()) {
-    evaluate_run(options, comm);
-  } else {
-    comm.on_root([&] { evaluate_table(options); });
-  }
-}
-
-}  // namespace
-
-void register_evaluate(CLI::App& app, const EngineJobs& /*engine*/, Work& chosen) {
+void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
   auto options = std::make_shared<EvaluateOptions>();
   options->corpus = corpus::SourcePresence::kAny;
   options->anchors = pipeline::AnchorNeed::kSome;
@@ -165,14 +102,15 @@ void register_evaluate(CLI::App& app, const EngineJobs& /*engine*/, Work& chosen
   command->add_option("--json", options->json, "Write all that was measured to this file");
   command->add_option("--csv", options->csv, "Write a line for each scorer and group to this file");
   command->add_option("--html", options->html, "Write a page of figures to this file");
-  command->callback([options, &chosen] {
+  command->callback([options, engine, &chosen] {
     check(*options);
     if (std::filesystem::is_directory(options->config)) {
       // Where the run is now, whatever its configuration says.
       options->overrides.insert(options->overrides.begin(), "run=" + options->config.string());
       options->config /= "config.yaml";
     }
-    chosen = [options](const comm::Communicator& comm) { evaluate(*options, comm); };
+    const Job<EvaluateOptions> of_table = evaluate_table;
+    chosen = work_of(options->table.empty() ? engine.evaluate : of_table, options);
   });
 }
 

@@ -19,6 +19,7 @@
 #include "dataset/part.h"
 #include "dataset/retry.h"
 #include "pipeline/distortion_agreement.h"
+#include "pipeline/rated_table.h"
 #include "pipeline/run_config.h"
 #include "pipeline/verify.h"
 
@@ -52,8 +53,23 @@ struct AgreementOptions : ConfigOptions {
   std::vector<std::string> unseen;
 };
 
-struct StudyOptions : ConfigOptions {
+/// Of a grid of runs, whose configuration is none of a run.
+struct StudyOptions {
+  std::filesystem::path config;
+  std::vector<std::string> overrides;
   bool plan_only = false;
+};
+
+struct EvaluateOptions : ConfigOptions {
+  std::filesystem::path table;
+  pipeline::RatedTableColumns columns;
+  int folds = 0;
+  std::uint32_t fold_seed = 42;
+  std::optional<std::uint64_t> resamples;
+  std::uint64_t seed = 1;
+  std::filesystem::path json;
+  std::filesystem::path csv;
+  std::filesystem::path html;
 };
 
 struct HashOptions {
@@ -136,6 +152,7 @@ struct EngineJobs {
   Job<StudyOptions> study = nullptr;
   Job<SceneOptions> scenes = nullptr;
   Job<HashOptions> hash = nullptr;
+  Job<EvaluateOptions> evaluate = nullptr;         ///< Of a run, whose pictures it shows.
   std::string (*version)() = nullptr;              ///< Of this program and the libraries it has loaded.
   std::shared_ptr<void> (*libraries)() = nullptr;  ///< What has to live while a job works.
 };
@@ -145,7 +162,8 @@ inline Work failure_of(const ConfigOptions& options) {
   try {
     pipeline::load_run_config(options.config, options.overrides, options.corpus, options.anchors);
   } catch (...) {
-    return [failure = std::current_exception()](const comm::Communicator&) { std::rethrow_exception(failure); };
+    return
+        [failure = std::current_exception()](const comm::Communicator&) { std::rethrow_exception(failure); };
   }
   return {};
 }

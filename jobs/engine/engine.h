@@ -14,6 +14,7 @@ void verify(const VerifyOptions& options, const comm::Communicator& comm);
 void agreement(const AgreementOptions& options, const comm::Communicator& comm);
 void study(const StudyOptions& options, const comm::Communicator& comm);
 void scenes(const SceneOptions& options, const comm::Communicator& comm);
+void evaluate(const EvaluateOptions& options, const comm::Communicator& comm);
 void hash(const HashOptions& options, const comm::Communicator& comm);
 
 }  // namespace quasar::jobs

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
                                   .study = study,
                                   .scenes = scenes,
                                   .hash = hash,
+                                  .evaluate = evaluate,
                                   .version = version_text,
                                   .libraries = start_libraries});
   // All that the program owns is closed. What would follow is LibTorch taking apart its tables of operators

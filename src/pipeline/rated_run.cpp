@@ -54,9 +54,9 @@ std::string kind_name(const distort::Distortion& distortion) {
 std::string group_of(const store::RowRecord& record, const std::string& group) {
   if (group == "reference") return record.reference;
   if (group == "split") return record.split;
-  if (group == "kind")
-    return record.distortion ? kind_name(*record.distortion) : "";
-  if (group == "level") return record.distortion ? std::to_string(record.distortion->level) : "";
+  // Pictures that come distorted have these among their fields.
+  if (group == "kind" && record.distortion) return kind_name(*record.distortion);
+  if (group == "level" && record.distortion) return std::to_string(record.distortion->level);
   if (record.fields.empty()) return "";
   const auto fields = nlohmann::json::parse(record.fields, nullptr, false);
   const auto found = fields.is_object() ? fields.find(group) : fields.end();
@@ -169,6 +169,14 @@ RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus,
   RunReader reader(config, query);
   for (const auto& shard : corpus.plan().shards()) reader.add(shard, corpus.path(shard));
   auto run = reader.finish();
+  for (const auto& set : corpus.plan().published_sets()) run.pictures.remarks.push_back(corpus::to_text(set));
+  // They would be compared with residuals.
+  const auto scale = corpus.plan().label_scale();
+  if (scale && !scale->deviations_in_units && !run.pictures.deviations.empty()) {
+    run.pictures.deviations.clear();
+    run.pictures.remarks.emplace_back(
+        "The deviations of the ratings are on another scale than the ratings, and are not used.");
+  }
   for (const auto& [why, count] : corpus.plan().left_out())
     run.pictures.noted["of the corpus not in the plan: " + why] = count;
   for (const auto& [what, count] : corpus.plan().noted())

@@ -45,7 +45,10 @@ TEST(Report, EscapesEverythingFromTheCorpusAndTheConfiguration) {
 }
 
 TEST(Report, NeedsNothingFromElsewhere) {
-  const auto page = report_html(sample_result(), {}, {{"quasar", "1"}}, {}, {});
+  auto page = report_html(sample_result(), {}, {{"quasar", "1"}}, {}, {});
+  // A name, which nothing looks up.
+  const std::string svg = R"(xmlns="http://www.w3.org/2000/svg")";
+  for (auto at = page.find(svg); at != std::string::npos; at = page.find(svg)) page.erase(at, svg.size());
   for (const auto* word : {"src=", "href=", "http:", "https:", "url(", "<script", "@import"}) {
     EXPECT_THAT(page, Not(HasSubstr(word)));
   }

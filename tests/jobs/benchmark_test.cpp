@@ -19,7 +19,8 @@ class BenchmarkTest : public testing::Test {
  protected:
   Outcome plan(const std::string& corpus) {
     write_text(scratch_ / "config.yaml", "run: " + (scratch_ / "run").string() + "\ncorpus: {" + corpus +
-                                             "}\nanchors: {quality: anchors/mini-quality.h5}\n");
+                                             "}\nanchors: {quality: " +
+                                             (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n");
     return run_quasar({"plan", (scratch_ / "config.yaml").string(), "--freeze"});
   }
   static fs::path tree(const std::string& name) { return shared_data() / "data" / "benchmarks" / name; }
@@ -65,6 +66,27 @@ TEST_F(BenchmarkTest, MistakesEndWithTheFileOrTheWordThatWasMeant) {
   const auto wrong_name = plan("benchmark: live-itw, root: " + tree("liveitw").string());
   EXPECT_EQ(wrong_name.status, 3);
   EXPECT_THAT(wrong_name.output, HasSubstr("did you mean \"liveitw\"?"));
+}
+
+TEST_F(BenchmarkTest, ARunOnOneIsEvaluatedByItsKindsOfDistortion) {
+  QUASAR_REQUIRE_DATA(tree("kadid10k"));
+  ASSERT_EQ(plan("benchmark: kadid10k, root: " + (tree("kadid10k") / "kadid10k").string()).status, 0);
+  const auto config = (scratch_ / "config.yaml").string();
+  const auto run = run_quasar({"run", config});
+  ASSERT_EQ(run.status, 0) << run.output;
+  const auto outcome = run_quasar({"evaluate", config, "--group", "kind"});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("higher is better"));
+  const auto found = json::parse(content(scratch_ / "run" / "evaluation.json"));
+  EXPECT_GT(found.at("n").get<int>(), 0);
+  EXPECT_FALSE(found.at("groups").empty());
+  EXPECT_THAT(found.at("remarks").at(0).get<std::string>(), HasSubstr("kadid10k"));
+  EXPECT_EQ(
+      found.at("rows").get<int>(), found.at("n").get<int>() + [&] {
+        int left_out = 0;
+        for (const auto& [why, count] : found.at("left_out").items()) left_out += count.get<int>();
+        return left_out;
+      }());
 }
 
 }  // namespace

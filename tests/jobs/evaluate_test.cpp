@@ -110,8 +110,10 @@ TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
   ASSERT_EQ(rendered.status, 0) << rendered.output;
   std::string rows = "path,mos,theme\n";
   int number = 0;
-  for (const auto& entry : fs::directory_iterator(scratch_ / "pictures"))
-    rows += entry.path().string() + "," + std::to_string(++number) + (number % 2 == 0 ? ",even\n" : ",odd\n");
+  for (const auto& entry : fs::directory_iterator(scratch_ / "pictures")) {
+    ++number;
+    rows += entry.path().string() + "," + std::to_string(number) + (number % 2 == 0 ? ",even\n" : ",odd\n");
+  }
   rows += (scratch_ / "not-there.jpg").string() + ",3,odd\n";
   const auto list = table("labels.csv", rows);
   const auto config = table(

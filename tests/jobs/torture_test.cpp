@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <random>
 #include <thread>
 
@@ -130,12 +132,17 @@ TEST_F(TortureTest, DecodersKilledAtRandomDoNotChangeAByte) {
   std::mt19937 random(7);
   Program program({"run", path}, 2);
   int kills = 0;
+  std::map<pid_t, std::chrono::steady_clock::time_point> seen;
   while (program.running()) {
     std::vector<pid_t> workers;
+    const auto now = std::chrono::steady_clock::now();
     for (const pid_t rank : ranks_of(path)) {
-      for (const pid_t worker : decoders_of(rank)) workers.push_back(worker);
+      for (const pid_t worker : decoders_of(rank)) {
+        // A fresh one is left alone: two deaths over one picture would cost it its row, and one that is
+        // killed at every start ends the job.
+        if (now - seen.emplace(worker, now).first->second > milliseconds(900)) workers.push_back(worker);
+      }
     }
-    // A fresh one is left alone for as long as two deaths over one picture would cost that picture its row.
     if (!workers.empty() && ::kill(workers[random() % workers.size()], SIGKILL) == 0) ++kills;
     std::this_thread::sleep_for(milliseconds(300));
   }

@@ -125,7 +125,12 @@ TEST(Npy, NoCutOrChangedByteIsReadBeyondItsEnd) {
 TEST(VectorFile, ReadsTheDatasetThatAnHdf5FileIsAskedFor) {
   const test::ScratchFolder scratch;
   const auto path = scratch / "set.h5";
-  write_anchor_file(path, {.name = "a", .good = {1, 2, 3, 4}, .bad = {5, 6, 7, 8}, .dimension = 2});
+  AnchorSet set;
+  set.name = "a";
+  set.good = {1, 2, 3, 4};
+  set.bad = {5, 6, 7, 8};
+  set.dimension = 2;
+  write_anchor_file(path, set);
   const VectorFile bad(path.string() + "::bad");
   EXPECT_EQ(bad.rows(), 2U);
   std::vector<float> row(2);

@@ -19,7 +19,7 @@ StudyConfig two_by_two() {
   config.rows = "encoder";
   config.columns = "benchmark";
   for (std::size_t e = 0; e < 2; ++e) {
-    for (std::size_t b = 0; b < 2; ++b) config.cells.push_back({.levels = {e, b}});
+    for (std::size_t b = 0; b < 2; ++b) config.cells.emplace_back().levels = {e, b};
   }
   return config;
 }

@@ -42,8 +42,8 @@ bool names(std::string_view pattern, std::string_view id) {
   constexpr std::size_t kMost = 64;
   std::vector<std::unique_ptr<char[]>> blocks;
   while (blocks.size() < kMost) {
-    // The kernel counts what is asked for. Writing a gigabyte of fresh pages takes seconds of processor time on
-    // some machines, and the picture would be one that takes too long.
+    // The kernel counts what is asked for. Writing a gigabyte of fresh pages takes seconds of processor time
+    // on some machines, and the picture would be one that takes too long.
     blocks.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
     *static_cast<volatile char*>(blocks.back().get()) = 1;
   }
