@@ -207,9 +207,14 @@ void make_cells(const base::ConfigNode& root, const std::vector<std::vector<Leve
       name += fmt::format("{}{}={}", name.empty() ? "" : ", ", config.axes[axis].name, level.name);
     }
     name = file + " (" + name + ")";
-    auto cell = cell_of(base::ConfigNode::parse_text(base, name, assignments), name);
-    cell.levels = std::move(chosen);
-    config.cells.push_back(std::move(cell));
+    try {
+      config.cells.push_back(cell_of(base::ConfigNode::parse_text(base, name, assignments), name));
+    } catch (const base::Error& error) {
+      // What an assignment gets wrong is said of the assignment.
+      const std::string message = error.what();
+      base::fail(error.code(), message.starts_with(name) ? message : name + ": " + message);
+    }
+    config.cells.back().levels = std::move(chosen);
   }
   if (config.cells.empty()) root.child("exclude").fail("it leaves no cell");
 }

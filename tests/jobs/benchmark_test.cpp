@@ -70,7 +70,19 @@ TEST_F(BenchmarkTest, MistakesEndWithTheFileOrTheWordThatWasMeant) {
 
 TEST_F(BenchmarkTest, ARunOnOneIsEvaluatedByItsKindsOfDistortion) {
   QUASAR_REQUIRE_DATA(tree("kadid10k"));
-  ASSERT_EQ(plan("benchmark: kadid10k, root: " + (tree("kadid10k") / "kadid10k").string()).status, 0);
+  // Its layout, with pictures that an encoder takes.
+  const auto root = scratch_ / "kadid10k";
+  fs::copy(tree("kadid10k") / "kadid10k", root, fs::copy_options::recursive);
+  const auto scenes = scratch_ / "scenes";
+  ASSERT_EQ(render_scenes(scenes, {"--count", "10", "--width", "96", "--height", "96"}).status, 0);
+  auto scene = fs::directory_iterator(scenes);
+  for (const auto& picture : fs::directory_iterator(root / "images")) {
+    ASSERT_NE(scene, fs::directory_iterator());
+    fs::remove(picture.path());
+    fs::copy_file(scene->path(), picture.path());
+    ++scene;
+  }
+  ASSERT_EQ(plan("benchmark: kadid10k, root: " + root.string()).status, 0);
   const auto config = (scratch_ / "config.yaml").string();
   const auto run = run_quasar({"run", config});
   ASSERT_EQ(run.status, 0) << run.output;
