@@ -20,18 +20,23 @@ std::vector<std::vector<plot::Thumbnail>> disagreements_of(const pipeline::RunCo
                                                            const dataset::DataSet& corpus,
                                                            const pipeline::RatedRun& run,
                                                            const evaluation::Evaluation& evaluation) {
-  std::vector<std::vector<plot::Thumbnail>> all;
+  std::vector<std::vector<evaluation::Disagreement>> worst;
+  std::vector<std::size_t> rows;
   for (std::size_t scorer = 0; scorer < evaluation.scorers.size(); ++scorer) {
-    const auto worst = evaluation::worst_disagreements(run.pictures, evaluation, scorer, kDisagreements);
-    std::vector<std::size_t> rows;
-    for (const auto& one : worst) rows.push_back(run.rows[one.row]);
-    auto thumbnails = pipeline::thumbnails_of(config, corpus, rows);
-    for (std::size_t i = 0; i < worst.size(); ++i) {
-      thumbnails[i].remarks.push_back(
-          fmt::format("score {}, rated {}, {} by the fit", plot::short_number(worst[i].score),
-                      plot::short_number(worst[i].label), plot::short_number(worst[i].expected)));
+    worst.push_back(evaluation::worst_disagreements(run.pictures, evaluation, scorer, kDisagreements));
+    for (const auto& one : worst.back()) rows.push_back(run.rows[one.row]);
+  }
+  // Of all scorers at once: the decoder is started and the plan read once.
+  const auto thumbnails = pipeline::thumbnails_of(config, corpus, rows);
+  std::vector<std::vector<plot::Thumbnail>> all(worst.size());
+  auto thumbnail = thumbnails.begin();
+  for (std::size_t scorer = 0; scorer < worst.size(); ++scorer) {
+    for (const auto& one : worst[scorer]) {
+      all[scorer].push_back(*thumbnail++);
+      all[scorer].back().remarks.push_back(
+          fmt::format("score {}, rated {}, {} by the fit", plot::short_number(one.score),
+                      plot::short_number(one.label), plot::short_number(one.expected)));
     }
-    all.push_back(std::move(thumbnails));
   }
   return all;
 }

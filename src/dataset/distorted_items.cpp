@@ -26,7 +26,7 @@ std::vector<corpus::Item> with_distortions(const std::vector<corpus::Item>& pris
     for (const int kind : kinds) {
       for (const int level : levels) {
         corpus::Item copy = item;
-        const auto name = distort::distortion_table()[static_cast<std::size_t>(kind - 1)].name;
+        const auto name = distort::info_of(static_cast<distort::DistortionKind>(kind)).name;
         copy.id += "#" + std::string(name) + "-" + std::to_string(level);
         copy.reference = item.id;
         copy.label.reset();

@@ -52,6 +52,10 @@ std::span<const DistortionInfo> distortion_table() {
   return kTable;
 }
 
+const DistortionInfo& info_of(DistortionKind kind) {
+  return kTable.at(static_cast<std::size_t>(kind) - 1);
+}
+
 bool leaves_unchanged(DistortionKind kind, int level) {
   switch (kind) {
     case Kind::kGaussianBlur:  // A sigma of 0.1 px reaches no neighbour.
@@ -67,8 +71,7 @@ bool leaves_unchanged(DistortionKind kind, int level) {
 }
 
 std::string to_text(const Distortion& distortion) {
-  const auto place = static_cast<std::size_t>(distortion.kind) - 1;
-  return std::string(kTable.at(place).name) + " " + std::to_string(distortion.level) + " " +
+  return std::string(info_of(distortion.kind).name) + " " + std::to_string(distortion.level) + " " +
          std::to_string(distortion.seed);
 }
 

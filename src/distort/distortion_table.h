@@ -68,6 +68,8 @@ std::optional<Distortion> distortion_from_text(std::string_view text);
 
 /// All kinds in order of their number.
 std::span<const DistortionInfo> distortion_table();
+/// That of one kind.
+const DistortionInfo& info_of(DistortionKind kind);
 
 /// Whether this level of this kind gives back the picture as it was, as a shift by nothing does: five
 /// of the 125 do.

@@ -31,8 +31,7 @@ RgbImage distort(const RgbImage& image, DistortionKind kind, int level, std::uin
   QUASAR_CHECK(static_cast<int>(kind) >= 1 && static_cast<int>(kind) <= kDistortionKinds);
   QUASAR_CHECK(level >= 1 && level <= kDistortionLevels);
   if (image.width == 0 || image.height == 0) return image;
-  const double p =
-      distortion_table()[static_cast<std::size_t>(kind) - 1].parameter[static_cast<std::size_t>(level - 1)];
+  const double p = info_of(kind).parameter[static_cast<std::size_t>(level - 1)];
   base::Random random(seed);
   switch (kind) {
     case Kind::kGaussianBlur:

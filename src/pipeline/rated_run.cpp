@@ -43,19 +43,13 @@ std::vector<std::size_t> columns_of(const store::ScoreShard& scores, const std::
   return columns;
 }
 
-std::string kind_name(const distort::Distortion& distortion) {
-  for (const auto& info : distort::distortion_table()) {
-    if (info.kind == distortion.kind) return std::string(info.name);
-  }
-  return "";
-}
-
 /// What a row is measured by; empty where it has no such thing.
 std::string group_of(const store::RowRecord& record, const std::string& group) {
   if (group == "reference") return record.reference;
   if (group == "split") return record.split;
   // Pictures that come distorted have these among their fields.
-  if (group == "kind" && record.distortion) return kind_name(*record.distortion);
+  if (group == "kind" && record.distortion)
+    return std::string(distort::info_of(record.distortion->kind).name);
   if (group == "level" && record.distortion) return std::to_string(record.distortion->level);
   if (record.fields.empty()) return "";
   const auto fields = nlohmann::json::parse(record.fields, nullptr, false);

@@ -41,7 +41,7 @@ corpus::Plan list_corpus(const Cell& cell) {
   for (auto& item : items) {
     item.label = kImperceptible;
     if (!item.distortion) continue;
-    const auto& kind = distort::distortion_table()[static_cast<std::size_t>(item.distortion->kind) - 1];
+    const auto& kind = distort::info_of(item.distortion->kind);
     item.label = kind.human_score[static_cast<std::size_t>(item.distortion->level) - 1];
   }
   return corpus::Plan::from_items(items, cell.config.corpus.shard_size);
