@@ -18,12 +18,16 @@ constexpr std::size_t kRowsPerBlock = 4096;
 }  // namespace
 
 ShardRows::ShardRows(const RankInput& input, std::vector<std::string> columns, const comm::Communicator& comm)
+    : ShardRows(input, std::move(columns), comm.rank(), comm.size()) {}
+
+ShardRows::ShardRows(const RankInput& input, std::vector<std::string> columns)
+    : ShardRows(input, std::move(columns), 0, 1) {}
+
+ShardRows::ShardRows(const RankInput& input, std::vector<std::string> columns, int first, int step)
     : input_(input), columns_(std::move(columns)) {
   QUASAR_CHECK(input.shards.size() == input.shard_first.size());
-  for (auto i = static_cast<std::size_t>(comm.rank()); i < input.shards.size();
-       i += static_cast<std::size_t>(comm.size())) {
+  for (auto i = static_cast<std::size_t>(first); i < input.shards.size(); i += static_cast<std::size_t>(step))
     mine_.push_back(i);
-  }
 }
 
 std::vector<float> ShardRows::read_scores(int shard, std::string& embeddings_xxh128) const {

@@ -1,4 +1,4 @@
-// Internal to the module: the shards of a run as this rank reads them, scores and rows side by side.
+// Owns the reading of a run's shards, scores and rows side by side.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,14 @@
 
 namespace quasar::curation {
 
-/// Reads the shards that fall to one rank: every size()-th.
+/// Reads some shards. All throw Error(kInput) for a file that is missing or damaged, Error(kMismatch) for
+/// scores that lack a column or were made from other embeddings.
 class ShardRows {
  public:
-  /// `columns`: names of the scores wanted, in order.
+  /// Those that fall to this rank: every size()-th. `columns`: names of the scores wanted, in order.
   ShardRows(const RankInput& input, std::vector<std::string> columns, const comm::Communicator& comm);
+  /// All of them.
+  ShardRows(const RankInput& input, std::vector<std::string> columns);
 
   /// Calls `take` with the scores of each row of this rank, one per column.
   void for_each_scores(const std::function<void(std::span<const float>)>& take) const;
@@ -32,6 +35,8 @@ class ShardRows {
   void for_each_row(const std::function<void(const Row&)>& take) const;
 
  private:
+  ShardRows(const RankInput& input, std::vector<std::string> columns, int first, int step);
+
   /// Scores [n, columns] of a shard, and which embeddings they were made from.
   std::vector<float> read_scores(int shard, std::string& embeddings_xxh128) const;
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "evaluation/csv_cell.h"
+
 namespace quasar::evaluation {
 namespace {
 
@@ -115,17 +117,6 @@ std::string shown(const std::optional<Interval>& interval) {
 
 std::string shown_p(const std::optional<TestResult>& test) {
   return test ? fmt::format("{:.3g}", test->p) : "-";
-}
-
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string csv_number(double value) {
-  return std::isfinite(value) ? fmt::format("{}", value) : "";
 }
 
 std::string csv_line(const std::string& scorer, const std::string& group, const Measures& m) {

@@ -18,6 +18,12 @@
 #include "store/score_shard.h"
 
 namespace quasar::pipeline {
+
+void check_scored(const std::filesystem::path& file) {
+  if (base::is_there_anew(file)) return;
+  base::fail(base::ExitCode::kInput, file.string() + " is missing: run \"quasar score\" first");
+}
+
 namespace {
 
 /// The set that the configuration means, as it is stored.
@@ -27,12 +33,6 @@ struct ConfiguredSet {
   std::string fingerprint;
   bool measure = false;  ///< Says something of scores, and is none itself.
 };
-
-/// Refuses to rank without a file that scoring leaves behind.
-void check_scored(const std::filesystem::path& file) {
-  if (base::is_there_anew(file)) return;
-  base::fail(base::ExitCode::kInput, file.string() + " is missing: run \"quasar score\" first");
-}
 
 /// Refuses a stored set that was built by another recipe than `source` states.
 void check_recipe(const AnchorSource& source, const std::filesystem::path& file, const std::string& recipe) {
@@ -139,15 +139,20 @@ void check_scores(const RunConfig& config, const dataset::DataSet& corpus, datas
 
 }  // namespace
 
-curation::CurationResult rank_step(const RunConfig& config, const dataset::DataSet& corpus,
-                                   dataset::WrittenBy scores, const comm::Communicator& comm) {
-  const base::Phase phase("rank");
+curation::RankInput rank_input(const RunConfig& config, const dataset::DataSet& corpus) {
   curation::RankInput input{corpus.files(),           config.run,           {}, {},
                             corpus.plan().left_out(), corpus.plan().noted()};
   for (const auto& shard : corpus.plan().shards()) {
     input.shards.push_back(shard.id);
     input.shard_first.push_back(shard.first);
   }
+  return input;
+}
+
+curation::CurationResult rank_step(const RunConfig& config, const dataset::DataSet& corpus,
+                                   dataset::WrittenBy scores, const comm::Communicator& comm) {
+  const base::Phase phase("rank");
+  const auto input = rank_input(config, corpus);
   const auto sets = configured_sets(config, comm);
   std::vector<std::string> columns;
   auto curation = config.curation;

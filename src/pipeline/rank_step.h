@@ -8,6 +8,12 @@
 
 namespace quasar::pipeline {
 
+/// Where the rows of a run lie.
+curation::RankInput rank_input(const RunConfig& config, const dataset::DataSet& corpus);
+
+/// Throws Error(kInput) for a file that scoring leaves behind and that is missing.
+void check_scored(const std::filesystem::path& file);
+
 /// Ranks all rows of RUN/scores and writes manifests, report and summary. Throws Error(kMismatch), naming
 /// both, when the scores were made by other anchors than the configured ones, Error(kNoResult), after
 /// writing, when not a single row could be scored. `scores`: who has written them and the built anchors.

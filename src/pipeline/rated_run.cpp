@@ -10,38 +10,21 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "base/await_file.h"
 #include "base/errors.h"
 #include "base/stop_signal.h"
 #include "corpus/shard_reader.h"
+#include "curation/shard_rows.h"
 #include "decode/worker_pool.h"
 #include "image/jpeg_writer.h"
+#include "pipeline/rank_step.h"
 #include "store/embedding_shard.h"
-#include "store/score_shard.h"
 
 namespace quasar::pipeline {
 namespace {
 
-/// Rows whose texts are in memory at once.
-constexpr std::size_t kRowsPerBlock = 4096;
 /// Shorter side of a thumbnail at most, and its JPEG quality.
 constexpr int kThumbnailSide = 160;
 constexpr int kThumbnailQuality = 75;
-
-/// The column of each wanted set in a shard's scores.
-std::vector<std::size_t> columns_of(const store::ScoreShard& scores, const std::vector<std::string>& wanted,
-                                    const std::filesystem::path& path) {
-  std::vector<std::size_t> columns;
-  for (const auto& name : wanted) {
-    const auto found = std::find(scores.names.begin(), scores.names.end(), name);
-    if (found == scores.names.end())
-      base::fail(base::ExitCode::kMismatch,
-                 fmt::format("{} holds no scores against the anchors '{}': run \"quasar score\" first",
-                             path.string(), name));
-    columns.push_back(static_cast<std::size_t>(found - scores.names.begin()));
-  }
-  return columns;
-}
 
 /// What a row is measured by; empty where it has no such thing.
 std::string group_of(const store::RowRecord& record, const std::string& group) {
@@ -60,36 +43,22 @@ std::string group_of(const store::RowRecord& record, const std::string& group) {
 
 class RunReader {
  public:
-  RunReader(const RunConfig& config, const RatedRunQuery& query)
-      : config_(config), query_(query), anchors_(query.anchors) {
-    if (anchors_.empty()) {
-      for (const auto& source : config.anchors) anchors_.push_back(source.name);
-    }
+  RunReader(const RunConfig& config, const RatedRunQuery& query) : config_(config), query_(query) {
     auto& pictures = run_.pictures;
-    pictures.scorers = anchors_;
-    pictures.scores.resize(anchors_.size());
+    pictures.scorers = query.anchors;
+    if (pictures.scorers.empty()) {
+      for (const auto& source : config.anchors) pictures.scorers.push_back(source.name);
+    }
+    pictures.scores.resize(pictures.scorers.size());
   }
 
-  void add(const corpus::Shard& shard, const std::filesystem::path& embeddings) {
-    const auto path = config_.run.scores(shard.id);
-    if (!base::is_there_anew(path))
-      base::fail(base::ExitCode::kInput, path.string() + " is missing: run \"quasar score\" first");
-    const auto scores = store::read_score_shard(path);
-    const auto columns = columns_of(scores, anchors_, path);
-    const store::EmbeddingShardReader reader(embeddings, store::Integrity::kRows);
-    if (reader.header().content_xxh128 != scores.embeddings_xxh128)
-      base::fail(base::ExitCode::kMismatch,
-                 fmt::format("{} was embedded anew after {} was made from it: run \"quasar score\" first",
-                             embeddings.string(), path.string()));
-    for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
+  void read(const dataset::DataSet& corpus) {
+    const auto input = rank_input(config_, corpus);
+    for (const int shard : input.shards) check_scored(config_.run.scores(shard));
+    curation::ShardRows(input, run_.pictures.scorers).for_each_row([&](const curation::ShardRows::Row& row) {
       if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-      const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));
-      for (std::size_t i = 0; i < records.size(); ++i) {
-        const std::size_t row = first + i;
-        add_row(records[i], shard.first + row,
-                std::span(scores.scores).subspan(row * scores.names.size(), scores.names.size()), columns);
-      }
-    }
+      add_row(row.record, row.number, row.scores);
+    });
   }
 
   RatedRun finish() {
@@ -107,15 +76,14 @@ class RunReader {
   }
 
  private:
-  void add_row(const store::RowRecord& record, std::size_t number, std::span<const float> scores,
-               const std::vector<std::size_t>& columns) {
+  void add_row(const store::RowRecord& record, std::size_t number, std::span<const float> scores) {
     auto& pictures = run_.pictures;
     if (record.status != base::RowStatus::kOk) {
       ++pictures.left_out[fmt::format("picture is {}", base::status_name(record.status))];
       return;
     }
     if (!record.hash.empty() && !hashes_.insert(record.hash).second) ++repeated_;
-    for (std::size_t s = 0; s < columns.size(); ++s) pictures.scores[s].push_back(scores[columns[s]]);
+    for (std::size_t s = 0; s < scores.size(); ++s) pictures.scores[s].push_back(scores[s]);
     pictures.labels.push_back(record.label);
     pictures.deviations.push_back(record.deviation);
     deviations_ = deviations_ || record.deviation == record.deviation;
@@ -128,7 +96,6 @@ class RunReader {
 
   const RunConfig& config_;
   const RatedRunQuery& query_;
-  std::vector<std::string> anchors_;
   RatedRun run_;
   std::unordered_set<std::string> hashes_;
   std::uint64_t repeated_ = 0;
@@ -161,7 +128,7 @@ plot::Thumbnail thumbnail_of(const corpus::ShardReader& reader, std::size_t inde
 
 RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus, const RatedRunQuery& query) {
   RunReader reader(config, query);
-  for (const auto& shard : corpus.plan().shards()) reader.add(shard, corpus.path(shard));
+  reader.read(corpus);
   auto run = reader.finish();
   for (const auto& set : corpus.plan().published_sets()) run.pictures.remarks.push_back(corpus::to_text(set));
   // They would be compared with residuals.

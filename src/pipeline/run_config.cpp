@@ -9,6 +9,7 @@
 #include "curation/column_name.h"
 #include "distort/distortion_table.h"
 #include "encoder/encoder_yaml.h"
+#include "store/vector_file.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -133,7 +134,7 @@ void check_text_anchors(const base::ConfigNode& root, const encoder::EncoderConf
 std::string state_of(const std::vector<std::filesystem::path>& files) {
   std::string text;
   for (const auto& name : files) {
-    const std::filesystem::path file = name.string().substr(0, name.string().rfind("::"));
+    const auto file = store::vector_file_path(name);
     std::error_code gone;
     const auto size = std::filesystem::file_size(file, gone);
     const auto time = std::filesystem::last_write_time(file, gone);

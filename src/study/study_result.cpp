@@ -6,22 +6,13 @@
 #include <cmath>
 #include <limits>
 
+#include "evaluation/csv_cell.h"
+
 namespace quasar::study {
 namespace {
 
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
-std::string csv_number(double value) {
-  return std::isfinite(value) ? fmt::format("{}", value) : "";
-}
+using evaluation::csv_number;
+using evaluation::csv_text;
 
 std::string latex_text(const std::string& text) {
   std::string result;
