@@ -69,10 +69,6 @@ double changed_share(const RgbImage& a, const RgbImage& b) {
   return 3.0 * static_cast<double>(changed) / static_cast<double>(a.pixels.size());
 }
 
-const DistortionInfo& info_of(Kind kind) {
-  return distortion_table()[static_cast<std::size_t>(kind) - 1];
-}
-
 class EveryKind : public testing::TestWithParam<int> {
  protected:
   const DistortionInfo& info() const { return distortion_table()[static_cast<std::size_t>(GetParam() - 1)]; }
