@@ -119,9 +119,9 @@ void metrics(benchmark::State& state, benchmarks::Photos& photos) {
   const CpuTimer timer;
   for (auto _ : state) {
     for (std::size_t i = 0; i < photos.reader.size(); ++i) {
-      for (auto* sum : {&metrics.decode_ns, &metrics.encode_ns, &metrics.starved_of_decoded_ns,
-                        &metrics.starved_of_encoder_ns}) {
-        const pass::Stopwatch watch(*sum);
+      for (const auto doing : {pass::Doing::kReading, pass::Doing::kDecoding, pass::Doing::kAwaitingEncoder,
+                               pass::Doing::kAwaitingPictures, pass::Doing::kEncoding}) {
+        const pass::ThreadClock::Lap lap(metrics.threads, doing);
       }
       metrics.bytes_read += i;
       for (int step = 0; step < kStepsPerImage; ++step) base::note_activity();

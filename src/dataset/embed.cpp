@@ -29,8 +29,9 @@ constexpr auto kMetricsPeriod = std::chrono::seconds(2);
 /// their own.
 class MetricsFile {
  public:
-  MetricsFile(const EmbedJob& job, int rank, const pass::RankMetrics& metrics)
+  MetricsFile(const EmbedJob& job, int rank, const pass::Crew& crew, const pass::RankMetrics& metrics)
       : rank_(rank),
+        crew_(crew),
         path_(job.set.files().metrics_file(job.part.index, job.part.count, rank)),
         metrics_(metrics),
         start_(std::chrono::steady_clock::now()),
@@ -50,7 +51,7 @@ class MetricsFile {
         std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
     try {
       const pass::MetricsStamp stamp{
-          rank_, elapsed, now, finished, embedder.open_shards(), embedder.in_flight_table().items()};
+          rank_, elapsed, now, finished, crew_, embedder.open_shards(), embedder.in_flight_table().items()};
       base::write_file_atomically(path_, pass::to_prometheus(metrics_, stamp));
     } catch (const std::exception& error) {
       if (!std::exchange(warned_, true)) base::log_warning("no metrics: {}", error.what());
@@ -59,6 +60,7 @@ class MetricsFile {
 
  private:
   const int rank_;
+  const pass::Crew crew_;
   const std::filesystem::path path_;
   const pass::RankMetrics& metrics_;
   const std::chrono::steady_clock::time_point start_;
@@ -248,13 +250,39 @@ void report_losses(const decode::PoolStatistics& decoding) {
       decoding.restarts, base::human_duration(decoding.restart_seconds));
 }
 
+/// Says, once for the job, what bounded it. Collective.
+void tell_bottleneck(const pass::RankMetrics& metrics, const pass::Crew& crew,
+                     const comm::Communicator& comm) {
+  double images = 0;
+  for (const auto& count : metrics.images) images += static_cast<double>(count.load());
+  std::vector<double> sums = {crew.ranks,
+                              crew.decode_threads,
+                              crew.encode_threads,
+                              crew.gpu_ranks,
+                              images,
+                              static_cast<double>(metrics.bytes_read.load())};
+  const auto mine = metrics.threads.seconds();
+  sums.insert(sums.begin(), mine.begin(), mine.end());
+  comm.all_reduce(std::span(sums), comm::Reduction::kSum);
+  pass::PassWork work;
+  std::copy_n(sums.begin(), pass::kDoings, work.time.begin());
+  const auto* rest = sums.data() + pass::kDoings;
+  work.crew = {rest[0], rest[1], rest[2], rest[3]};
+  work.images = rest[4];
+  work.bytes_read = rest[5];
+  const auto text = pass::describe_bottleneck(work);
+  if (comm.is_root() && !text.empty()) base::log_info("{}", text);
+}
+
 /// Embeds the missing shards. Collective.
 void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const std::vector<int>& missing,
               std::uint64_t rows_before, const comm::Communicator& comm) {
   const EmbedThreads threads = threads_of_rank(job.threads, comm);
   comm.on_root([&] { remove_old_metrics(job); });
   pass::RankMetrics metrics;
-  MetricsFile file(job, comm.rank(), metrics);
+  const pass::Crew crew{1, static_cast<double>(threads.decode), static_cast<double>(threads.encode),
+                        job.encoder.device() == "cpu" ? 0.0 : 1.0};
+  MetricsFile file(job, comm.rank(), crew, metrics);
   std::optional<RankEmbedder> embedder;
   comm.together([&] { embedder.emplace(job, identity, missing, threads, metrics); });
   std::uint64_t total = rows_before;
@@ -270,6 +298,7 @@ void work_off(const EmbedJob& job, const base::EncoderIdentity& identity, const 
     file.write(true, *embedder);
     report_losses(embedder->decoding());
   });
+  tell_bottleneck(metrics, crew, comm);
 }
 
 /// Writes a shard from vectors that others have made.

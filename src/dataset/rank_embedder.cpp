@@ -181,9 +181,13 @@ std::optional<RankEmbedder::Item> RankEmbedder::next_item() {
     if (stopping_ || (shard == nullptr && no_more_)) return true;
     return shard != nullptr && (!shard->opens_batch(shard->next_item) || begun_batches_ < in_flight_.batches);
   };
-  if (!may_begin()) {
-    const pass::Stopwatch starved(metrics_.starved_of_encoder_ns);
-    changed_.wait(lock, may_begin);
+  while (!may_begin()) {
+    // With no shard at hand, none is taken while too many wait to be written.
+    const auto awaited = shard != nullptr                     ? pass::Doing::kAwaitingEncoder
+                         : finished_.size() >= kMostUnwritten ? pass::Doing::kAwaitingWriter
+                                                              : pass::Doing::kAwaitingShard;
+    const pass::ThreadClock::Lap waiting(metrics_.threads, awaited);
+    changed_.wait(lock);
   }
   if (stopping_ || shard == nullptr) return {};
   const Item item{shard, shard->next_item++};
@@ -224,16 +228,19 @@ image::RgbImage RankEmbedder::decode(int worker, const Item& place) {
   const pass::InFlightSlot slot(items_, worker);
   std::span<const std::byte> bytes;
   std::uint64_t size = 0;
-  const auto outcome = place.shard->reader().read(
-      place.row,
-      [&](std::uint64_t wanted) -> corpus::ShardReader::Room {
-        const auto room = pool_.room(worker, wanted);
-        // Interrupted: the shard is given up, and with it what is said here.
-        if (!room) return {{base::RowStatus::kUnreadable, "interrupted"}, {}};
-        bytes = room->bytes;
-        return {{room->status, room->error}, room->bytes};
-      },
-      size);
+  const auto outcome = [&] {
+    const pass::ThreadClock::Lap reading(metrics_.threads, pass::Doing::kReading);
+    return place.shard->reader().read(
+        place.row,
+        [&](std::uint64_t wanted) -> corpus::ShardReader::Room {
+          const auto room = pool_.room(worker, wanted);
+          // Interrupted: the shard is given up, and with it what is said here.
+          if (!room) return {{base::RowStatus::kUnreadable, "interrupted"}, {}};
+          bytes = room->bytes;
+          return {{room->status, room->error}, room->bytes};
+        },
+        size);
+  }();
   row.bytes = size;
   metrics_.bytes_read += size;
   base::note_activity();
@@ -244,7 +251,7 @@ image::RgbImage RankEmbedder::decode(int worker, const Item& place) {
   }
   row.hash = base::xxh128_hex(bytes.first(static_cast<std::size_t>(size)));
   items_.begin(worker, "decoding", shard, item.id);
-  const pass::Stopwatch decoding(metrics_.decode_ns);
+  const pass::ThreadClock::Lap decoding(metrics_.threads, pass::Doing::kDecoding);
   auto request = picture_request(item);
   request.hold = true;
   auto prepared = pool_.decode(worker, request, size);
@@ -283,21 +290,29 @@ void RankEmbedder::encode_loop() {
   while (true) {
     std::optional<Batch*> next;
     {
-      const pass::Stopwatch starved(metrics_.starved_of_decoded_ns);
+      const pass::ThreadClock::Lap waiting(metrics_.threads, pass::Doing::kAwaitingPictures);
       next = ready_.pop();
     }
     if (!next) return;
     Batch& batch = **next;
     {
-      const pass::Stopwatch encoding(metrics_.encode_ns);
+      const pass::ThreadClock::Lap encoding(metrics_.threads, pass::Doing::kEncoding);
       if (job_.encoder.input_spec().fixed_shape()) {
         encode_together(batch, output);
       } else {
         for (std::size_t i = 0; i < batch.count; ++i) encode_one(batch, i);
       }
     }
+    note_upload();
     finish(batch);
   }
+}
+
+void RankEmbedder::note_upload() {
+  const auto spent = job_.encoder.upload_time();
+  const auto more = spent - std::chrono::nanoseconds(upload_noted_.exchange(spent.count()));
+  metrics_.threads.add(pass::Doing::kUploading, more);
+  metrics_.threads.add(pass::Doing::kEncoding, -more);
 }
 
 void RankEmbedder::encode_together(const Batch& batch, std::vector<float>& output) {
@@ -362,6 +377,7 @@ void RankEmbedder::write_loop() {
     writing_ = shard->shard().id;
     lock.unlock();
     {
+      const pass::ThreadClock::Lap writing(metrics_.threads, pass::Doing::kWriting);
       const std::scoped_lock hdf5(hdf5_);
       shard->write(identity_);
     }

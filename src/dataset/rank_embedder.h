@@ -3,6 +3,7 @@
 // file is written, the next one is being decoded.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -91,6 +92,8 @@ class RankEmbedder {
   /// False when interrupted.
   bool admit(const Item& item, Batch& batch);
   void encode_loop();
+  /// Takes the time of uploads out of that of encoding.
+  void note_upload();
   void encode_together(const Batch& batch, std::vector<float>& output);
   void encode_one(const Batch& batch, std::size_t i);
   void finish(Batch& batch);
@@ -103,7 +106,8 @@ class RankEmbedder {
   const InFlight in_flight_;
   const std::size_t dimension_;
   pass::RankMetrics& metrics_;
-  std::string computed_on_;  ///< As the shard written last says.
+  std::atomic<std::int64_t> upload_noted_{0};  ///< Of the encoder's upload_time(), nanoseconds.
+  std::string computed_on_;                    ///< As the shard written last says.
 
   std::mutex mutex_;
   std::condition_variable changed_;

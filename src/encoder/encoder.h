@@ -1,6 +1,7 @@
 // Owns the interface of image encoders: 8-bit pixels in, unnormalised embeddings out.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -55,6 +56,10 @@ class Encoder {
   /// only. Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice) when the device
   /// fails.
   virtual void encode(const ImageBatch& batch, std::span<float> embeddings) = 0;
+
+  /// Time that calls of encode() have spent so far on bringing pixels to the device, summed over threads;
+  /// none on the CPU. Thread-safe.
+  virtual std::chrono::nanoseconds upload_time() const { return {}; }
 
   /// What encode() takes for `count` pictures of that shape in one call, by arithmetic alone; also for shapes
   /// that are too large to be encoded here.

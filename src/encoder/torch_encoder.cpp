@@ -66,6 +66,10 @@ std::string TorchEncoder::device() const {
   return device_.str();
 }
 
+std::chrono::nanoseconds TorchEncoder::upload_time() const {
+  return uploader_ ? uploader_->spent() : std::chrono::nanoseconds(0);
+}
+
 std::string TorchEncoder::computed_on() const {
   if (device_.is_cpu()) return computed_on_;
   const std::scoped_lock lock(gpu_);

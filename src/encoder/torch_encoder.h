@@ -27,6 +27,7 @@ class TorchEncoder : public Encoder {
   const base::EncoderIdentity& identity() const override { return identity_; }
   std::string device() const override;
   std::string computed_on() const override;
+  std::chrono::nanoseconds upload_time() const override;
   std::string weights_note() const override { return weights_note_; }
   void encode(const ImageBatch& batch, std::span<float> embeddings) override;
   WorkingMemory working_memory(int count, int height, int width) const override;

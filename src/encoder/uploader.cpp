@@ -43,7 +43,8 @@ void Uploader::release(Lane& lane) {
 }
 
 // By way of the other constructor, so that the lane is released when this one fails.
-Uploader::Upload::Upload(Uploader& owner, const torch::Tensor& pixels) : Upload(owner, owner.take()) {
+Uploader::Upload::Upload(Uploader& owner, const torch::Tensor& pixels)
+    : Upload(owner, std::chrono::steady_clock::now(), owner.take()) {
   const std::int64_t size = pixels.numel();
   torch::Tensor& pinned = lane_.pinned;
   if (!pinned.defined() || pinned.numel() < size) {
@@ -55,6 +56,7 @@ Uploader::Upload::Upload(Uploader& owner, const torch::Tensor& pixels) : Upload(
   const c10::StreamGuard guard(lane_.stream);
   pixels_ = staged.to(owner_.device_, /*non_blocking=*/true);
   lane_.uploaded.record(lane_.stream);
+  owner_.spent_ += std::chrono::nanoseconds(std::chrono::steady_clock::now() - begun_).count();
 }
 
 torch::Tensor Uploader::Upload::on_current_stream() const {

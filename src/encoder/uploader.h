@@ -6,7 +6,10 @@
 #include <torch/types.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 
 namespace quasar::encoder {
@@ -32,6 +35,8 @@ class Uploader {
   static double pinned_bytes(double batch);
   /// Of `threads` that upload at once, those that have a lane.
   static int uploads_at_once(int threads) { return threads < kLanes ? threads : kLanes; }
+  /// Time that threads have spent in Upload's constructor, waiting for a lane included. Thread-safe.
+  std::chrono::nanoseconds spent() const { return std::chrono::nanoseconds(spent_); }
   Uploader(const Uploader&) = delete;
   Uploader& operator=(const Uploader&) = delete;
 
@@ -50,9 +55,11 @@ class Uploader {
     torch::Tensor on_current_stream() const;
 
    private:
-    Upload(Uploader& owner, Lane& lane) : owner_(owner), lane_(lane) {}
+    Upload(Uploader& owner, std::chrono::steady_clock::time_point begun, Lane& lane)
+        : owner_(owner), begun_(begun), lane_(lane) {}
 
     Uploader& owner_;
+    std::chrono::steady_clock::time_point begun_;
     Lane& lane_;
     torch::Tensor pixels_;
   };
@@ -63,6 +70,7 @@ class Uploader {
   void release(Lane& lane);
 
   torch::Device device_;
+  std::atomic<std::int64_t> spent_{0};
   std::array<Lane, kLanes> lanes_;
   std::mutex mutex_;
   std::condition_variable freed_;

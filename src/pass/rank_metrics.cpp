@@ -18,9 +18,9 @@ namespace {
 constexpr const char* kImages = "quasar_embed_images_total";
 constexpr const char* kBytes = "quasar_embed_read_bytes_total";
 constexpr const char* kShards = "quasar_embed_shards_total";
-constexpr const char* kDecode = "quasar_embed_decode_seconds_total";
-constexpr const char* kEncode = "quasar_embed_encode_seconds_total";
-constexpr const char* kStarved = "quasar_embed_starved_seconds_total";
+constexpr const char* kThreadTime = "quasar_embed_thread_seconds_total";
+constexpr const char* kThreads = "quasar_embed_threads";
+constexpr const char* kGpu = "quasar_embed_on_gpu";
 constexpr const char* kElapsed = "quasar_embed_elapsed_seconds";
 constexpr const char* kWritten = "quasar_embed_updated_timestamp_seconds";
 constexpr const char* kFinished = "quasar_embed_finished";
@@ -28,10 +28,6 @@ constexpr const char* kOpen = "quasar_embed_open_shard";
 constexpr const char* kInFlight = "quasar_embed_in_flight_seconds";
 /// An image in flight for less, seconds, is not worth a line.
 constexpr double kLong = 1;
-
-double seconds(const std::atomic<std::int64_t>& nanoseconds) {
-  return static_cast<double>(nanoseconds.load(std::memory_order_relaxed)) * 1e-9;
-}
 
 /// As a label's value is written.
 std::string escaped(std::string_view value) {
@@ -101,15 +97,15 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
   text.sample(metrics.bytes_read.load(std::memory_order_relaxed));
   text.family(kShards, "counter", "Shards written.");
   text.sample(metrics.shards.load(std::memory_order_relaxed));
-  text.family(kDecode, "counter", "Time in decoding and resampling, summed over threads.");
-  text.sample(seconds(metrics.decode_ns));
-  text.family(kEncode, "counter", "Time in the encoder, summed over threads.");
-  text.sample(seconds(metrics.encode_ns));
-  text.family(kStarved, "counter",
-              "Time threads waited, summed over threads: encode threads for decoded images, "
-              "decode threads for the encoder.");
-  text.sample(seconds(metrics.starved_of_decoded_ns), {{"waiting_for", "decode"}});
-  text.sample(seconds(metrics.starved_of_encoder_ns), {{"waiting_for", "encoder"}});
+  text.family(kThreadTime, "counter", "Time of threads by what they were at, summed over threads.");
+  const auto time = metrics.threads.seconds();
+  for (std::size_t i = 0; i < kDoings; ++i)
+    text.sample(time[i], {{"doing", doing_name(static_cast<Doing>(i))}});
+  text.family(kThreads, "gauge", "Threads by kind.");
+  text.sample(stamp.crew.decode_threads, {{"kind", "decode"}});
+  text.sample(stamp.crew.encode_threads, {{"kind", "encode"}});
+  text.family(kGpu, "gauge", "Whether the encoder is on a GPU.");
+  text.sample(stamp.crew.gpu_ranks > 0 ? 1 : 0);
   text.family(kElapsed, "gauge", "Time since this pass began.");
   text.sample(stamp.elapsed_s);
   text.family(kWritten, "gauge", "When this file was written.");
@@ -146,13 +142,12 @@ MetricsSnapshot from_prometheus(const std::string& text) {
       found.bytes_read = std::strtoull(value, nullptr, 10);
     } else if (name == kShards) {
       found.shards = std::strtoull(value, nullptr, 10);
-    } else if (name == kDecode) {
-      found.decode_s = number;
-    } else if (name == kEncode) {
-      found.encode_s = number;
-    } else if (name == kStarved) {
-      (label_of(labels, "waiting_for") == "decode" ? found.starved_of_decoded_s
-                                                   : found.starved_of_encoder_s) = number;
+    } else if (name == kThreadTime) {
+      if (const auto doing = doing_from_name(label_of(labels, "doing"))) at(found.thread_s, *doing) = number;
+    } else if (name == kThreads) {
+      (label_of(labels, "kind") == "decode" ? found.crew.decode_threads : found.crew.encode_threads) = number;
+    } else if (name == kGpu) {
+      found.crew.gpu_ranks = number;
     } else if (name == kElapsed) {
       found.elapsed_s = number;
     } else if (name == kWritten) {
@@ -167,6 +162,20 @@ MetricsSnapshot from_prometheus(const std::string& text) {
     }
   }
   return found;
+}
+
+PassWork work_of(std::span<const MetricsSnapshot> ranks) {
+  PassWork work;
+  for (const auto& rank : ranks) {
+    for (std::size_t i = 0; i < kDoings; ++i) work.time[i] += rank.thread_s[i];
+    work.crew.ranks += 1;
+    work.crew.decode_threads += rank.crew.decode_threads;
+    work.crew.encode_threads += rank.crew.encode_threads;
+    work.crew.gpu_ranks += rank.crew.gpu_ranks;
+    for (const auto& [status, count] : rank.images) work.images += static_cast<double>(count);
+    work.bytes_read += static_cast<double>(rank.bytes_read);
+  }
+  return work;
 }
 
 std::vector<MetricsSnapshot> read_metrics(const std::filesystem::path& folder) {

@@ -4,40 +4,26 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "pass/bottleneck.h"
 #include "pass/in_flight.h"
+#include "pass/thread_time.h"
 
 namespace quasar::pass {
 
-/// Advanced by the rank's threads, read by its watchdog. Times are sums over threads, nanoseconds.
+/// Advanced by the rank's threads, read by its watchdog.
 struct RankMetrics {
   std::array<std::atomic<std::uint64_t>, 32> images{};  ///< By number of their status.
   std::atomic<std::uint64_t> bytes_read{0};
-  std::atomic<std::int64_t> decode_ns{0};
-  std::atomic<std::int64_t> encode_ns{0};
-  std::atomic<std::int64_t> starved_of_decoded_ns{0};  ///< Encode threads without a batch.
-  std::atomic<std::int64_t> starved_of_encoder_ns{0};  ///< Decode threads with every batch in flight.
   std::atomic<std::uint64_t> shards{0};
-};
-
-/// Adds the time from its construction to its destruction to a sum.
-class Stopwatch {
- public:
-  explicit Stopwatch(std::atomic<std::int64_t>& sum) : sum_(sum), start_(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() { sum_ += std::chrono::nanoseconds(std::chrono::steady_clock::now() - start_).count(); }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-
- private:
-  std::atomic<std::int64_t>& sum_;
-  std::chrono::steady_clock::time_point start_;
+  ThreadClock threads;
 };
 
 /// A rank's metrics as written, read back.
@@ -46,10 +32,8 @@ struct MetricsSnapshot {
   std::map<base::RowStatus, std::uint64_t> images;
   std::uint64_t bytes_read = 0;
   std::uint64_t shards = 0;
-  double decode_s = 0;
-  double encode_s = 0;
-  double starved_of_decoded_s = 0;
-  double starved_of_encoder_s = 0;
+  ThreadTime thread_s{};
+  Crew crew;
   double elapsed_s = 0;   ///< From the start of the pass.
   double written_at = 0;  ///< Seconds since 1970.
   bool finished = false;
@@ -63,6 +47,7 @@ struct MetricsStamp {
   double elapsed_s = 0;
   double now = 0;         ///< Seconds since 1970.
   bool finished = false;  ///< The rank has left the pass.
+  Crew crew = {};         ///< The rank's own.
   std::vector<int> open_shards = {};
   std::vector<ItemInFlight> in_flight = {};
 };
@@ -72,6 +57,9 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
 
 /// Reads what to_prometheus wrote; lines of others are passed over.
 MetricsSnapshot from_prometheus(const std::string& text);
+
+/// What the ranks of a pass have done together.
+PassWork work_of(std::span<const MetricsSnapshot> ranks);
 
 /// Every *.prom file of the folder, by name.
 std::vector<MetricsSnapshot> read_metrics(const std::filesystem::path& folder);

@@ -23,6 +23,8 @@ constexpr std::size_t kExamples = 3;
 constexpr std::size_t kShardsNamed = 10;
 /// A rank at work writes its metrics far more often, seconds.
 constexpr double kLatelyHeard = 60;
+/// Thread time worth a word, seconds.
+constexpr double kLeastTold = 0.05;
 
 void read_shard(const store::EmbeddingShardReader& reader, RunStatus& status) {
   const auto statuses = reader.read_statuses();
@@ -101,15 +103,26 @@ class Report {
                ? "finished"
                : "heard of " + base::human_duration(std::max(0.0, seconds_since_1970() - rank.written_at)) +
                      " ago");
-      line("  thread time: decoding {}, encoding {}; waiting for decoded images {}, for the encoder {}",
-           base::human_duration(rank.decode_s), base::human_duration(rank.encode_s),
-           base::human_duration(rank.starved_of_decoded_s), base::human_duration(rank.starved_of_encoder_s));
+      std::string times;
+      for (std::size_t i = 0; i < pass::kDoings; ++i) {
+        if (rank.thread_s[i] < kLeastTold) continue;
+        times +=
+            fmt::format("{}{} {}", times.empty() ? "" : ", ", pass::doing_name(static_cast<pass::Doing>(i)),
+                        base::human_duration(rank.thread_s[i]));
+      }
+      if (!times.empty()) line("  thread time: {}", times);
       if (rank.finished) continue;
       for (const auto& item : rank.in_flight) {
         line("  {} {} (shard {}) for {}", item.doing, item.id, item.shard,
              base::human_duration(item.seconds));
       }
     }
+  }
+
+  /// What bounds the last pass.
+  void bottleneck(const RunStatus& status) {
+    if (const auto text = pass::describe_bottleneck(pass::work_of(status.ranks)); !text.empty())
+      line("{}", text);
   }
 
   std::string text() && { return std::move(text_); }
@@ -175,6 +188,7 @@ std::string describe(const RunStatus& status) {
   report.shards(status);
   report.failures(status);
   report.ranks(status);
+  report.bottleneck(status);
   return std::move(report).text();
 }
 

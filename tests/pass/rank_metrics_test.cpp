@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 #include <sstream>
 
@@ -17,11 +18,9 @@ std::string some_metrics(int rank, bool finished) {
   metrics.images[static_cast<std::size_t>(base::RowStatus::kDecodeFailed)] = 3;
   metrics.bytes_read = (std::uint64_t{1} << 60U) + 1;
   metrics.shards = 2;
-  metrics.decode_ns = 1'500'000'000;
-  metrics.encode_ns = 2'500'000'000;
-  metrics.starved_of_decoded_ns = 250'000'000;
-  metrics.starved_of_encoder_ns = 750'000'000;
-  return to_prometheus(metrics, {rank, 12.5, 1.7e9, finished});
+  for (std::size_t i = 0; i < kDoings; ++i)
+    metrics.threads.add(static_cast<Doing>(i), std::chrono::milliseconds(250 * (i + 1)));
+  return to_prometheus(metrics, {rank, 12.5, 1.7e9, finished, {1, 6, 2, 1}});
 }
 
 TEST(RankMetrics, AreReadBackAsTheyWereWritten) {
@@ -31,14 +30,26 @@ TEST(RankMetrics, AreReadBackAsTheyWereWritten) {
   EXPECT_EQ(found.images.at(base::RowStatus::kDecodeFailed), 3U);
   EXPECT_EQ(found.bytes_read, (std::uint64_t{1} << 60U) + 1) << "whole, and not through a double";
   EXPECT_EQ(found.shards, 2U);
-  EXPECT_DOUBLE_EQ(found.decode_s, 1.5);
-  EXPECT_DOUBLE_EQ(found.encode_s, 2.5);
-  EXPECT_DOUBLE_EQ(found.starved_of_decoded_s, 0.25);
-  EXPECT_DOUBLE_EQ(found.starved_of_encoder_s, 0.75);
+  for (std::size_t i = 0; i < kDoings; ++i)
+    EXPECT_DOUBLE_EQ(found.thread_s[i], 0.25 * static_cast<double>(i + 1));
+  EXPECT_EQ(found.crew.decode_threads, 6);
+  EXPECT_EQ(found.crew.encode_threads, 2);
+  EXPECT_EQ(found.crew.gpu_ranks, 1);
   EXPECT_DOUBLE_EQ(found.elapsed_s, 12.5);
   EXPECT_DOUBLE_EQ(found.written_at, 1.7e9);
   EXPECT_TRUE(found.finished);
   EXPECT_FALSE(from_prometheus(some_metrics(3, false)).finished);
+}
+
+TEST(RankMetrics, OfRanksAddUp) {
+  const std::vector<MetricsSnapshot> ranks = {from_prometheus(some_metrics(0, true)),
+                                              from_prometheus(some_metrics(1, false))};
+  const auto work = work_of(ranks);
+  EXPECT_DOUBLE_EQ(at(work.time, Doing::kReading), 0.5);
+  EXPECT_DOUBLE_EQ(at(work.time, Doing::kAwaitingShard), 4.5);
+  EXPECT_EQ(work.crew.ranks, 2);
+  EXPECT_EQ(work.crew.decode_threads, 12);
+  EXPECT_EQ(work.images, 246);
 }
 
 TEST(RankMetrics, FollowPrometheussTextFormat) {
@@ -61,13 +72,14 @@ TEST(RankMetrics, FollowPrometheussTextFormat) {
   EXPECT_GE(samples, 10);
 }
 
-TEST(RankMetrics, AStopwatchAddsItsTime) {
-  std::atomic<std::int64_t> sum{5};
-  { const Stopwatch one(sum); }
-  const auto once = sum.load();
-  EXPECT_GT(once, 5);
-  { const Stopwatch another(sum); }
-  EXPECT_GT(sum, once);
+TEST(RankMetrics, AClockAddsLapsUp) {
+  ThreadClock clock;
+  { const ThreadClock::Lap one(clock, Doing::kWriting); }
+  const double once = at(clock.seconds(), Doing::kWriting);
+  EXPECT_GT(once, 0);
+  { const ThreadClock::Lap another(clock, Doing::kWriting); }
+  EXPECT_GT(at(clock.seconds(), Doing::kWriting), once);
+  EXPECT_EQ(at(clock.seconds(), Doing::kReading), 0);
 }
 
 TEST(RankMetrics, ForeignAndDamagedLinesArePassedOver) {
