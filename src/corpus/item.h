@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/checksum.h"
 #include "distort/distortion_table.h"
 
 namespace quasar::corpus {
@@ -33,5 +35,10 @@ struct Item {
 
   friend bool operator==(const Item&, const Item&) = default;
 };
+
+/// Under which ids are looked for where there are too many to hold them; two ids may have the same.
+inline std::uint64_t id_hash(std::string_view id) {
+  return base::xxh64(id, 0x9E3779B97F4A7C15ULL);
+}
 
 }  // namespace quasar::corpus

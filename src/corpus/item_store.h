@@ -17,6 +17,9 @@ namespace quasar::corpus {
 /// fields.
 inline constexpr int kPlanSchema = 2;
 
+/// Bytes of lines that are copied at once from one store to another.
+inline constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
+
 /// One line of JSON without its end, and back; `schema`: of the plan that the line belongs to. Throws
 /// Error(kInternal) for text that is not UTF-8, and Error(kMismatch) for a line that is no item.
 std::string item_to_line(const Item& item);

@@ -10,12 +10,6 @@
 #include "corpus/plan_state.h"
 
 namespace quasar::corpus {
-namespace {
-
-constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
-
-}  // namespace
-
 Plan Plan::make(const CorpusConfig& config) {
   PlanBuilder builder(nullptr, config.shard_size);
   for (const auto& source : config.sources) builder.add_source(source);

@@ -10,21 +10,13 @@
 #include "corpus/sources/source.h"
 
 namespace quasar::corpus {
-namespace {
-
-constexpr std::uint64_t kHashSeed = 0x9E3779B97F4A7C15ULL;
-constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
-
-}  // namespace
-
 PlanBuilder::PlanBuilder(const Plan::State* before, int shard_size)
     : shard_size_(static_cast<std::uint64_t>(std::max(1, shard_size))), limit_(shard_size_) {
   auto items = ItemStore::unnamed();
   if (before != nullptr) {
     state_ = *before;
     for (const auto& shard : before->shards) {
-      for (const auto& item : before->read_items(shard))
-        id_hashes_.push_back(base::xxh64(item.id, kHashSeed));
+      for (const auto& item : before->read_items(shard)) id_hashes_.push_back(id_hash(item.id));
     }
     const std::uint64_t size = before->items_bytes();
     for (std::uint64_t done = 0; done < size; done += std::min(kCopyBytes, size - done)) {
@@ -74,7 +66,7 @@ void PlanBuilder::add(Item item) {
     shard_.offset = state_.items->size();
     digest_ = std::make_unique<base::Sha256>();
   }
-  id_hashes_.push_back(base::xxh64(item.id, kHashSeed));
+  id_hashes_.push_back(id_hash(item.id));
   const std::string line = item_to_line(item) + "\n";
   digest_->update(line);
   state_.items->append(line);
@@ -103,7 +95,7 @@ void PlanBuilder::check_ids_are_unique() {
   std::unordered_map<std::string, std::string> seen;
   for (const auto& shard : state_.shards) {
     for (auto& item : state_.read_items(shard)) {
-      if (suspects.count(base::xxh64(item.id, kHashSeed)) == 0) continue;
+      if (suspects.count(id_hash(item.id)) == 0) continue;
       const auto [place, is_new] = seen.emplace(item.id, item.source);
       if (is_new) continue;
       const auto& description = state_.sources[static_cast<std::size_t>(shard.source)].description;
@@ -112,8 +104,7 @@ void PlanBuilder::check_ids_are_unique() {
           "the id \"" + item.id + "\" occurs twice in the corpus: " + place->second + " and " + item.source +
               " (the latter in the source " + description +
               "); ids must be unique: give sources with equal names a \"name\" of their own, which is put "
-              "before their ids; a list names each path once, and a table each id (\"id_column\") for "
-              "one path alone");
+              "before their ids; a table has each id (\"id_column\") for one path alone");
     }
   }
 }

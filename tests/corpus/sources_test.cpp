@@ -127,7 +127,9 @@ TEST_F(SourcesTest, AListGivesItsLinesAsIds) {
   write("bad.txt", std::string("a.jpg\nb\0.jpg\n", 13));
   EXPECT_THAT(error_of(source(SourceKind::kList, "bad.txt")), HasSubstr("bad.txt:2: a NUL"));
   write("twice.txt", "a.jpg\nb.jpg\na.jpg\n");
-  EXPECT_THAT(error_of(source(SourceKind::kList, "twice.txt")), HasSubstr("\"a.jpg\" occurs twice"));
+  EXPECT_THAT(ids_of(source(SourceKind::kList, "twice.txt")), ElementsAre("a.jpg", "b.jpg"));
+  EXPECT_THAT(plan_of(source(SourceKind::kList, "twice.txt")).left_out(),
+              ElementsAre(Pair("lines that name an image again", 1)));
 }
 
 TEST_F(SourcesTest, TablesOfEveryKindGiveTheSameItems) {
@@ -261,6 +263,13 @@ TEST_F(SourcesTest, RowsThatNameAnImageAgainAreOneImageOrAsManyAsAsked) {
   config.repeated = Repeated::kRows;
   EXPECT_THAT(ids_of(config), ElementsAre("a.jpg", "b.jpg", "b.jpg@2", "solo.jpg", "a.jpg@2", "a.jpg@3"));
   EXPECT_EQ(plan_of(config).noted().begin()->second, 3U);
+}
+
+TEST_F(SourcesTest, RowsOfTheirOwnTakeNoIdThatAnotherRowHas) {
+  write("t.csv", "path,c\na.jpg,1\na.jpg,2\na.jpg@2,x\na.jpg,3\na.jpg@2,y\n");
+  auto config = source(SourceKind::kTable, "t.csv");
+  config.repeated = Repeated::kRows;
+  EXPECT_THAT(ids_of(config), ElementsAre("a.jpg", "a.jpg@3", "a.jpg@2", "a.jpg@4", "a.jpg@2@2"));
 }
 
 TEST_F(SourcesTest, AnIdForTwoImagesIsRefusedInEveryMode) {

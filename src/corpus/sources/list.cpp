@@ -1,5 +1,8 @@
 #include "corpus/sources/list.h"
 
+#include <utility>
+
+#include "corpus/sources/repeated_rows.h"
 #include "corpus/sources/rows.h"
 #include "corpus/sources/source_text.h"
 
@@ -13,8 +16,13 @@ class List final : public Source {
   std::string list(ItemSink& sink, SourceCounts& counts) const override {
     const base::MappedFile file(source_.path);
     const RowReader rows(source_, counts);
-    Lines lines(text_of(file));
-    while (const auto line = lines.next()) sink.add(rows.item(*line, lines.number()));
+    IdCounts ids;
+    for_each_item(file, rows, [&](const Item& item) { ids.add(item.id); });
+    ids.finish();
+    // Lists are put together of others; a line has nothing to say beside its image.
+    RepeatedRows repeated(Repeated::kFirst, ids, sink, counts, "lines that name an image again");
+    for_each_item(file, rows, [&](Item item) { repeated.add(std::move(item)); });
+    repeated.finish();
     return state();
   }
   std::string state() const override { return file_state(source_.path); }
@@ -23,11 +31,17 @@ class List final : public Source {
   }
 
  private:
+  template <typename Use>
+  static void for_each_item(const base::MappedFile& file, const RowReader& rows, const Use& use) {
+    Lines lines(text_of(file));
+    while (const auto line = lines.next()) use(rows.item(*line, lines.number()));
+  }
+
   SourceConfig source_;
 };
 
-void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
-          SourceConfig& source) {
+void read_list(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
+               SourceConfig& source) {
   source.path = source_path(place, PathKind::kFile, presence);
   read_root(node, presence, source);
 }
@@ -36,7 +50,7 @@ void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePre
 
 SourceType list_type() {
   return {
-      SourceKind::kList, "list", read,
+      SourceKind::kList, "list", read_list,
       [](const SourceConfig& source) { return SourceText(source, "list").path().name().root().text(); },
       [](const SourceConfig& source) -> std::unique_ptr<Source> { return std::make_unique<List>(source); }};
 }

@@ -3,17 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/checksum.h"
-
 namespace quasar::corpus {
 namespace {
 
-constexpr std::uint64_t kHashSeed = 0x9E3779B97F4A7C15ULL;
-
 constexpr const char* kJoinedRows = "rows joined with another row of their image (repeated: join)";
 constexpr const char* kOwnRows = "rows that name an image again, as images of their own (repeated: rows)";
-constexpr const char* kFurtherRows = "rows that name an image again (repeated: first)";
 constexpr const char* kOtherValues = "labels and deviations that differ from the first of their image";
+
+/// Whether it ends in "@" and digits.
+bool is_numbered(std::string_view id) {
+  const auto at = id.rfind('@');
+  return at != std::string_view::npos && at + 1 < id.size() &&
+         id.find_first_not_of("0123456789", at + 1) == std::string_view::npos;
+}
 
 /// Takes a value where there was none yet. False when it differs from the one there is.
 template <typename T>
@@ -29,7 +31,8 @@ void take_first(std::string& first, std::string& value) {
 }  // namespace
 
 void IdCounts::add(std::string_view id) {
-  hashes_.push_back(base::xxh64(id, kHashSeed));
+  hashes_.push_back(id_hash(id));
+  if (is_numbered(id)) numbered_.insert(hashes_.back());
 }
 
 void IdCounts::finish() {
@@ -44,27 +47,35 @@ void IdCounts::finish() {
 
 std::uint64_t IdCounts::rows_of(std::string_view id) const {
   if (repeated_.empty()) return 1;
-  const auto found = repeated_.find(base::xxh64(id, kHashSeed));
+  const auto found = repeated_.find(id_hash(id));
   return found == repeated_.end() ? 1 : found->second;
 }
 
-RepeatedRows::RepeatedRows(Repeated mode, const IdCounts& ids, ItemSink& sink, SourceCounts& counts)
-    : mode_(mode), ids_(ids), sink_(sink), counts_(counts) {}
+bool IdCounts::has_numbered(std::string_view id) const {
+  return !numbered_.empty() && numbered_.contains(id_hash(id));
+}
+
+RepeatedRows::RepeatedRows(Repeated mode, const IdCounts& ids, ItemSink& sink, SourceCounts& counts,
+                           std::string further)
+    : mode_(mode), ids_(ids), sink_(sink), counts_(counts), further_(std::move(further)) {}
 
 void RepeatedRows::add(Item item) {
   ++row_;
   if (ids_.rows_of(item.id) == 1) return sink_.add(std::move(item));
   if (mode_ == Repeated::kJoin) return join(std::move(item));
   if (mode_ == Repeated::kRows) {
-    if (const std::uint64_t number = ++rows_seen_[item.id]; number > 1) {
-      item.id += "@" + std::to_string(number);
+    if (auto& number = ++rows_seen_[item.id]; number > 1) {
+      // Past numbers that another row has as its own id.
+      auto id = item.id + "@" + std::to_string(number);
+      while (ids_.has_numbered(id)) id = item.id + "@" + std::to_string(++number);
+      item.id = std::move(id);
       ++counts_.noted[kOwnRows];
     }
     return sink_.add(std::move(item));
   }
   const auto [first, is_new] = first_.emplace(item.id, item.source);
   if (!is_new && first->second == item.source) {
-    ++counts_.left_out[kFurtherRows];
+    ++counts_.left_out[further_];
     return;
   }
   sink_.add(std::move(item));

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "corpus/corpus_config.h"
@@ -23,9 +24,13 @@ class IdCounts {
   void finish();
   /// At least as many rows as the id has: different ids may share a hash.
   std::uint64_t rows_of(std::string_view id) const;
+  /// Whether a row may have this id, which ends as numbered ones do; never false for one that has.
+  bool has_numbered(std::string_view id) const;
 
  private:
   std::vector<std::uint64_t> hashes_;
+  std::unordered_set<std::uint64_t>
+      numbered_;  ///< Of ids of rows that look like what kRows gives: "a.jpg@2".
   std::unordered_map<std::uint64_t, std::uint64_t> repeated_;
 };
 
@@ -34,8 +39,9 @@ class IdCounts {
 /// they are, for the plan to refuse.
 class RepeatedRows {
  public:
-  /// All outlive it; `ids` has counted every row.
-  RepeatedRows(Repeated mode, const IdCounts& ids, ItemSink& sink, SourceCounts& counts);
+  /// All outlive it; `ids` has counted every row. `further`: what rows that go with kFirst are counted as.
+  RepeatedRows(Repeated mode, const IdCounts& ids, ItemSink& sink, SourceCounts& counts,
+               std::string further = "rows that name an image again (repeated: first)");
 
   void add(Item item);
   /// Call once, after the last add().
@@ -56,6 +62,7 @@ class RepeatedRows {
   const IdCounts& ids_;
   ItemSink& sink_;
   SourceCounts& counts_;
+  const std::string further_;
   std::uint64_t row_ = 0;
   std::unordered_map<std::string, Joined> waiting_;           // kJoin.
   std::unordered_map<std::string, std::string> first_;        // kFirst: image by id.
