@@ -1,9 +1,23 @@
-# quasar_module(NAME [NUMERIC] [ONLY files...] PUBLIC targets... PRIVATE targets...)
+# quasar_compile_together(TARGET)
+# With QUASAR_UNITY_BUILD, sources of a target are compiled several at once: headers are read once for all of them. What
+# one of them keeps to itself (an unnamed namespace) must then not have the name of what another does.
+function(quasar_compile_together target)
+  if(QUASAR_UNITY_BUILD)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # It takes what one source includes for a header of others.
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    endif()
+  endif()
+endfunction()
+
+# quasar_module(NAME [NUMERIC] [APART] [ONLY files...] PUBLIC targets... PRIVATE targets...)
 # A folder is a module is a static library quasar_NAME made of the folder's sources (or of ONLY some of
 # them). What it links states what it may include. PRIVATE dependencies never show in the module's headers.
 # NUMERIC: it loops over pixels, vectors or weights, and is optimised as far as the build type says.
+# APART: each source is always compiled by itself, as optimising it takes longer than reading headers.
 function(quasar_module name)
-  cmake_parse_arguments(ARG "NUMERIC" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "NUMERIC;APART" "" "ONLY;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_ONLY)
     set(sources ${ARG_ONLY})
   else()
@@ -16,6 +30,9 @@ function(quasar_module name)
   add_library(quasar_${name} STATIC ${sources})
   target_include_directories(quasar_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(quasar_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} quasar_options)
+  if(NOT ARG_APART)
+    quasar_compile_together(quasar_${name})
+  endif()
   if(NOT ARG_NUMERIC)
     target_link_libraries(quasar_${name} PRIVATE quasar_lean_options)
   endif()

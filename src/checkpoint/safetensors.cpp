@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "base/unpacker.h"
 #include "base/utf8.h"
+#include "checkpoint/input_errors.h"
 
 namespace quasar::checkpoint {
 namespace {
@@ -21,7 +22,6 @@ namespace {
 constexpr std::size_t kPrefix = sizeof(std::uint64_t);
 /// The reference implementation's limit: no real header comes near it.
 constexpr std::uint64_t kMostHeader = 100'000'000;
-constexpr std::size_t kMostDimensions = 64;
 
 struct NamedType {
   std::string_view name;
@@ -37,10 +37,6 @@ constexpr std::array<NamedType, 10> kTypes = {{{"F64", Dtype::kFloat64},
                                                {"I8", Dtype::kInt8},
                                                {"U8", Dtype::kUint8},
                                                {"BOOL", Dtype::kBool}}};
-
-[[noreturn]] void fail_input(const std::string& what) {
-  base::fail(base::ExitCode::kInput, what);
-}
 
 std::string tensor_text(const std::string& name) {
   return "tensor \"" + base::printable(name) + "\"";

@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "base/utf8.h"
+#include "checkpoint/input_errors.h"
 #include "checkpoint/pickle.h"
 #include "checkpoint/stored_tensor.h"
 #include "checkpoint/zip_archive.h"
@@ -22,8 +23,6 @@ namespace {
 constexpr int kMostDepth = 64;
 constexpr std::size_t kMostAttributes = 1'000'000;
 constexpr std::size_t kMostName = 4096;
-constexpr std::size_t kMostTensors = 100'000;
-constexpr std::size_t kMostDimensions = 64;
 constexpr std::int64_t kMostInteger = std::numeric_limits<std::int64_t>::max();
 
 struct StorageType {
@@ -40,10 +39,6 @@ constexpr std::array<StorageType, 10> kStorageTypes = {{{"torch.BFloat16Storage"
                                                         {"torch.IntStorage", Dtype::kInt32},
                                                         {"torch.LongStorage", Dtype::kInt64},
                                                         {"torch.ShortStorage", Dtype::kInt16}}};
-
-[[noreturn]] void fail_input(const std::string& what) {
-  base::fail(base::ExitCode::kInput, what);
-}
 
 struct Storage {
   Dtype type = Dtype::kFloat32;

@@ -14,18 +14,11 @@
 
 #include "base/errors.h"
 #include "base/utf8.h"
+#include "checkpoint/input_errors.h"
 #include "checkpoint/weight_name_maps.h"
 
 namespace quasar::checkpoint {
 namespace {
-
-[[noreturn]] void fail_input(const std::string& what) {
-  base::fail(base::ExitCode::kInput, what);
-}
-
-std::string in_quotes(std::string_view name) {
-  return "\"" + base::printable(name) + "\"";
-}
 
 /// What `part` is followed by in `text`; nothing when the text does not begin with it.
 std::optional<std::string_view> after(std::string_view text, std::string_view part) {

@@ -6,22 +6,13 @@
 
 #include "base/errors.h"
 #include "base/utf8.h"
+#include "checkpoint/input_errors.h"
 
 namespace quasar::checkpoint {
 namespace {
 
-/// More than the largest models have.
-constexpr std::size_t kMostTensors = 100'000;
 /// Bytes of an index with that many long names.
 constexpr std::size_t kMostIndex = 100'000'000;
-
-[[noreturn]] void fail_input(const std::string& what) {
-  base::fail(base::ExitCode::kInput, what);
-}
-
-std::string in_quotes(std::string_view text) {
-  return "\"" + base::printable(text) + "\"";
-}
 
 /// Whether a name is that of a file in the folder itself.
 bool is_bare_name(std::string_view name) {

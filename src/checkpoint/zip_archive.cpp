@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/unpacker.h"
 #include "base/utf8.h"
+#include "checkpoint/input_errors.h"
 
 namespace quasar::checkpoint {
 namespace {
@@ -26,10 +27,6 @@ constexpr std::uint16_t kZip64Extra = 1;
 constexpr std::uint32_t kIn64 = 0xFFFFFFFF;  ///< "See the zip64 field."
 constexpr std::uint16_t kIn64Short = 0xFFFF;
 constexpr std::uint64_t kMostEntries = 1'000'000;
-
-[[noreturn]] void fail_input(const std::string& what) {
-  base::fail(base::ExitCode::kInput, what);
-}
 
 // The callers have checked that what is loaded lies inside.
 using base::load;

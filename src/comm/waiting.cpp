@@ -13,8 +13,8 @@ namespace {
 constexpr int kEagerTurns = 100;
 /// MPI moves data only while it is polled, so that long sleeps would slow large messages down; a rank that
 /// waits for another one's work can sleep longer.
-constexpr auto kShortestSleep = std::chrono::microseconds(20);
-constexpr auto kLongestSleep = std::chrono::microseconds(500);
+constexpr auto kShortestPause = std::chrono::microseconds(20);
+constexpr auto kLongestPause = std::chrono::microseconds(500);
 /// For so many sleeps data may be on its way.
 constexpr int kBusySleeps = 2000;
 
@@ -22,7 +22,7 @@ constexpr int kBusySleeps = 2000;
 
 void finish(std::span<MPI_Request> requests, const Communicator::Handle& handle) {
   const Dispatcher::Waiting waiting(*handle.dispatcher);
-  auto sleep = kShortestSleep;
+  auto sleep = kShortestPause;
   for (int turn = 0;; ++turn) {
     int done = 0;
     check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),
@@ -33,7 +33,7 @@ void finish(std::span<MPI_Request> requests, const Communicator::Handle& handle)
       continue;
     }
     std::this_thread::sleep_for(sleep);
-    if (turn > kEagerTurns + kBusySleeps) sleep = std::min(2 * sleep, kLongestSleep);
+    if (turn > kEagerTurns + kBusySleeps) sleep = std::min(2 * sleep, kLongestPause);
   }
 }
 

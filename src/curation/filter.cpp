@@ -23,7 +23,7 @@ namespace {
 /// What a row has in a column; nothing where it has no value.
 using Value = std::variant<std::monostate, double, std::string_view>;
 
-Value text(const std::string& value) {
+Value text_value(const std::string& value) {
   return value.empty() ? Value() : Value(std::string_view(value));
 }
 
@@ -57,11 +57,11 @@ constexpr std::array<OwnColumn, 13> kOwnColumns{{
     {"bytes", [](Row row) { return number(static_cast<double>(row.bytes)); }},
     {"label", [](Row row) { return number(row.label); }},
     {"deviation", [](Row row) { return number(row.deviation); }},
-    {"id", [](Row row) { return text(row.id); }},
-    {"source", [](Row row) { return text(row.source); }},
-    {"member", [](Row row) { return text(row.member); }},
-    {"format", [](Row row) { return text(row.format); }},
-    {"split", [](Row row) { return text(row.split); }},
+    {"id", [](Row row) { return text_value(row.id); }},
+    {"source", [](Row row) { return text_value(row.source); }},
+    {"member", [](Row row) { return text_value(row.member); }},
+    {"format", [](Row row) { return text_value(row.format); }},
+    {"split", [](Row row) { return text_value(row.split); }},
 }};
 
 const OwnColumn* own_column(std::string_view name) {
@@ -254,7 +254,7 @@ Value Filters::State::value_of(const Compiled& filter, const store::RowRecord& r
   if (!fields.is_object()) return {};
   const auto found = fields.find(filter.field);
   if (found == fields.end() || found->is_null()) return {};
-  if (const auto* held = found->get_ptr<const std::string*>()) return text(*held);
+  if (const auto* held = found->get_ptr<const std::string*>()) return text_value(*held);
   scratch = found->dump();
   return std::string_view(scratch);
 }

@@ -15,7 +15,7 @@
 namespace quasar::curation {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 18U;
+constexpr std::size_t kTextBlock = std::size_t{1} << 18U;
 
 [[noreturn]] void fail(base::ExitCode code, const char* what, const std::filesystem::path& path) {
   base::fail(code, std::string("cannot ") + what + " " + path.string() + ": " + std::strerror(errno));
@@ -36,7 +36,7 @@ ScratchTexts::~ScratchTexts() {
 void ScratchTexts::append(std::string_view text) {
   if (size_++ % kStretch == 0) index_.push_back(flushed_ + buffer_.size());
   base::pack_text(text, buffer_);
-  if (buffer_.size() >= kBlock) flush();
+  if (buffer_.size() >= kTextBlock) flush();
 }
 
 void ScratchTexts::flush() {
@@ -70,7 +70,7 @@ void ScratchTexts::Cursor::fill(std::size_t bytes) {
   buffer_.erase(0, at_);
   at_ = 0;
   std::size_t there = buffer_.size();
-  buffer_.resize(std::max(bytes, kBlock / 16));
+  buffer_.resize(std::max(bytes, kTextBlock / 16));
   while (there < buffer_.size()) {
     const auto count = ::pread(texts_.file_.number(), buffer_.data() + there, buffer_.size() - there,
                                static_cast<off_t>(offset_));

@@ -22,7 +22,7 @@ std::string fitted(const LogisticFit& fit, double value) {
   return fit.undefined.empty() ? short_number(value) : "-";
 }
 
-std::string shown(const std::optional<Interval>& interval) {
+std::string interval_cell(const std::optional<Interval>& interval) {
   return interval ? fmt::format("{} to {}", short_number(interval->low), short_number(interval->high)) : "-";
 }
 
@@ -35,10 +35,10 @@ plot::Table measures_table(const Evaluation& evaluation) {
     table.columns.push_back({heading, ColumnKind::kNumber});
   for (const auto& scorer : evaluation.scorers) {
     const auto& m = scorer.all;
-    table.rows.push_back({scorer.name, std::to_string(m.n), short_number(m.srcc), shown(m.srcc_interval),
-                          short_number(m.krcc), short_number(m.plcc), fitted(m.logistic4, m.logistic4.plcc),
-                          fitted(m.logistic5, m.logistic5.plcc), fitted(m.logistic4, m.logistic4.rmse),
-                          short_number(m.outlier_ratio)});
+    table.rows.push_back({scorer.name, std::to_string(m.n), short_number(m.srcc),
+                          interval_cell(m.srcc_interval), short_number(m.krcc), short_number(m.plcc),
+                          fitted(m.logistic4, m.logistic4.plcc), fitted(m.logistic5, m.logistic5.plcc),
+                          fitted(m.logistic4, m.logistic4.rmse), short_number(m.outlier_ratio)});
   }
   return table;
 }

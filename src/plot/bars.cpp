@@ -12,7 +12,7 @@
 namespace quasar::plot {
 namespace {
 
-constexpr double kHeight = 240;
+constexpr double kBarsHeight = 240;
 
 bool finite(double value) {
   return can_be_shown(value, false);
@@ -57,7 +57,7 @@ std::string bars_svg(const Bars& bars) {
   x.names = bars.categories;
   const Range x_range = range_of(x, {1, 0});
   Canvas canvas(bars);
-  const Box box = canvas.axes(x, x_range, bars.y, y_range, kHeight);
+  const Box box = canvas.axes(x, x_range, bars.y, y_range, kBarsHeight);
   const Scale to_x(x, x_range, box.left, box.left + box.width);
   const Scale to_y(bars.y, y_range, box.top + box.height, box.top);
   if (bars.series.empty() || bars.categories.empty()) {
@@ -119,7 +119,7 @@ std::string histogram_svg(const Histogram& histogram) {
   const Range x_range =
       range_of(x, finite(histogram.low) ? Range{histogram.low, histogram.low} : Range{1, 0});
   Canvas canvas(histogram);
-  const Box box = canvas.axes(x, x_range, y, {0, *y.high}, kHeight / 2);
+  const Box box = canvas.axes(x, x_range, y, {0, *y.high}, kBarsHeight / 2);
   if (most == 0) {
     canvas.nothing(box);
     return std::move(canvas).finish();

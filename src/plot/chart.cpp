@@ -11,7 +11,7 @@
 namespace quasar::plot {
 namespace {
 
-constexpr double kHeight = 270;
+constexpr double kChartHeight = 270;
 /// Cells of a shaded chart, across and down.
 constexpr int kCellsAcross = 80;
 constexpr int kCellsDown = 54;
@@ -178,7 +178,7 @@ std::string chart_svg(const Chart& chart) {
   if (chart.baseline && !extent.empty()) extent.add_y(*chart.baseline);
 
   Canvas canvas(chart);
-  const Box box = canvas.axes(chart.x, extent.x(), chart.y, extent.y(), kHeight);
+  const Box box = canvas.axes(chart.x, extent.x(), chart.y, extent.y(), kChartHeight);
   canvas.remark(not_shown(lost, "point"));
   if (extent.empty()) {
     canvas.nothing(box);

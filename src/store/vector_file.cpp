@@ -15,7 +15,7 @@ namespace quasar::store {
 namespace {
 
 constexpr std::string_view kDatasetMark = "::";
-constexpr std::uint64_t kMaxValues = std::uint64_t{1} << 30U;
+constexpr std::uint64_t kMostVectorValues = std::uint64_t{1} << 30U;
 
 /// Whether a dataset holds floating-point numbers in one or two dimensions.
 bool is_matrix(const h5::File& file, const std::string& dataset) {
@@ -88,7 +88,7 @@ class VectorFile::Hdf5Matrix : public VectorFile::Matrix {
     const auto [first, second] = file.shape(dataset);
     rows = second == 0 ? 1 : first;
     dimension = second == 0 ? first : second;
-    if (rows > kMaxValues / dimension)
+    if (rows > kMostVectorValues / dimension)
       base::fail(base::ExitCode::kInput,
                  fmt::format("{}: {} has {} x {} values, more than are read of an HDF5 file; save it as .npy",
                              path.string(), dataset, rows, dimension));

@@ -14,7 +14,6 @@ namespace quasar::study {
 namespace {
 
 constexpr std::int64_t kRowsAtOnce = 4096;
-constexpr std::size_t kLeastRated = 3;
 
 /// The seed of a draw; the recipe's own for the first.
 std::uint64_t seed_of(const anchors::AnchorRecipe& recipe, int draw) {

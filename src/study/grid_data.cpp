@@ -24,8 +24,6 @@
 namespace quasar::study {
 namespace {
 
-constexpr std::size_t kLeastRated = 3;
-
 corpus::Plan list_anchors(const pipeline::AnchorSource& source) {
   auto plan = corpus::Plan::make(*source.corpus);
   if (!source.distortions) return plan;

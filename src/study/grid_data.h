@@ -2,6 +2,7 @@
 // made once however many cells use it.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +15,9 @@
 #include "study/study_config.h"
 
 namespace quasar::study {
+
+/// Pictures with a label, without which nothing is compared.
+inline constexpr std::size_t kLeastRated = 3;
 
 /// An encoder with its preprocessing and decoding, as it was opened.
 struct Embedder {

@@ -13,9 +13,9 @@ namespace quasar::corpus {
 namespace {
 
 /// The largest label file of the data sets that are read has less than one.
-constexpr std::uintmax_t kMostBytes = std::uintmax_t{64} << 20U;
+constexpr std::uintmax_t kMostMatBytes = std::uintmax_t{64} << 20U;
 constexpr std::size_t kMostElements = 10'000'000;
-constexpr unsigned kTrialSeconds = 60;
+constexpr unsigned kMatTrialSeconds = 60;
 
 using MatHandle = std::unique_ptr<mat_t, int (*)(mat_t*)>;
 using Variable = std::unique_ptr<matvar_t, void (*)(matvar_t*)>;
@@ -117,11 +117,11 @@ MatVariables read_mat(const std::filesystem::path& file, const std::vector<std::
   std::error_code error;
   const auto bytes = std::filesystem::file_size(file, error);
   if (error) base::fail(base::ExitCode::kInput, path_to_text(file) + ": " + error.message());
-  if (bytes > kMostBytes) {
+  if (bytes > kMostMatBytes) {
     base::fail(base::ExitCode::kInput, path_to_text(file) + ": " + std::to_string(bytes) +
                                            " bytes are more than a list of labels has");
   }
-  if (!base::survives([&] { read_all(file, texts, numbers); }, kTrialSeconds)) {
+  if (!base::survives([&] { read_all(file, texts, numbers); }, kMatTrialSeconds)) {
     base::fail(base::ExitCode::kInput,
                path_to_text(file) + ": the file is damaged so that reading it crashes or does not end");
   }

@@ -23,10 +23,10 @@ namespace quasar::corpus {
 namespace {
 
 /// What all parts of a workbook may unpack to together; SPAQ's labels are some 5 MB.
-constexpr std::size_t kMostBytes = std::size_t{256} << 20U;
+constexpr std::size_t kMostSheetBytes = std::size_t{256} << 20U;
 constexpr std::size_t kMostCells = 64;
 constexpr std::size_t kMostRows = 2'000'000;
-constexpr unsigned kTrialSeconds = 120;
+constexpr unsigned kSheetTrialSeconds = 120;
 
 [[noreturn]] void fail(const std::string& name, const std::string& message) {
   base::fail(base::ExitCode::kInput, name + ": " + message);
@@ -62,7 +62,7 @@ std::map<std::string, std::string> unpacked(std::span<const std::byte> workbook,
       if (got < 0) check(static_cast<int>(got));
       if (got <= 0) break;
       bytes += static_cast<std::size_t>(got);
-      if (bytes > kMostBytes) fail(name, "it unpacks to more than a list of labels has");
+      if (bytes > kMostSheetBytes) fail(name, "it unpacks to more than a list of labels has");
       text.append(buffer.data(), static_cast<std::size_t>(got));
     }
   }
@@ -272,7 +272,7 @@ std::vector<SheetRow> parse_first_sheet(std::span<const std::byte> workbook, con
 std::vector<SheetRow> read_first_sheet(const std::filesystem::path& file) {
   const base::MappedFile mapped(file);
   const std::string name = path_to_text(file);
-  if (!base::survives([&] { parse_first_sheet(mapped.bytes(), name); }, kTrialSeconds))
+  if (!base::survives([&] { parse_first_sheet(mapped.bytes(), name); }, kSheetTrialSeconds))
     fail(name, "the workbook is damaged so that reading it crashes or does not end");
   return parse_first_sheet(mapped.bytes(), name);
 }

@@ -247,8 +247,8 @@ class Directory final : public Source {
   SourceConfig source_;
 };
 
-void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
-          SourceConfig& source) {
+void read_directory(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
+                    SourceConfig& source) {
   source.path = source_path(place, PathKind::kFolder, presence);
   read_suffixes(node, source);
   source.follow_links = node.get<bool>("follow_links", false);
@@ -257,7 +257,7 @@ void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePre
 }  // namespace
 
 SourceType directory_type() {
-  return {SourceKind::kDirectory, "directory", read,
+  return {SourceKind::kDirectory, "directory", read_directory,
           [](const SourceConfig& source) {
             return SourceText(source, "directory").path().name().suffixes().follow_links().text();
           },

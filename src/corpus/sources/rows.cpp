@@ -12,7 +12,7 @@ namespace quasar::corpus {
 namespace {
 
 /// Written for one table; the rest is only counted.
-constexpr int kMaxWarnings = 5;
+constexpr int kMostRowWarnings = 5;
 
 }  // namespace
 
@@ -67,7 +67,7 @@ std::optional<double> RowReader::number(std::string_view text, const char* what,
     return parse_number(text, what);
   } catch (const std::invalid_argument& error) {
     ++counts_.left_out[no_number(what)];
-    if (++warnings_ <= kMaxWarnings)
+    if (++warnings_ <= kMostRowWarnings)
       base::log_warning("{}:{}: {}; the row goes without one", path_to_text(source_.path), line,
                         error.what());
     return std::nullopt;

@@ -76,8 +76,8 @@ void read_separator(const base::ConfigNode& node, SourceConfig& source) {
     node.child("separator").fail(source.path.filename().string() + " is no CSV table, which alone has one");
 }
 
-void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
-          SourceConfig& source) {
+void read_table(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
+                SourceConfig& source) {
   source.path = source_path(place, PathKind::kFile, presence);
   read_root(node, presence, source);
   source.path_column = node.get<std::string>("path_column", source.path_column);
@@ -106,7 +106,7 @@ std::string describe_table(const SourceConfig& source) {
 
 SourceType table_type() {
   return {
-      SourceKind::kTable, "table", read, describe_table,
+      SourceKind::kTable, "table", read_table, describe_table,
       [](const SourceConfig& source) -> std::unique_ptr<Source> { return std::make_unique<Table>(source); }};
 }
 

@@ -305,8 +305,8 @@ class TarIndexer {
     if (!text) return {};
     std::string why = "it is no object";
     try {
-      auto json = parse_lenient_json(*text, index_.counts);
-      if (json.is_object()) return json;
+      auto object = parse_lenient_json(*text, index_.counts);
+      if (object.is_object()) return object;
     } catch (const nlohmann::json::exception& error) {
       why = error.what();
     }
@@ -317,11 +317,11 @@ class TarIndexer {
   }
 
   void add_metadata(const Part& image, const TarReader& reader, Item& item) {
-    const auto json = json_beside(image, reader);
+    const auto object = json_beside(image, reader);
     const auto of_json = [&](const std::string& name) -> std::optional<std::string> {
-      if (!json.is_object()) return std::nullopt;
-      const auto found = json.find(name);
-      return found == json.end() || found->is_null() ? std::nullopt : std::optional(json_text(*found));
+      if (!object.is_object()) return std::nullopt;
+      const auto found = object.find(name);
+      return found == object.end() || found->is_null() ? std::nullopt : std::optional(json_text(*found));
     };
     const auto value = [&](const std::string& name) -> std::string {
       // A configuration that says where captions stand goes before what else may hold one.
@@ -492,8 +492,8 @@ class Tars final : public Source {
   SourceConfig source_;
 };
 
-void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
-          SourceConfig& source) {
+void read_tar(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,
+              SourceConfig& source) {
   for (const auto& element : place.elements()) {
     source.patterns.push_back(absolute_path(element.as<std::filesystem::path>()).native());
   }
@@ -515,7 +515,7 @@ void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePre
 
 SourceType tar_type() {
   return {
-      SourceKind::kTar, "tar", read,
+      SourceKind::kTar, "tar", read_tar,
       [](const SourceConfig& source) {
         return SourceText(source, "tar").patterns().name().columns().fields().suffixes().extensions().text();
       },
