@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -253,23 +254,22 @@ void report_losses(const decode::PoolStatistics& decoding) {
 /// Says, once for the job, what bounded it. Collective.
 void tell_bottleneck(const pass::RankMetrics& metrics, const pass::Crew& crew,
                      const comm::Communicator& comm) {
-  double images = 0;
-  for (const auto& count : metrics.images) images += static_cast<double>(count.load());
-  std::vector<double> sums = {crew.ranks,
-                              crew.decode_threads,
-                              crew.encode_threads,
-                              crew.gpu_ranks,
-                              images,
-                              static_cast<double>(metrics.bytes_read.load())};
-  const auto mine = metrics.threads.seconds();
-  sums.insert(sums.begin(), mine.begin(), mine.end());
+  // Whole microseconds: sums that do not depend on the order of ranks.
+  constexpr double kUnits = 1e6;
+  pass::PassWork mine{metrics.threads.seconds(), crew, 0, static_cast<double>(metrics.bytes_read.load())};
+  for (const auto& count : metrics.images) mine.images += static_cast<double>(count.load());
+  std::vector<std::int64_t> sums;
+  const auto each = [](pass::PassWork& work, const auto& use) {
+    for (auto& seconds : work.time) use(seconds, kUnits);
+    for (double* value : {&work.crew.ranks, &work.crew.decode_threads, &work.crew.encode_threads,
+                          &work.crew.gpu_ranks, &work.images, &work.bytes_read})
+      use(*value, 1.0);
+  };
+  each(mine, [&](double value, double units) { sums.push_back(std::llround(value * units)); });
   comm.all_reduce(std::span(sums), comm::Reduction::kSum);
   pass::PassWork work;
-  std::copy_n(sums.begin(), pass::kDoings, work.time.begin());
-  const auto* rest = sums.data() + pass::kDoings;
-  work.crew = {rest[0], rest[1], rest[2], rest[3]};
-  work.images = rest[4];
-  work.bytes_read = rest[5];
+  auto sum = sums.begin();
+  each(work, [&](double& value, double units) { value = static_cast<double>(*sum++) / units; });
   const auto text = pass::describe_bottleneck(work);
   if (comm.is_root() && !text.empty()) base::log_info("{}", text);
 }

@@ -48,6 +48,16 @@ std::string per_image(double seconds, double images) {
   return fmt::format("{:.1f} ms", 1e3 * seconds / std::max(1.0, images));
 }
 
+/// What bounds a job without GPU that is neither short of pictures nor of room to write.
+std::string on_cores(const char* stage, const PassWork& work) {
+  return fmt::format(
+      "bound by {}, on the cores: a picture takes {} of one in the decoder and {} in the encoder. More cores "
+      "or nodes speed "
+      "it up in proportion",
+      stage, per_image(at(work.time, Doing::kDecoding), work.images),
+      per_image(at(work.time, Doing::kEncoding), work.images));
+}
+
 }  // namespace
 
 std::optional<Bottleneck> find_bottleneck(const PassWork& work) {
@@ -60,13 +70,18 @@ std::optional<Bottleneck> find_bottleneck(const PassWork& work) {
     return shares.writer_waited >= shares.shard_waited ? Bottleneck{Stage::kWriting, shares.writer_waited, 0}
                                                        : Bottleneck{Stage::kShards, shares.shard_waited, 0};
   }
-  if (shares.encode_busy >= shares.decode_busy) {
+  const bool reads = at(time, Doing::kReading) > at(time, Doing::kDecoding);
+  // Without a GPU both share the cores: what takes more of them is what bounds.
+  const bool encodes = work.crew.gpu_ranks > 0 || reads
+                           ? shares.encode_busy >= shares.decode_busy
+                           : at(time, Doing::kEncoding) >= at(time, Doing::kDecoding);
+  if (encodes) {
     const auto stage =
         at(time, Doing::kUploading) > at(time, Doing::kEncoding) ? Stage::kUploading : Stage::kEncoding;
     return Bottleneck{stage, at(time, Doing::kAwaitingEncoder) / shares.decode, 0};
   }
   Bottleneck found;
-  found.stage = at(time, Doing::kReading) > at(time, Doing::kDecoding) ? Stage::kReading : Stage::kDecoding;
+  found.stage = reads ? Stage::kReading : Stage::kDecoding;
   found.waited = 1 - shares.encode_busy;
   // An encoder that never waits takes 1 / encode_busy times as many pictures as it got, from threads that do
   // nothing else than make them.
@@ -105,11 +120,7 @@ std::string describe_bottleneck(const PassWork& work) {
             "GPU: {:.0f} would feed it ({:.0f} now); or decode.mode: fast",
             waited, takes, found->threads_to_feed, threads);
       }
-      return fmt::format(
-          "bound by decoding: encode threads waited {} of their time for pictures, and decoding one takes {} "
-          "of a "
-          "core. More cores or nodes speed it up in proportion; so does decode.mode: fast for large JPEG",
-          waited, takes);
+      return on_cores("decoding", work) + "; so does decode.mode: fast for large JPEG";
     }
     case Stage::kUploading:
       return fmt::format(
@@ -130,11 +141,7 @@ std::string describe_bottleneck(const PassWork& work) {
                               std::max(1.0, std::ceil(threads * (1 - found->waited))), threads)
                 : std::string());
       }
-      return fmt::format(
-          "bound by encoding: decode threads waited {} of their time for it, and a picture takes {} of a "
-          "core. More "
-          "cores or nodes speed it up in proportion; a GPU or a smaller encoder does more",
-          waited, takes);
+      return on_cores("encoding", work) + "; a GPU or a smaller encoder does more";
     }
     case Stage::kWriting:
       return fmt::format(

@@ -53,8 +53,16 @@ TEST(Bottleneck, IsEncodingWhereDecodersWait) {
   EXPECT_THAT(describe_bottleneck(with(work(), 0.1, 0.2, 0.98)),
               testing::HasSubstr("2 CPUs per GPU would do (6 now)"));
   EXPECT_THAT(describe_bottleneck(with(work(0), 0.1, 0.2, 0.98)),
-              testing::AllOf(testing::HasSubstr("bound by encoding"), testing::HasSubstr("39.2 ms of a core"),
+              testing::AllOf(testing::HasSubstr("bound by encoding, on the cores"),
+                             testing::HasSubstr("24.0 ms of one in the decoder and 39.2 ms in the encoder"),
                              testing::Not(testing::HasSubstr("per GPU"))));
+}
+
+TEST(Bottleneck, WithoutGpuIsWhatTakesMoreOfTheCores) {
+  // Threads of both kinds wait for a core, not for one another.
+  EXPECT_THAT(describe_bottleneck(with(work(0), 0.05, 0.4, 0.9)),
+              testing::HasSubstr("bound by decoding, on the cores"));
+  EXPECT_THAT(describe_bottleneck(with(work(0), 0.7, 0.3, 0.4)), testing::HasSubstr("bound by reading"));
 }
 
 TEST(Bottleneck, IsTheUploadWhereThatTakesLonger) {
