@@ -14,6 +14,7 @@ std::string describe_architecture(const EncoderConfig& config) {
   std::string text = config.architecture;
   if (config.heads.trunk > 0) text += ", heads " + std::to_string(config.heads.trunk);
   if (config.heads.pooler > 0) text += ", pooler heads " + std::to_string(config.heads.pooler);
+  if (config.architecture == kTorchScript && config.optimize) text += ", optimized";
   return text;
 }
 

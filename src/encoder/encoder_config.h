@@ -33,6 +33,7 @@ struct EncoderConfig {
   std::optional<base::InputSpec> input;  ///< Preprocessing; empty: the architecture's published one.
   std::string output_key;                ///< TorchScript only: key of a returned dictionary.
   int output_index = -1;                 ///< TorchScript only: place in a returned tuple or list.
+  bool optimize = true;                  ///< TorchScript only: ScriptMode::kOptimized; in fingerprints.
   DeviceKind device = DeviceKind::kAuto;
   int device_index = -1;  ///< CUDA device; -1: the rank's own, local rank modulo devices.
   Precision precision = Precision::kFloat32;
@@ -42,8 +43,8 @@ struct EncoderConfig {
 /// Every architecture that can be named.
 std::vector<std::string> encoder_names();
 
-/// The architecture as it stands in fingerprints: its name, and the head counts of images where some are
-/// given.
+/// The architecture as it stands in fingerprints: its name, the head counts of images where some are
+/// given, and whether a TorchScript module is optimized.
 std::string describe_architecture(const EncoderConfig& config);
 
 /// "float32", as in fingerprints.

@@ -175,6 +175,10 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
                                     {"float16", Precision::kFloat16}});
   config.batch_size = node.get_in<int>("batch_size", config.batch_size, 1, kMaxBatch);
   const bool script = config.architecture == kTorchScript;
+  if (node.has("optimize")) {
+    if (!script) node.child("optimize").fail("only a TorchScript encoder has this choice");
+    config.optimize = node.get<bool>("optimize", config.optimize);
+  }
   if (node.has("output")) {
     const auto output = node.child("output");
     if (!script) output.fail("only a TorchScript encoder has a choice of outputs");

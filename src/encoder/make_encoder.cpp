@@ -60,7 +60,8 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
   }
   if (config.architecture == kTorchScript) {
     identity.weights_sha256 = base::sha256_file(weights);
-    network = load_torchscript(weights, {config.output_key, config.output_index}, spec.size);
+    network = load_torchscript(weights, {config.output_key, config.output_index}, spec.size,
+                               config.optimize ? ScriptMode::kOptimized : ScriptMode::kAsSaved);
   } else {
     NamedCheckpoint checkpoint;
     if (config.architecture == kMini) {

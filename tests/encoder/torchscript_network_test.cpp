@@ -34,7 +34,8 @@ class TorchScript : public testing::Test {
   }
 
   torch::Tensor run(const std::string& body, const ScriptOutput& output = {}) {
-    return load_torchscript(saved(body), output, kSide)->forward(torch::ones({2, 3, kSide, kSide}));
+    return load_torchscript(saved(body), output, kSide, ScriptMode::kAsSaved)
+        ->forward(torch::ones({2, 3, kSide, kSide}));
   }
 
   std::string error_of(const std::string& body, const ScriptOutput& output = {}) {
@@ -64,7 +65,8 @@ TEST_F(TorchScript, RunsTheOperationsAsTheyWereExported) {
   // What LibTorch does by itself on a GPU: compile a kernel of its own for these two operations.
   const bool before = torch::jit::canFuseOnCPULegacy();
   torch::jit::overrideCanFuseOnCPULegacy(true);
-  const auto network = load_torchscript(saved("return (x * self.scale).sigmoid().mean([2, 3])"), {}, kSide);
+  const auto network = load_torchscript(saved("return (x * self.scale).sigmoid().mean([2, 3])"), {}, kSide,
+                                        ScriptMode::kAsSaved);
   network->forward(torch::ones({2, 3, kSide, kSide}));
   torch::jit::overrideCanFuseOnCPULegacy(before);
   const auto executed = torch::jit::lastExecutedOptimizedGraph();
@@ -94,7 +96,7 @@ TEST_F(TorchScript, ExplainsWhatIsNoEncoder) {
 TEST_F(TorchScript, ExplainsWhatIsNoTorchScript) {
   std::ofstream(folder_ / "weights.pt") << "no archive";
   try {
-    load_torchscript(folder_ / "weights.pt", {}, kSide);
+    load_torchscript(folder_ / "weights.pt", {}, kSide, ScriptMode::kAsSaved);
     FAIL() << "no error";
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::ExitCode::kInput);
@@ -113,7 +115,66 @@ TEST_F(TorchScript, EncodesBytesThroughTheConfiguration) {
   std::vector<float> embedding(3);
   encoder->encode({1, kSide, kSide, white}, embedding);
   EXPECT_EQ(embedding, (std::vector<float>{2.0F, 2.0F, 2.0F}));
-  EXPECT_EQ(encoder->identity().architecture, "torchscript");
+  EXPECT_EQ(encoder->identity().architecture, "torchscript, optimized");
+  config.optimize = false;
+  EXPECT_EQ(make_encoder(config, 0)->identity().architecture, "torchscript")
+      << "as files of before have it, which were made so";
+}
+
+/// A convolution with its normalisation, as networks are made of.
+std::filesystem::path saved_convolution(const std::filesystem::path& file) {
+  torch::manual_seed(7);
+  torch::jit::Module module("Encoder");
+  module.register_attribute("training", c10::BoolType::get(), true);  // As every exported module has.
+  module.register_parameter("weight", torch::randn({8, 3, 3, 3}), false);
+  module.register_parameter("bias", torch::randn({8}), false);
+  for (const char* name : {"gain", "shift", "mean"}) module.register_buffer(name, torch::randn({8}));
+  module.register_buffer("variance", torch::rand({8}) + 0.5);
+  module.define(R"(
+def forward(self, x):
+    y = torch.conv2d(x, self.weight, self.bias, 1, 1)
+    y = torch.batch_norm(y, self.gain, self.shift, self.mean, self.variance, False, 0.1, 1e-5, False)
+    return torch.relu(y).mean([2, 3])
+)");
+  module.save(file.string());
+  return file;
+}
+
+TEST_F(TorchScript, OptimizedGivesTheSameUpToRoundingForEveryShape) {
+  const auto file = saved_convolution(folder_ / "convolution.pt");
+  const auto plain = load_torchscript(file, {}, kSide, ScriptMode::kAsSaved);
+  const auto optimized = load_torchscript(file, {}, kSide, ScriptMode::kOptimized);
+  optimized->to(torch::kCPU, torch::kFloat32);
+  EXPECT_EQ(optimized->parameter_count(), plain->parameter_count());
+  for (const int side : {kSide, 13, 64}) {
+    const auto pixels = torch::randn({3, 3, side, side}).contiguous(torch::MemoryFormat::ChannelsLast);
+    const auto expected = plain->forward(pixels);
+    const auto found = optimized->forward(pixels);
+    EXPECT_LE((found - expected).norm().item<double>(), 1e-5 * expected.norm().item<double>()) << side;
+    EXPECT_TRUE(torch::equal(found, optimized->forward(pixels))) << "the first call as later ones";
+    EXPECT_TRUE(torch::equal(found, optimized->forward(pixels)));
+  }
+  const auto executed = torch::jit::lastExecutedOptimizedGraph();
+  ASSERT_NE(executed, nullptr);
+  EXPECT_THAT(executed->toString(), Not(HasSubstr("aten::batch_norm"))) << "folded";
+}
+
+TEST_F(TorchScript, WhatCannotBeOptimizedIsRefusedWithTheKeyThatHelps) {
+  // A module that counts its calls: frozen, it would count no more.
+  torch::jit::Module module("Encoder");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_attribute("calls", c10::IntType::get(), 0);
+  module.define(
+      "def forward(self, x):\n    self.calls = self.calls + 1\n    return x.mean([2, 3]) * self.calls\n");
+  module.save((folder_ / "counting.pt").string());
+  const auto network = load_torchscript(folder_ / "counting.pt", {}, kSide, ScriptMode::kOptimized);
+  try {
+    network->to(torch::kCPU, torch::kFloat32);
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kInput);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("counting.pt"), HasSubstr("encoder.optimize: false")));
+  }
 }
 
 }  // namespace
