@@ -1,5 +1,6 @@
 #include "cluster/bfloat16_tiles.h"
 
+#include <cstring>
 #include <vector>
 
 #include "base/errors.h"
@@ -47,6 +48,7 @@ kernels::RoundedSquares pack_centroid(const float* centroid, std::size_t d, std:
 #ifdef QUASAR_TILES
 
 #define QUASAR_TARGET_TILES __attribute__((target("amx-tile,amx-bf16")))
+#define QUASAR_TARGET_VECTORS __attribute__((target("avx512f,avx512bf16")))
 
 namespace {
 
@@ -59,7 +61,7 @@ struct alignas(64) TileLayout {
   std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-bool find_support() {
+bool find_matrix_unit() {
   unsigned a = 0;
   unsigned b = 0;
   unsigned c = 0;
@@ -75,15 +77,59 @@ bool find_support() {
   return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-}  // namespace
-
-bool supported() {
-  static const bool found = find_support();
+bool has_matrix_unit() {
+  static const bool found = find_matrix_unit();
   return found;
 }
 
-QUASAR_TARGET_TILES void multiply(const std::uint16_t* rows, std::size_t n, const std::uint16_t* centroids,
-                                  std::size_t m, std::size_t d, float* scores) {
+bool has_vector_products() {
+  static const bool found = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16");
+  return found;
+}
+
+/// By vectors: a pair of a row's values, in all lanes, times the same pair of 16 centroids, which lie side by
+/// side in a centroid tile. kStrip rows by two tiles of centroids fill half of the registers with sums, so
+/// that a sum waits for no other.
+QUASAR_TARGET_VECTORS void multiply_by_vectors(const std::uint16_t* rows, std::size_t n,
+                                               const std::uint16_t* centroids, std::size_t m, std::size_t d,
+                                               float* scores) {
+  constexpr std::size_t kStrip = 8;
+  const std::size_t along = tiles_along(d);
+  const std::size_t columns = (m + kRows - 1) / kRows * kRows;
+  const std::size_t all_rows = (n + kRows - 1) / kRows * kRows;
+  for (std::size_t c = 0; c < m; c += kRows) {
+    const std::uint16_t* const left = centroids + c / kTileRows * along * kTileValues;
+    const std::uint16_t* const right = left + along * kTileValues;
+    for (std::size_t i = 0; i < all_rows; i += kStrip) {
+      const std::uint16_t* const strip = rows + i / kTileRows * along * kTileValues + i % kTileRows * kBlock;
+      __m512 sums[kStrip][2];
+      for (auto& pair : sums) pair[0] = pair[1] = _mm512_setzero_ps();
+      for (std::size_t t = 0; t < along * kTileValues; t += kTileValues) {
+        for (std::size_t p = 0; p < kBlock / 2; ++p) {
+          const auto b0 = (__m512bh)_mm512_loadu_si512(left + t + p * kBlock);
+          const auto b1 = (__m512bh)_mm512_loadu_si512(right + t + p * kBlock);
+#pragma GCC unroll 8
+          for (std::size_t r = 0; r < kStrip; ++r) {
+            std::int32_t pair = 0;
+            std::memcpy(&pair, strip + t + r * kBlock + 2 * p, sizeof pair);
+            const auto a = (__m512bh)_mm512_set1_epi32(pair);
+            sums[r][0] = _mm512_dpbf16_ps(sums[r][0], a, b0);
+            sums[r][1] = _mm512_dpbf16_ps(sums[r][1], a, b1);
+          }
+        }
+      }
+      for (std::size_t r = 0; r < kStrip; ++r) {
+        float* const to = scores + (i + r) * columns + c;
+        _mm512_storeu_ps(to, sums[r][0]);
+        _mm512_storeu_ps(to + kTileRows, sums[r][1]);
+      }
+    }
+  }
+}
+
+QUASAR_TARGET_TILES void multiply_by_matrix_unit(const std::uint16_t* rows, std::size_t n,
+                                                 const std::uint16_t* centroids, std::size_t m, std::size_t d,
+                                                 float* scores) {
   static const TileLayout layout;
   _tile_loadconfig(&layout);
   const std::size_t along = tiles_along(d);
@@ -118,6 +164,18 @@ QUASAR_TARGET_TILES void multiply(const std::uint16_t* rows, std::size_t n, cons
     }
   }
   _tile_release();
+}
+
+}  // namespace
+
+bool supported() {
+  return has_matrix_unit() || has_vector_products();
+}
+
+void multiply(const std::uint16_t* rows, std::size_t n, const std::uint16_t* centroids, std::size_t m,
+              std::size_t d, float* scores) {
+  if (has_matrix_unit()) return multiply_by_matrix_unit(rows, n, centroids, m, d, scores);
+  multiply_by_vectors(rows, n, centroids, m, d, scores);
 }
 
 #else

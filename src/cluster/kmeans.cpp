@@ -27,8 +27,40 @@ struct Worker {
   NearestCentroid::Workspace workspace;
   std::vector<std::int64_t> labels;
   std::vector<float> distances;
+  std::vector<float> others;
+  std::vector<std::size_t> open;  ///< Rows of a tile that have to be searched for.
+  /// Such rows of several tiles, until there are enough for a product.
+  std::vector<float> values;
+  std::vector<std::int64_t> numbers;
+  std::vector<std::int64_t> indices;
+  std::int64_t searched = 0;
   BinnedSum objective;
 };
+
+/// What is known of a row since it was last searched for.
+struct RowBound {
+  std::int32_t label = 0;
+  float others = 0;  ///< At most the distance to the nearest centroid that is not the label; 0: unknown.
+};
+
+/// Most rows that a thread gathers before it searches for them.
+constexpr std::size_t kGatheredRows = 128;
+
+std::uint64_t bounds_bytes(std::int64_t local_rows, std::size_t k, std::size_t dimension, int threads) {
+  if (local_rows == 0) return 0;
+  const std::uint64_t gathered = kGatheredRows * (dimension * sizeof(float) + 2 * sizeof(std::int64_t));
+  const std::uint64_t tile = static_cast<std::uint64_t>(kTileRows) * (sizeof(float) + sizeof(std::size_t));
+  return static_cast<std::uint64_t>(local_rows) * sizeof(RowBound) + k * dimension * sizeof(float) +
+         static_cast<std::uint64_t>(threads) * (gathered + tile);
+}
+
+/// Rows in memory come before bounds; where rows are streamed anyway, bounds may take a quarter of their
+/// room.
+bool bounds_fit(std::uint64_t bounds, std::uint64_t rows, std::uint64_t room, std::size_t dimension) {
+  if (bounds == 0 || rows <= room) return bounds != 0 && bounds <= room - rows;
+  const std::uint64_t least = 2 * static_cast<std::uint64_t>(kTileRows) * dimension * sizeof(float);
+  return bounds <= room / 4 && least <= room - bounds;
+}
 
 std::uint64_t worker_bytes(std::size_t k, std::size_t dimension) {
   const auto tile = static_cast<std::uint64_t>(kTileRows);
@@ -38,26 +70,43 @@ std::uint64_t worker_bytes(std::size_t k, std::size_t dimension) {
 }
 
 /// One pass over the rows: assigns each to its nearest centroid and adds it up there.
+///
+/// A row whose label cannot have changed is not searched for (Hamerly, "Making k-means even faster", SDM
+/// 2010; Yinyang k-means, Ding et al., ICML 2015, has the same test with a bound for each of several groups).
+/// When centroids move by at most m, the triangle inequality lowers the distance to the nearest of those that
+/// are not the label by at most m. The distance to the label is measured anyway, for the objective;
+/// NearestCentroid::settled allows for the errors of that and of FAISS's distances. Every number here is
+/// rounded to the safe side: moves up, bounds down. What is skipped is thus decided, and the result has the
+/// same bits as without.
 class AssignmentPass {
  public:
-  AssignmentPass(TrainingRows& rows, std::size_t k, ThreadTeam& team, const comm::Communicator& comm)
+  /// `bounds`: places of this rank's source to remember something of; 0: none.
+  AssignmentPass(TrainingRows& rows, std::size_t k, ThreadTeam& team, const comm::Communicator& comm,
+                 std::int64_t bounds = 0)
       : rows_(rows),
+        team_(team),
         comm_(comm),
         scale_(rows.largest(), static_cast<std::uint64_t>(rows.total())),
         sums_(k, rows.dimension(), scale_, team.size()),
         farthest_(std::min(k, static_cast<std::size_t>(rows.total()))),
-        workers_(static_cast<std::size_t>(team.size())) {}
+        workers_(static_cast<std::size_t>(team.size())),
+        bounds_(static_cast<std::size_t>(bounds)) {}
 
   /// Sums [k, d] and counts [k] over all ranks. Collective.
   std::span<const std::int64_t> run(std::span<const float> centroids) {
     sums_.clear();
     farthest_.clear();
-    for (auto& worker : workers_) worker.objective = {};
+    for (auto& worker : workers_) {
+      worker.objective = {};
+      worker.searched = 0;
+    }
     std::optional<NearestCentroid> nearest;
     nearest.emplace(centroids, rows_.dimension());
+    move_bounds(centroids);
     comm_.together([&] {
       rows_.for_each(static_cast<std::int64_t>(nearest->tile_rows()),
                      [&](int thread, const RowTile& tile) { assign_tile(*nearest, thread, tile); });
+      if (!bounds_.empty()) team_.run([&](int thread) { search_gathered(*nearest, thread); });
     });
     nearest.reset();
     for (std::size_t w = 1; w < workers_.size(); ++w) {
@@ -66,6 +115,9 @@ class AssignmentPass {
       }
     }
     comm_.all_reduce(objective_bins(), comm::Reduction::kSum);
+    searched_ = 0;
+    for (const auto& worker : workers_) searched_ += worker.searched;
+    searched_ = comm_.all_reduce(searched_, comm::Reduction::kSum);
     const auto joined = sums_.joined();
     comm_.all_reduce(joined, comm::Reduction::kSum);
     return joined;
@@ -73,6 +125,8 @@ class AssignmentPass {
 
   const FixedPointScale& scale() const { return scale_; }
   double objective() const { return workers_.front().objective.value(); }
+  /// Rows of all ranks that the last run searched for.
+  std::int64_t searched() const { return searched_; }
 
   /// The rows [count, d] of all ranks that lay farthest from their centroids in the last run. Collective.
   std::vector<float> farthest(std::size_t count) {
@@ -99,21 +153,100 @@ class AssignmentPass {
  private:
   std::span<std::int64_t> objective_bins() { return workers_.front().objective.bins(); }
 
+  /// How far each centroid may have come since the last run: the farthest, which one, and the farthest other.
+  void move_bounds(std::span<const float> centroids) {
+    if (bounds_.empty()) return;
+    const std::size_t d = rows_.dimension();
+    moved_ = {};
+    for (std::size_t c = 0; !previous_.empty() && c < centroids.size() / d; ++c) {
+      double square = 0;
+      for (std::size_t j = c * d; j < (c + 1) * d; ++j) {
+        const double difference = static_cast<double>(centroids[j]) - static_cast<double>(previous_[j]);
+        square += difference * difference;
+      }
+      // Sums in double err by less than d 2^-52 of themselves.
+      const double move = std::sqrt(square) * (1 + static_cast<double>(d + 8) * 0x1p-52);
+      if (move > moved_.most) {
+        moved_.most_of_others = moved_.most;
+        moved_.most = move;
+        moved_.which = static_cast<std::int32_t>(c);
+      } else {
+        moved_.most_of_others = std::max(moved_.most_of_others, move);
+      }
+    }
+    previous_.assign(centroids.begin(), centroids.end());
+  }
+
+  float moved_bound(const RowBound& bound) const {
+    const double move = bound.label == moved_.which ? moved_.most_of_others : moved_.most;
+    const double others = (static_cast<double>(bound.others) - move) * (1 - 0x1p-22);
+    return others > 0 ? static_cast<float>(others) : 0.0F;
+  }
+
   void assign_tile(const NearestCentroid& nearest, int thread, const RowTile& tile) {
+    if (bounds_.empty()) return search_tile(nearest, thread, tile);
+    auto& worker = workers_[static_cast<std::size_t>(thread)];
+    const std::size_t d = rows_.dimension();
+    worker.open.clear();
+    for (std::size_t i = 0; i < tile.numbers.size(); ++i) {
+      auto& bound = bounds_[static_cast<std::size_t>(tile.indices[i])];
+      bound.others = moved_bound(bound);
+      const auto row = tile.values.subspan(i * d, d);
+      const auto distance = nearest.settled(row.data(), bound.label, bound.others);
+      if (!distance) {
+        worker.open.push_back(i);
+        continue;
+      }
+      const std::int64_t label = bound.label;
+      take(worker, *distance, tile.numbers[i], tile.indices[i]);
+      sums_.add(thread, row, {&label, 1});
+    }
+    if (worker.open.size() == tile.numbers.size()) return search_tile(nearest, thread, tile);
+    for (const std::size_t i : worker.open) {
+      const auto row = tile.values.subspan(i * d, d);
+      worker.values.insert(worker.values.end(), row.begin(), row.end());
+      worker.numbers.push_back(tile.numbers[i]);
+      worker.indices.push_back(tile.indices[i]);
+      if (worker.numbers.size() == std::min(kGatheredRows, nearest.tile_rows())) {
+        search_gathered(nearest, thread);
+      }
+    }
+  }
+
+  void search_gathered(const NearestCentroid& nearest, int thread) {
+    auto& worker = workers_[static_cast<std::size_t>(thread)];
+    if (!worker.numbers.empty()) {
+      search_tile(nearest, thread, {worker.values, worker.numbers, worker.indices});
+    }
+    worker.values.clear();
+    worker.numbers.clear();
+    worker.indices.clear();
+  }
+
+  void search_tile(const NearestCentroid& nearest, int thread, const RowTile& tile) {
     auto& worker = workers_[static_cast<std::size_t>(thread)];
     const std::size_t n = tile.numbers.size();
     worker.labels.resize(n);
     worker.distances.resize(n);
-    nearest.search(tile.values, worker.labels, worker.distances, worker.workspace);
+    worker.others.resize(bounds_.empty() ? 0 : n);
+    worker.searched += static_cast<std::int64_t>(n);
+    nearest.search(tile.values, worker.labels, worker.distances, worker.workspace, worker.others);
     for (std::size_t i = 0; i < n; ++i) {
       const float distance = worker.distances[i];
       if (distance == std::numeric_limits<float>::max()) {
         check_finite(tile.values.subspan(i * rows_.dimension(), rows_.dimension()), tile.numbers[i]);
       }
-      worker.objective.add(distance);
-      farthest_.offer({distance, tile.numbers[i], tile.indices[i]});
+      take(worker, distance, tile.numbers[i], tile.indices[i]);
+      if (bounds_.empty()) continue;
+      bounds_[static_cast<std::size_t>(tile.indices[i])] = {static_cast<std::int32_t>(worker.labels[i]),
+                                                            worker.others[i]};
     }
     sums_.add(thread, tile.values, worker.labels);
+  }
+
+  void take(Worker& worker, float distance, std::int64_t number, std::int64_t index) {
+    worker.objective.add(distance);
+    farthest_.offer({distance, number, index});
   }
 
   static void check_finite(std::span<const float> row, std::int64_t number) {
@@ -123,13 +256,24 @@ class AssignmentPass {
                                            "read: its file has changed under k-means");
   }
 
+  struct Moved {
+    double most = 0;
+    double most_of_others = 0;
+    std::int32_t which = -1;
+  };
+
   TrainingRows& rows_;
+  ThreadTeam& team_;
   const comm::Communicator& comm_;
   FixedPointScale scale_;
   CentroidSums sums_;
   FarthestRows farthest_;
   std::vector<Worker> workers_;
   std::size_t owned_next_ = 0;
+  std::vector<RowBound> bounds_;  ///< By place in the source. Empty: every row is searched for.
+  std::vector<float> previous_;   ///< Centroids of the last run, with bounds.
+  Moved moved_;
+  std::int64_t searched_ = 0;
 };
 
 /// Means of the sums, into `centroids`; empty clusters are left as they are and returned.
@@ -161,6 +305,7 @@ void iterate(AssignmentPass& pass, const TrainingRows& rows, KMeansState& state)
   const auto empty = means_of(sums, pass.scale(), result.centroids, result.sizes);
   IterationStatistics statistics;
   statistics.objective = pass.objective();
+  statistics.searched = pass.searched();
   statistics.empty = static_cast<int>(empty.size());
   double square = 0;
   for (const std::int64_t size : result.sizes)
@@ -177,6 +322,10 @@ void iterate(AssignmentPass& pass, const TrainingRows& rows, KMeansState& state)
   result.iterations.push_back(statistics);
   // Equal centroids assign every row as before, for ever.
   state.converged = before == result.centroids;
+}
+
+std::uint64_t row_bytes(std::int64_t rows, std::size_t dimension) {
+  return static_cast<std::uint64_t>(rows) * dimension * sizeof(float);
 }
 
 /// What an optional limit leaves for rows.
@@ -220,7 +369,17 @@ KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::C
   QUASAR_CHECK(config.k > 0 && config.iterations >= 0 && source.dimension() > 0);
   ThreadTeam team(threads_of(runtime, comm));
   RowBudget budget;
-  comm.together([&] { budget.bytes = row_budget(source, config.k, team.size(), runtime); });
+  std::int64_t bounds = 0;
+  comm.together([&] {
+    budget.bytes = row_budget(source, config.k, team.size(), runtime);
+    if (!runtime.bounds) return;
+    const std::uint64_t bytes =
+        bounds_bytes(source.size(), static_cast<std::size_t>(config.k), source.dimension(), team.size());
+    const std::uint64_t values = source.resident().empty() ? row_bytes(source.size(), source.dimension()) : 0;
+    if (!bounds_fit(bytes, values, budget.bytes, source.dimension())) return;
+    bounds = source.size();
+    budget.bytes -= bytes;
+  });
   budget.fingerprint = !runtime.checkpoint.empty();
   TrainingRows rows(source, budget, team, comm);
   if (rows.total() < config.k) {
@@ -262,7 +421,7 @@ KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::C
       state.converged = converged == 1;
     }
   }
-  AssignmentPass pass(rows, static_cast<std::size_t>(config.k), team, comm);
+  AssignmentPass pass(rows, static_cast<std::size_t>(config.k), team, comm, bounds);
   while (!state.converged && static_cast<int>(state.result.iterations.size()) < config.iterations) {
     iterate(pass, rows, state);
     if (!runtime.checkpoint.empty()) {
@@ -326,9 +485,14 @@ KMeansMemory kmeans_memory(std::int64_t local_rows, std::size_t dimension, int k
                  NearestCentroid::prepared_bytes(clusters, dimension) +
                  CentroidSums::bytes(clusters, dimension, threads) + 2 * clusters * sizeof(FarthestRows::Row);
   memory.threads = static_cast<std::uint64_t>(threads) * worker_bytes(clusters, dimension);
-  memory.rows = static_cast<std::uint64_t>(local_rows) * dimension * sizeof(float);
-  if (memory_bytes == 0 || memory.total() <= memory_bytes) return memory;
+  memory.rows = row_bytes(local_rows, dimension);
+  const std::uint64_t bounds = bounds_bytes(local_rows, clusters, dimension, threads);
   const std::uint64_t fixed = memory.model + memory.threads;
+  if (memory_bytes == 0 || memory.total() <= memory_bytes) {
+    const bool fit = memory_bytes == 0 || bounds_fit(bounds, memory.rows, memory_bytes - fixed, dimension);
+    memory.bounds = fit ? bounds : 0;
+    return memory;
+  }
   const std::uint64_t least = 2 * static_cast<std::uint64_t>(kTileRows) * dimension * sizeof(float);
   if (memory_bytes < fixed + least) {
     base::fail(base::ExitCode::kConfig, "k-means with k = " + std::to_string(k) + " and " +
@@ -337,8 +501,12 @@ KMeansMemory kmeans_memory(std::int64_t local_rows, std::size_t dimension, int k
                                             " on each rank; the limit is " + base::human_bytes(memory_bytes));
   }
   memory.streamed = true;
-  memory.rows = 2 * static_cast<std::uint64_t>(TrainingRows::chunk_rows(memory_bytes - fixed, dimension)) *
-                dimension * sizeof(float);
+  std::uint64_t room = memory_bytes - fixed;
+  if (bounds_fit(bounds, memory.rows, room, dimension)) {
+    memory.bounds = bounds;
+    room -= bounds;
+  }
+  memory.rows = 2 * row_bytes(TrainingRows::chunk_rows(room, dimension), dimension);
   return memory;
 }
 

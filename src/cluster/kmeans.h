@@ -37,6 +37,9 @@ struct KMeansRuntime {
   /// 0: no limit.
   std::uint64_t memory_bytes = 0;
   int threads = 0;  ///< 0: this rank's fair share of the machine's processors.
+  /// Remember how far the other centroids are from each row (8 bytes a row, where the limit has room), and
+  /// search again only for rows whose label may have changed.
+  bool bounds = true;
   /// Asked on every rank after each iteration, once its checkpoint is written; true on any of them makes all
   /// throw Error(kInterrupted).
   std::function<bool()> stop_requested = {};
@@ -47,6 +50,9 @@ struct IterationStatistics {
   double objective = 0;  ///< Sum of squared L2 distances of the rows to their centroids.
   double imbalance = 0;  ///< k * sum(size^2) / n^2: 1 for equal sizes, k for one cluster holding all.
   int empty = 0;         ///< Clusters that had lost all rows and were repaired.
+  /// Rows whose label was searched for; the others' could not have changed. No part of the result: it depends
+  /// on KMeansRuntime, and is 0 for iterations that a checkpoint tells of.
+  std::int64_t searched = 0;
 };
 
 struct KMeansResult {
@@ -93,9 +99,10 @@ struct KMeansMemory {
   std::uint64_t rows = 0;     ///< Rows kept, or two chunks of streamed rows.
   std::uint64_t model = 0;    ///< Centroids (three copies, one prepared for the search), sums and sizes.
   std::uint64_t threads = 0;  ///< Work space of all threads.
+  std::uint64_t bounds = 0;   ///< What is remembered of each row, where it fits.
   bool streamed = false;      ///< The rows do not fit and are read again at each iteration.
 
-  std::uint64_t total() const { return rows + model + threads; }
+  std::uint64_t total() const { return rows + model + threads + bounds; }
 };
 
 /// The least limit that k-means can work in: all rows streamed, in the smallest pieces.

@@ -122,6 +122,7 @@ void NearestCentroid::bound_rows(const float* rows, std::size_t count, Workspace
     double norm = 0;
     double lost = 0;
     double from_mean = 0;
+    double measured = 0;
     if (products_ == Products::kBfloat16) {
       const auto squares =
           tiles::pack_row(rows + i * dimension_, mean_.data(), dimension_, i, workspace.packed.data());
@@ -129,14 +130,20 @@ void NearestCentroid::bound_rows(const float* rows, std::size_t count, Workspace
       // Rounding y to float32 first loses another u |y|.
       lost = std::sqrt(static_cast<double>(squares.lost)) * kNormSlack + norm_underflow_ + 2 * kUnit * norm;
       from_mean = norm;
+      measured = static_cast<double>(squares.row);
     } else {
       const auto squares = kernels::row_squares(rows + i * dimension_, mean_.data(), dimension_);
       norm = std::sqrt(static_cast<double>(squares.row)) * kNormSlack + norm_underflow_;
       from_mean = std::sqrt(static_cast<double>(squares.from_mean)) * kNormSlack + norm_underflow_;
+      measured = static_cast<double>(squares.from_mean);
     }
     row.square = static_cast<float>(from_mean * from_mean * kNormSlack);
+    // The float sum errs by less than 1.02 (d + 8) u of itself.
+    row.least_square = static_cast<float>(std::max(0.0, measured * (1 - 1.2 * unit_) - underflow_));
     row.candidates.clear();
     row.least = kNever;
+    row.lower = kNever;
+    row.second_lower = kNever;
     row.reach = static_cast<float>(2 * (lost + (norm + lost) * (lost_ + 1.02 * unit_)) * kNormSlack);
     row.bounded = unit_ < 0.01 && norm * norm < kSafe && 2 * norm * largest_norm_ + largest_bias_ < kSafe;
   }
@@ -193,8 +200,36 @@ std::pair<std::int64_t, float> NearestCentroid::decide(const float* row, bool bo
   return {close[choice], distances[choice] < kLargest ? distances[choice] : kLargest};
 }
 
+// Every centroid but the label has a lower bound of at least `rest`: the second least where the label has the
+// least one. With A = |y|^2 + S at least the sum below, (|x - c| + u|s|)^2 >= D + |r| >= A by the bound on r.
+float NearestCentroid::distance_of_others(const Workspace::Row& row, std::int64_t label) const {
+  if (!row.bounded) return 0;
+  const auto own = std::ranges::find(row.candidates, label, [](const auto& found) { return found.second; });
+  const bool first = own != row.candidates.end() && own->first <= row.lower;
+  const auto rest = static_cast<double>(first ? row.second_lower : row.lower);
+  const double square = static_cast<double>(row.least_square) + rest - constant_error_ - underflow_ -
+                        2 * kUnit * std::abs(rest);
+  if (!(square > 0)) return 0;
+  const double distance = std::sqrt(square) - kUnit * kNormSlack * largest_norm_ - norm_underflow_;
+  return distance > 0 ? static_cast<float>(distance * (1 - 4 * kUnit)) : 0.0F;
+}
+
+// FAISS's float distance errs by at most (d + 8) u of the exact one, ours, q, as well. That to the label is
+// hence at most q (1 + u')(1 + 1.02 u') with u' = (d + 8) u < 0.01, that to another centroid at least
+// others^2 (1 - u'), and the quotient of the factors is below 1 + 4.3 u'. Sums far from the largest float
+// cannot overflow; a value that is not a number fails every comparison.
+std::optional<float> NearestCentroid::settled(const float* row, std::int64_t label, float others) const {
+  if (!(others > 0) || !(unit_ < 0.01)) return std::nullopt;
+  const float distance = kernels::squared_distance(
+      row, centroids_.data() + static_cast<std::size_t>(label) * dimension_, dimension_);
+  const auto q = static_cast<double>(distance);
+  const double apart = static_cast<double>(others) * static_cast<double>(others);
+  const bool certain = q < kSafe && q * (1 + 4.3 * unit_) + underflow_ < apart;
+  return certain ? std::optional(distance) : std::nullopt;
+}
+
 void NearestCentroid::search_tile(const float* rows, std::size_t count, std::int64_t* labels,
-                                  float* distances, Workspace& workspace) const {
+                                  float* distances, float* others, Workspace& workspace) const {
   bound_rows(rows, count, workspace);
   const auto limit_of = [&](const Workspace::Row& row) {
     const double nearest = std::max(
@@ -215,6 +250,12 @@ void NearestCentroid::search_tile(const float* rows, std::size_t count, std::int
       const float* scores = workspace.scores.data() + i * n;
       row.least = std::min(row.least, kernels::least_upper_bound(scores, bias_.data() + first,
                                                                  margin_.data() + first, row.reach, n));
+      if (others != nullptr) {
+        const auto [lower, second] =
+            kernels::least_lower_bounds(scores, bias_.data() + first, margin_.data() + first, row.reach, n);
+        row.second_lower = std::min({row.second_lower, second, std::max(row.lower, lower)});
+        row.lower = std::min(row.lower, lower);
+      }
       const std::size_t found =
           kernels::below_limit(scores, bias_.data() + first, margin_.data() + first, row.reach, limit_of(row),
                                n, workspace.found.data(), workspace.lower_bounds.data());
@@ -238,15 +279,19 @@ void NearestCentroid::search_tile(const float* rows, std::size_t count, std::int
       std::iota(close.begin(), close.end(), 0);
     }
     std::tie(labels[i], distances[i]) = decide(rows + i * dimension_, row.bounded, workspace);
+    if (others != nullptr) others[i] = distance_of_others(row, labels[i]);
   }
 }
 
 void NearestCentroid::search(std::span<const float> rows, std::span<std::int64_t> labels,
-                             std::span<float> distances, Workspace& workspace) const {
+                             std::span<float> distances, Workspace& workspace,
+                             std::span<float> others) const {
   QUASAR_CHECK(rows.size() == labels.size() * dimension_ && distances.size() == labels.size());
+  QUASAR_CHECK(others.empty() || others.size() == labels.size());
   for (std::size_t first = 0; first < labels.size(); first += tile_rows_) {
     search_tile(rows.data() + first * dimension_, std::min(tile_rows_, labels.size() - first),
-                labels.data() + first, distances.data() + first, workspace);
+                labels.data() + first, distances.data() + first,
+                others.empty() ? nullptr : others.data() + first, workspace);
   }
 }
 

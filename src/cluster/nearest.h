@@ -6,11 +6,12 @@
 // leaves too close to call is compared by faiss::fvec_L2sqr on the unchanged row and centroid. The label is
 // that of FAISS's exhaustive search without BLAS, and depends on the row and the centroids alone; so does the
 // distance. Products may therefore be as coarse as bfloat16, which processors with a matrix unit (AMX) make
-// many times as fast as float32.
+// many times as fast as float32, and those with AVX512_BF16 twice.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace quasar::cluster {
 /// What bounds the distances; no part of it changes a result.
 enum class Products {
   kFloat,     ///< float32, by BLAS.
-  kBfloat16,  ///< By the processor's matrix unit (bfloat16_tiles.h).
+  kBfloat16,  ///< By the processor's matrix unit or vectors (bfloat16_tiles.h).
 };
 Products fastest_products();
 
@@ -43,10 +44,13 @@ class NearestCentroid {
     std::vector<std::int32_t> close;
     std::vector<float> close_distances;
     struct Row {
-      float reach = 0;      ///< Error of a score by norm of the centroid: bounds lie score +- reach * margin.
-      float square = 0;     ///< At least |x - mean|^2, which completes a score to a distance.
-      float least = 0;      ///< Least upper bound so far.
-      bool bounded = true;  ///< False when a product may overflow; then every centroid is compared.
+      float reach = 0;   ///< Error of a score by norm of the centroid: bounds lie score +- reach * margin.
+      float square = 0;  ///< At least |x - mean|^2, which completes a score to a distance.
+      float least_square = 0;  ///< At most |x - mean|^2.
+      float least = 0;         ///< Least upper bound so far.
+      float lower = 0;         ///< Least lower bound so far,
+      float second_lower = 0;  ///< and the least of the rest.
+      bool bounded = true;     ///< False when a product may overflow; then every centroid is compared.
       std::vector<std::pair<float, std::int32_t>> candidates;
     };
     std::vector<Row> rows;
@@ -56,9 +60,15 @@ class NearestCentroid {
   std::size_t tile_rows() const { return tile_rows_; }
 
   /// For each of the finite rows [n, d]: the centroid with the least fvec_L2sqr, ties by the lowest index,
-  /// and kernels::squared_distance to it (at most the largest float).
+  /// and kernels::squared_distance to it (at most the largest float). In `others` [n], unless it is empty: at
+  /// most the exact L2 distance to the nearest of the centroids that are not the label; 0 where none is
+  /// known.
   void search(std::span<const float> rows, std::span<std::int64_t> labels, std::span<float> distances,
-              Workspace& workspace) const;
+              Workspace& workspace, std::span<float> others = {}) const;
+
+  /// kernels::squared_distance of a row [d] to the centroid `label`, if that is certainly the one that search
+  /// would find: `others` is at most the exact L2 distance to every other centroid.
+  std::optional<float> settled(const float* row, std::int64_t label, float others) const;
 
   /// Bytes of one workspace when few candidates are left.
   static std::size_t workspace_bytes(std::size_t k, std::size_t dimension);
@@ -67,7 +77,8 @@ class NearestCentroid {
 
  private:
   void search_tile(const float* rows, std::size_t count, std::int64_t* labels, float* distances,
-                   Workspace& workspace) const;
+                   float* others, Workspace& workspace) const;
+  float distance_of_others(const Workspace::Row& row, std::int64_t label) const;
   void bound_rows(const float* rows, std::size_t count, Workspace& workspace) const;
   void multiply(const float* rows, std::size_t count, std::size_t first, std::size_t n,
                 Workspace& workspace) const;

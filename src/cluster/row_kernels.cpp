@@ -131,6 +131,33 @@ QUASAR_BODY float least_upper_bound_body(const float* scores, const float* bias,
   return result;
 }
 
+QUASAR_BODY TwoLeast least_lower_bounds_body(const float* scores, const float* bias, const float* margin,
+                                             float reach, std::size_t n) {
+  Floats first{};
+  first += std::numeric_limits<float>::max();
+  Floats second = first;
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    Floats s;
+    Floats b;
+    Floats m;
+    std::memcpy(&s, scores + i, sizeof s);
+    std::memcpy(&b, bias + i, sizeof b);
+    std::memcpy(&m, margin + i, sizeof m);
+    const Floats lower = s + b - m * reach;
+    const Floats higher = lower > first ? lower : first;
+    second = higher < second ? higher : second;
+    first = lower < first ? lower : first;
+  }
+  TwoLeast result{first[0], second[0]};
+  for (std::size_t lane = 1; lane < kLanes; ++lane) {
+    const float higher = first[lane] > result.first ? first[lane] : result.first;
+    result.second = second[lane] < result.second ? second[lane] : result.second;
+    result.second = higher < result.second ? higher : result.second;
+    result.first = first[lane] < result.first ? first[lane] : result.first;
+  }
+  return result;
+}
+
 QUASAR_BODY std::size_t below_limit_body(const float* scores, const float* bias, const float* margin,
                                          float reach, float limit, std::size_t n, std::int32_t* found,
                                          float* lower_bounds) {
@@ -208,6 +235,9 @@ QUASAR_KERNEL(RoundedSquares, round_to_bfloat16,
               (values, mean, n, rounded, stride))
 QUASAR_KERNEL(float, squared_distance, (const float* x, const float* y, std::size_t n), (x, y, n))
 QUASAR_KERNEL(float, least_upper_bound,
+              (const float* scores, const float* bias, const float* margin, float reach, std::size_t n),
+              (scores, bias, margin, reach, n))
+QUASAR_KERNEL(TwoLeast, least_lower_bounds,
               (const float* scores, const float* bias, const float* margin, float reach, std::size_t n),
               (scores, bias, margin, reach, n))
 QUASAR_KERNEL(std::size_t, below_limit,

@@ -43,6 +43,13 @@ float squared_distance(const float* x, const float* y, std::size_t n);
 constexpr std::size_t kLanes = 16;
 float least_upper_bound(const float* scores, const float* bias, const float* margin, float reach,
                         std::size_t n);
+/// The least of the lower bounds, and the least of the rest.
+struct TwoLeast {
+  float first = 0;
+  float second = 0;
+};
+TwoLeast least_lower_bounds(const float* scores, const float* bias, const float* margin, float reach,
+                            std::size_t n);
 /// Writes the indices whose lower bound is at most `limit`, ascending, and their lower bounds; returns how
 /// many.
 std::size_t below_limit(const float* scores, const float* bias, const float* margin, float reach, float limit,

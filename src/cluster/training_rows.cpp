@@ -18,7 +18,7 @@ namespace quasar::cluster {
 namespace {
 
 constexpr std::int64_t kWindow = std::int64_t{1} << 23;  // Numbers whose bits are joined over ranks at once.
-constexpr std::uint64_t kLargestChunk = std::uint64_t{128} << 20U;
+constexpr std::uint64_t kLargestChunk = std::uint64_t{16} << 20U;
 constexpr std::int64_t kScanRows = 64;
 
 }  // namespace
@@ -143,9 +143,8 @@ void TrainingRows::for_each_chunk(bool all, const std::function<void(const Chunk
   }
   const std::size_t d = dimension();
   const bool keeping = all && !kept_.empty();
-  std::vector<float> buffers[2];
   if (!keeping && !plan.empty()) {
-    for (auto& buffer : buffers) buffer.resize(static_cast<std::size_t>(std::min(most, size)) * d);
+    for (auto& buffer : buffers_) buffer.resize(static_cast<std::size_t>(std::min(most, size)) * d);
   }
   const auto start_reading = [&](std::size_t c) {
     return std::async(std::launch::async, [&, c] {
@@ -153,7 +152,7 @@ void TrainingRows::for_each_chunk(bool all, const std::function<void(const Chunk
       const auto values = static_cast<std::size_t>(chunk.count) * d;
       const std::span<float> target =
           keeping ? std::span(kept_).subspan(static_cast<std::size_t>(chunk.first) * d, values)
-                  : std::span(buffers[c % 2]).first(values);
+                  : std::span(buffers_[c % 2]).first(values);
       if (all) chunk.numbers.resize(static_cast<std::size_t>(chunk.count));
       source_.read(chunk.first, chunk.count, target, chunk.numbers);
       chunk.values = target.data();
@@ -356,6 +355,7 @@ void TrainingRows::keep(std::span<const std::int64_t> positions) {
     });
     kept_ = std::move(values);
     kept_runs_ = true;
+    for (auto& buffer : buffers_) buffer = {};
   });
 }
 

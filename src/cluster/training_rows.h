@@ -77,8 +77,9 @@ class TrainingRows {
   RowBudget budget_;
   ThreadTeam& team_;
   const comm::Communicator& comm_;
-  std::vector<RowRun> runs_;  ///< Rows in use, by index.
-  std::vector<float> kept_;   ///< All rows of the source, or those of runs_ one after the other.
+  std::vector<RowRun> runs_;       ///< Rows in use, by index.
+  std::vector<float> kept_;        ///< All rows of the source, or those of runs_ one after the other.
+  std::vector<float> buffers_[2];  ///< Of streamed chunks, kept from pass to pass.
   bool kept_all_ = false;
   bool kept_runs_ = false;
   std::int64_t total_ = 0;

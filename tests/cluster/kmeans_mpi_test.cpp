@@ -106,6 +106,78 @@ TEST(KMeans, RepairsEmptyClustersTheSameWayEverywhere) {
   for (const auto size : many.sizes) EXPECT_GT(size, 0);
 }
 
+void expect_same(const KMeansResult& a, const KMeansResult& b) {
+  EXPECT_EQ(a.centroids, b.centroids);
+  EXPECT_EQ(a.sizes, b.sizes);
+  ASSERT_EQ(a.iterations.size(), b.iterations.size());
+  for (std::size_t i = 0; i < a.iterations.size(); ++i) {
+    EXPECT_EQ(a.iterations[i].objective, b.iterations[i].objective);
+    EXPECT_EQ(a.iterations[i].imbalance, b.iterations[i].imbalance);
+    EXPECT_EQ(a.iterations[i].empty, b.iterations[i].empty);
+  }
+}
+
+TEST(KMeans, RowsThatAreNotSearchedForChangeNoBit) {
+  const auto world = comm::Communicator::world();
+  struct Case {
+    const char* name;
+    std::vector<float> values;
+    int k;
+  };
+  // Values 0 and 1 only: many equal rows, and rows exactly between two centroids.
+  auto coarse = mixture(1500, 11);
+  for (std::size_t i = 0; i < coarse.size(); ++i) {
+    coarse[i] = i % kDimension < 5 && coarse[i] > 0.3F ? 1.0F : 0.0F;
+  }
+  auto offset = mixture(1500, 12);
+  for (auto& value : offset) value += 3000;
+  auto tiny = mixture(800, 13);
+  for (auto& value : tiny) value *= 1e-21F;
+  auto huge = mixture(800, 14);
+  for (auto& value : huge) value *= 1e18F;
+  for (const auto& [name, values, k] :
+       {Case{"mixture", mixture(3000, 5), 6}, Case{"many clusters", mixture(3000, 6), 40},
+        Case{"equal rows and ties", coarse, 30}, Case{"far from zero", offset, 12}, Case{"tiny", tiny, 6},
+        Case{"huge", huge, 6}, Case{"one cluster", mixture(500, 7), 1}}) {
+    SCOPED_TRACE(name);
+    const KMeansConfig config{.k = k, .iterations = 25};
+    const Part mine = part_of(values, world.rank(), world.size());
+    const LocalRows rows{mine.values, mine.numbers, kDimension};
+    const auto plain = kmeans(rows, config, world, {}, {.threads = 2, .bounds = false});
+    const auto bounded = kmeans(rows, config, world, {}, {.threads = 2});
+    expect_same(bounded, plain);
+    for (const auto& iteration : plain.iterations) EXPECT_EQ(iteration.searched, plain.rows_used);
+    EXPECT_EQ(bounded.iterations.front().searched, plain.rows_used);
+    for (const auto& iteration : bounded.iterations) EXPECT_LE(iteration.searched, plain.rows_used);
+  }
+}
+
+TEST(KMeans, RowsWhoseLabelIsCertainAreNotSearchedForAgain) {
+  // Late iterations move the centroids little.
+  const auto result = together(mixture(3000, 5), {.k = 6, .iterations = 25});
+  EXPECT_EQ(result.iterations.front().searched, 3000);
+  EXPECT_LT(result.iterations.back().searched, 2400);
+}
+
+TEST(KMeans, BoundsThatTheLimitHasNoRoomForAreLeftOut) {
+  const auto world = comm::Communicator::world();
+  const auto values = mixture(3000, 16);
+  const Part mine = part_of(values, world.rank(), world.size());
+  const auto n = static_cast<std::int64_t>(mine.numbers.size());
+  const KMeansConfig config{.k = 6, .iterations = 10};
+  const auto free = kmeans_memory(n, kDimension, config.k, 1, 0);
+  EXPECT_GE(free.bounds, 8U * mine.numbers.size());
+  // Exactly the rows: nothing is left for bounds.
+  const auto tight = kmeans_memory(n, kDimension, config.k, 1, free.total() - free.bounds);
+  EXPECT_FALSE(tight.streamed);
+  EXPECT_EQ(tight.bounds, 0U);
+  EXPECT_EQ(kmeans_memory(n, kDimension, config.k, 1, free.total()).bounds, free.bounds);
+  const LocalRows rows{mine.values, mine.numbers, kDimension};
+  const std::uint64_t none = least_kmeans_memory(kDimension, config.k, 1);
+  const auto small = kmeans(rows, config, world, {}, {.memory_bytes = none, .threads = 1});
+  expect_same(small, kmeans(rows, config, world));
+}
+
 TEST(KMeans, MoreClustersThanRowsIsAnInputError) {
   try {
     together(mixture(5, 1), {.k = 6});
