@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,8 +20,9 @@
 #include "cluster/balanced_sample.h"
 #include "cluster/hierarchy.h"
 #include "comm/cores.h"
-#include "curation/chosen_embeddings.h"
 #include "curation/hierarchy_file.h"
+#include "curation/row_vectors.h"
+#include "store/embedding_shard.h"
 
 namespace quasar::curation {
 namespace {
@@ -30,6 +33,29 @@ constexpr std::size_t kLabelsAskedAtOnce = std::size_t{1} << 20U;
 std::size_t slot(std::int32_t cluster) {
   return static_cast<std::size_t>(cluster);
 }
+
+/// Rows divided by their L2 norms, as scores are made of them.
+class UnitRows final : public cluster::RowSource {
+ public:
+  explicit UnitRows(cluster::RowSource& rows) : rows_(rows) {}
+
+  std::size_t dimension() const override { return rows_.dimension(); }
+  std::int64_t size() const override { return rows_.size(); }
+  void read(std::int64_t first, std::int64_t count, std::span<float> values,
+            std::span<std::int64_t> numbers) override {
+    rows_.read(first, count, values, numbers);
+    for (std::size_t at = 0; at < values.size(); at += dimension()) {
+      const auto row = values.subspan(at, dimension());
+      double square = 0;
+      for (const float value : row) square += static_cast<double>(value) * static_cast<double>(value);
+      const double scale = 1 / std::sqrt(square);
+      for (float& value : row) value = static_cast<float>(static_cast<double>(value) * scale);
+    }
+  }
+
+ private:
+  cluster::RowSource& rows_;
+};
 
 SizeSpread spread_of(std::vector<std::uint64_t> sizes) {
   std::ranges::sort(sizes);
@@ -56,18 +82,21 @@ struct Balance::Impl {
   std::uint64_t gone_before = 0;
   BalanceCounts counts;
 
-  /// Which rank reads the embeddings of a row: ranks have consecutive shards.
-  std::size_t owner(std::uint64_t row) const {
+  /// Place in the input of the shard that has the row.
+  std::size_t shard_of(std::uint64_t row) const {
     const auto& firsts = input.shard_first;
-    const auto shard = static_cast<std::size_t>(std::ranges::upper_bound(firsts, row) - firsts.begin()) - 1;
-    return shard * static_cast<std::size_t>(comm.size()) / firsts.size();
+    return static_cast<std::size_t>(std::ranges::upper_bound(firsts, row) - firsts.begin()) - 1;
+  }
+  /// Which rank reads the embedding of a row: ranks have consecutive shards.
+  std::size_t owner(std::uint64_t row) const {
+    return shard_of(row) * static_cast<std::size_t>(comm.size()) / input.shards.size();
   }
   /// Hands the ranks that own this rank's rows these, in pieces. `take` gets those of each rank and answers.
   void ask_owners(const std::function<std::vector<std::int32_t>(std::span<const std::uint64_t>)>& answer,
                   const std::function<void(std::size_t, std::int32_t)>& take) const;
 
   std::vector<std::uint64_t> gather_own() const;
-  std::string identity(ChosenEmbeddings& embeddings) const;
+  std::string identity(std::span<const std::uint64_t> own, std::size_t dimension) const;
   cluster::Hierarchy clustered(std::span<const std::uint64_t> own,
                                const std::function<bool()>& stop_requested) const;
   /// Where the rows at these places of their level-1 clusters lie in the order. Collective.
@@ -110,17 +139,28 @@ std::vector<std::uint64_t> Balance::Impl::gather_own() const {
   return own;
 }
 
-/// Of the rows and of all that decides their clusters. Collective.
-std::string Balance::Impl::identity(ChosenEmbeddings& embeddings) const {
+/// Of the rows, their shards' content, and all that decides their clusters. Collective.
+std::string Balance::Impl::identity(std::span<const std::uint64_t> own, std::size_t dimension) const {
   const auto& config = rule.clusters;
-  std::string text =
-      fmt::format("levels {}, iterations {}, seed {}, dimension {}, resampling",
-                  fmt::join(config.levels, " "), config.iterations, config.seed, embeddings.dimension());
+  std::string text = fmt::format("levels {}, iterations {}, seed {}, dimension {}, resampling",
+                                 fmt::join(config.levels, " "), config.iterations, config.seed, dimension);
   for (const auto& resampling : config.resampling)
     text += fmt::format(" {} x {}", resampling.steps, resampling.rows);
-  std::vector<std::uint64_t> sums(2);
+  // Sums, so that it does not matter who has which.
+  std::vector<std::uint64_t> sums(2, 0);
   comm.together([&] {
-    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = embeddings.content(i + 1);
+    std::string content;
+    std::size_t opened = SIZE_MAX;
+    for (const std::uint64_t row : own) {
+      if (const std::size_t shard = shard_of(row); shard != opened) {
+        opened = shard;
+        const store::EmbeddingShardReader reader(input.embeddings.shard(input.shards[shard]),
+                                                 store::Integrity::kRows);
+        content = reader.header().content_xxh128;
+      }
+      const auto named = fmt::format("{} {}", content, row);
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += base::xxh64(named, i + 1);
+    }
   });
   comm.all_reduce(sums, comm::Reduction::kSum);
   text += fmt::format(", rows {:016x} {:016x}", sums[0], sums[1]);
@@ -129,9 +169,10 @@ std::string Balance::Impl::identity(ChosenEmbeddings& embeddings) const {
 
 cluster::Hierarchy Balance::Impl::clustered(std::span<const std::uint64_t> own,
                                             const std::function<bool()>& stop_requested) const {
-  std::optional<ChosenEmbeddings> embeddings;
-  comm.together([&] { embeddings.emplace(input, own); });
-  const std::string key = identity(*embeddings);
+  std::optional<RowVectors> stored_rows;
+  comm.together([&] { stored_rows.emplace(input, std::vector(own.begin(), own.end())); });
+  UnitRows embeddings(*stored_rows);
+  const std::string key = identity(own, embeddings.dimension());
   if (auto stored = read_hierarchy(run.hierarchy(), key, own.size(), comm)) {
     if (comm.is_root())
       base::log_info("the clusters in {} are those of these rows", run.hierarchy().string());
@@ -153,13 +194,24 @@ cluster::Hierarchy Balance::Impl::clustered(std::span<const std::uint64_t> own,
   remove_states(false);
   const int threads = comm::cores_of_rank(comm);
   cluster::KMeansRuntime runtime{.checkpoint = state, .threads = threads, .stop_requested = stop_requested};
-  // Of each row, its number here and where it is read, its label, its distance, and its place while the
+  // Of each row, its number here and twice where it is read, its label, its distance, and its place while the
   // nearest are chosen.
-  constexpr std::uint64_t kBytesOfRow = 48;
+  constexpr std::uint64_t kBytesOfRow = 56;
   const std::uint64_t least =
-      cluster::least_kmeans_memory(embeddings->dimension(), rule.clusters.levels.front(), threads);
-  runtime.memory_bytes = std::max(least, memory - std::min(memory, own.size() * kBytesOfRow));
-  auto hierarchy = cluster::cluster_hierarchy(*embeddings, rule.clusters, comm, runtime);
+      cluster::least_kmeans_memory(embeddings.dimension(), rule.clusters.levels.front(), threads);
+  const std::uint64_t of_rows = own.size() * kBytesOfRow;
+  comm.together([&] {
+    if (memory >= least + of_rows) return;
+    base::fail(
+        base::ExitCode::kConfig,
+        fmt::format("curation.memory: {} is too little to balance {} on a rank in {} of {} values: {} is "
+                    "the least; give more, or fewer clusters",
+                    base::human_bytes(memory), base::counted(own.size(), "row"),
+                    base::counted(static_cast<std::uint64_t>(rule.clusters.levels.front()), "cluster"),
+                    embeddings.dimension(), base::human_bytes(least + of_rows)));
+  });
+  runtime.memory_bytes = memory - of_rows;
+  auto hierarchy = cluster::cluster_hierarchy(embeddings, rule.clusters, comm, runtime);
   comm.together([&] {
     const auto lost = std::ranges::find(hierarchy.labels, -1);
     if (lost == hierarchy.labels.end()) return;
@@ -168,7 +220,7 @@ cluster::Hierarchy Balance::Impl::clustered(std::span<const std::uint64_t> own,
                            "run again",
                            own[static_cast<std::size_t>(lost - hierarchy.labels.begin())]));
   });
-  write_hierarchy(run.hierarchy(), key, embeddings->dimension(), hierarchy, comm);
+  write_hierarchy(run.hierarchy(), key, embeddings.dimension(), hierarchy, comm);
   remove_states(true);
   return hierarchy;
 }

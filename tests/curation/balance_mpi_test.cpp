@@ -70,8 +70,8 @@ struct Outcome {
 
 Outcome balanced(const store::RunLayout& run, const RankInput& input, const BalanceRule& rule,
                  const std::vector<std::uint64_t>& order, const comm::Communicator& comm,
-                 const std::function<bool()>& stop_requested = {}) {
-  Balance balance(run, input, rule, kMemory, comm);
+                 const std::function<bool()>& stop_requested = {}, std::uint64_t memory = kMemory) {
+  Balance balance(run, input, rule, memory, comm);
   const auto ranks = static_cast<std::size_t>(comm.size());
   const auto rank = static_cast<std::size_t>(comm.rank());
   const std::size_t begin = order.size() * rank / ranks;
@@ -233,6 +233,20 @@ TEST(Balance, RefusesMoreClustersThanRowsAreLeft) {
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::ExitCode::kConfig);
     EXPECT_THAT(error.what(), testing::HasSubstr("24 clusters of 20 rows"));
+  }
+}
+
+TEST(Balance, RefusesMemoryThatKMeansCannotWorkIn) {
+  const SharedFolder folder;
+  const auto world = comm::Communicator::world();
+  const store::RunLayout run(folder.path() / "run");
+  const auto input = write_run(run.root());
+  try {
+    balanced(run, input, make_rule(), ranking(), world, {}, 10000);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kConfig);
+    EXPECT_THAT(error.what(), testing::HasSubstr("curation.memory"));
   }
 }
 
