@@ -465,6 +465,35 @@ MemberMeans member_means(RowSource& source, std::span<const float> centroids, co
   return members;
 }
 
+RowLabels assign_rows(RowSource& source, std::span<const float> centroids, const comm::Communicator& comm,
+                      const KMeansRuntime& runtime) {
+  const std::size_t k = centroids.size() / source.dimension();
+  ThreadTeam team(threads_of(runtime, comm));
+  RowBudget budget;
+  comm.together([&] { budget.bytes = row_budget(source, static_cast<int>(k), team.size(), runtime); });
+  TrainingRows rows(source, budget, team, comm);
+  RowLabels result;
+  result.labels.assign(static_cast<std::size_t>(source.size()), -1);
+  result.distances.assign(result.labels.size(), 0);
+  const NearestCentroid nearest(centroids, source.dimension());
+  std::vector<Worker> workers(static_cast<std::size_t>(team.size()));
+  comm.together([&] {
+    rows.for_each(static_cast<std::int64_t>(nearest.tile_rows()), [&](int thread, const RowTile& tile) {
+      auto& worker = workers[static_cast<std::size_t>(thread)];
+      const std::size_t n = tile.numbers.size();
+      worker.labels.resize(n);
+      worker.distances.resize(n);
+      nearest.search(tile.values, worker.labels, worker.distances, worker.workspace);
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto index = static_cast<std::size_t>(tile.indices[i]);
+        result.labels[index] = static_cast<std::int32_t>(worker.labels[i]);
+        result.distances[index] = worker.distances[i];
+      }
+    });
+  });
+  return result;
+}
+
 void assign(std::span<const float> rows, std::span<const float> centroids, std::size_t dimension,
             std::span<std::int64_t> labels, std::span<float> distances) {
   NearestCentroid::Workspace workspace;

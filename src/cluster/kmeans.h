@@ -89,6 +89,16 @@ struct MemberMeans {
 MemberMeans member_means(RowSource& rows, std::span<const float> centroids, const comm::Communicator& comm,
                          const KMeansRuntime& runtime = {});
 
+/// Where the rows of this rank's source lie, in its order.
+struct RowLabels {
+  std::vector<std::int32_t> labels;  ///< Nearest centroid; -1 for a row that is not finite.
+  std::vector<float> distances;      ///< Squared L2 distance to it.
+};
+
+/// Assigns every row of this rank to the nearest of the centroids [k, d], with all its threads. Collective.
+RowLabels assign_rows(RowSource& rows, std::span<const float> centroids, const comm::Communicator& comm,
+                      const KMeansRuntime& runtime = {});
+
 /// Nearest of the centroids [k, d] of each finite row [n, d] by squared L2 distance, and that distance, as
 /// nearest.h defines them. In the calling thread.
 void assign(std::span<const float> rows, std::span<const float> centroids, std::size_t dimension,

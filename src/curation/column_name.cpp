@@ -40,7 +40,7 @@ std::string fault_of_name(const std::string& name) {
   }
   const std::string begin = "an anchor set cannot be named '" + name + "': ";
   if (name.empty()) return begin + "a column and a file are named after it";
-  if (is_own_column(name) || std::ranges::find(kReserved, name) != kReserved.end())
+  if (is_own_column(name) || is_cluster_column(name) || std::ranges::find(kReserved, name) != kReserved.end())
     return begin + "the manifest has a column of that name already";
   if (name.find('/') != std::string::npos) return begin + "a file is named after it, so that it holds no '/'";
   if (name.front() == '.') return begin + "a file is named after it, so that it does not begin with a dot";

@@ -90,6 +90,7 @@ CurationConfig curation_config_from_yaml(const base::ConfigNode& node) {
   if (node.has("minimum")) read_minimum(node.child("minimum"), config);
   config.filters = filters_from_yaml(node);
   config.duplicates = duplicate_rule_from_yaml(node.child("duplicates"));
+  config.balance = balance_rule_from_yaml(node.child("balance"));
   config.drop_out_of_distribution =
       node.get_enum<bool>(kOutOfDistributionColumn, false, {{"keep", false}, {"drop", true}});
   if (node.has("keep")) read_keep(node.child("keep"), config);

@@ -8,6 +8,7 @@
 //     out_of_distribution: drop                # or keep
 //     filter_presets: [datacomp-basic]         # filter.h; and filters: of one's own
 //     duplicates: {exact: true, perceptual: true}  # duplicate_rule.h
+//     balance: {levels: [20000, 500, 20], target: 100000}  # balance_rule.h
 //     keep: {top_fraction: 0.3}                # or threshold: 0.5, or top_k: 1000; absent: every scored row
 //     manifest: [csv, jsonl]
 //     report: true
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "base/config_node.h"
+#include "curation/balance_rule.h"
 #include "curation/duplicate_rule.h"
 #include "curation/filter.h"
 
@@ -44,6 +46,7 @@ struct CurationConfig {
   std::vector<std::string> measures;
 
   DuplicateRule duplicates;         ///< Of the rows that filters leave, copies of better ones go.
+  BalanceRule balance;              ///< Of the rows that are left then, an even sample over clusters stays.
   std::vector<FilterRule> filters;  ///< Rows that do not pass are never kept.
 
   // At most one of the three. None: every scored row that meets the floors is kept.

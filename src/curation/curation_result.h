@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,27 @@ namespace quasar::curation {
 
 /// Numbers of rows by what they have in common.
 using RowCounts = std::map<std::string, std::uint64_t, std::less<>>;
+
+/// Least, median (the lower of two) and greatest of some sizes.
+struct SizeSpread {
+  std::uint64_t least = 0;
+  std::uint64_t median = 0;
+  std::uint64_t greatest = 0;
+};
+
+/// What balancing did.
+struct BalanceCounts {
+  struct Level {
+    std::uint64_t clusters = 0;
+    SizeSpread before;  ///< Rows of a cluster.
+    SizeSpread after;   ///< Those of them that are kept.
+  };
+  std::vector<Level> levels;   ///< From level 1.
+  std::uint64_t rows = 0;      ///< That the steps before left.
+  std::uint64_t eligible = 0;  ///< Of these, the best of each cluster that may be kept.
+  std::uint64_t target = 0;
+  std::uint64_t kept = 0;
+};
 
 /// What ranking found. The counts add up: rows = scored + failed, failed = sum of by_status without ok.
 struct CurationResult {
@@ -33,7 +55,8 @@ struct CurationResult {
   std::map<std::string, std::uint64_t> left_out;  ///< Of the corpus, as the input says.
   std::map<std::string, std::uint64_t> noted;     ///< Of the corpus, as the input says.
   std::vector<std::pair<std::string, ColumnStatistics>>
-      columns;  ///< Anchor sets, then combined when written.
+      columns;                           ///< Anchor sets, then combined when written.
+  std::optional<BalanceCounts> balance;  ///< Where it was asked for.
 };
 
 }  // namespace quasar::curation

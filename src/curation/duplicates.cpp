@@ -553,6 +553,10 @@ void Duplicates::solve(const std::function<bool()>& stop_requested) {
   impl.name_originals();
 }
 
+bool Duplicates::stays(std::size_t place) const {
+  return impl_->rows.at(impl_->outside_here + place).state != State::kGone;
+}
+
 Fate Duplicates::next() {
   auto& impl = *impl_;
   const std::size_t i = impl.outside_here + impl.given++;

@@ -62,6 +62,8 @@ class Duplicates {
   /// Decides. Collective. Throws Error(kInterrupted) when `stop_requested` says so.
   void solve(const std::function<bool()>& stop_requested);
 
+  /// Whether this rank's row of that place, from 0, stays.
+  bool stays(std::size_t place) const;
   /// Of this rank's rows, in the order in which they were added; the text is valid until the next call.
   Fate next();
   /// Rows that go on the ranks before this one.

@@ -12,6 +12,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/file_lock.h"
+#include "curation/balance.h"
 #include "curation/distributed_sort.h"
 #include "curation/duplicates.h"
 #include "curation/manifest_row.h"
@@ -75,6 +76,7 @@ class Ranking {
         comm_(comm),
         rule_(sets, config),
         filters_(config.filters, rule_.names()),
+        input_(input),
         rows_(input, sets, comm) {
     result_.left_out = input.left_out;
     result_.noted = input.noted;
@@ -90,6 +92,8 @@ class Ranking {
   void collect(DistributedSort& sort);
   /// Decides which of the counted rows are copies of better ones.
   void find_duplicates(SortedSlice& slice, const std::filesystem::path& scratch);
+  /// Decides which of the rows that are left make a balanced sample.
+  void balance(SortedSlice& slice);
   /// Refuses rows without the hashes that duplicates are found by.
   void check_hashes(std::int64_t without) const;
   std::vector<std::unique_ptr<Sink>> make_sinks(const std::filesystem::path& parts) const;
@@ -108,9 +112,11 @@ class Ranking {
   const comm::Communicator& comm_;
   ScoreRule rule_;
   Filters filters_;
+  const RankInput& input_;
   ShardRows rows_;
   std::optional<Selection> selection_;
   std::optional<Duplicates> duplicates_;
+  std::optional<Balance> balance_;
   ShownColumns shown_;
   std::vector<float> row_scores_;
   CurationResult result_;
@@ -250,6 +256,23 @@ void Ranking::find_duplicates(SortedSlice& slice, const std::filesystem::path& s
   comm_.together([&] { slice.rewind(); });
 }
 
+void Ranking::balance(SortedSlice& slice) {
+  const base::Phase phase("balance");
+  balance_.emplace(run_, input_, config_.balance, static_cast<std::uint64_t>(config_.memory), comm_);
+  comm_.together([&] {
+    SortRecord record;
+    ShareProgress progress("balance", slice.size(), stop_requested_, comm_);
+    std::size_t counted = 0;
+    while (slice.next(record)) {
+      progress.count();
+      if (record.counted && (!duplicates_ || duplicates_->stays(counted++))) balance_->add(record.row);
+    }
+  });
+  balance_->solve(stop_requested_);
+  result_.balance = balance_->counts();
+  comm_.together([&] { slice.rewind(); });
+}
+
 std::vector<std::unique_ptr<Sink>> Ranking::make_sinks(const std::filesystem::path& parts) const {
   const Columns& columns = selection_->columns();
   std::vector<std::unique_ptr<Sink>> sinks;
@@ -277,8 +300,10 @@ void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> s
     std::vector<float> scores;
     Place place;
     place.position = slice.first();
-    place.eligible_before = slice.counted_before() - (duplicates_ ? duplicates_->gone_before() : 0);
+    place.eligible_before = slice.counted_before() - (duplicates_ ? duplicates_->gone_before() : 0) -
+                            (balance_ ? balance_->gone_before() : 0);
     Fate fate;
+    Balanced balanced;
     ShareProgress progress("write manifests", slice.size(), stop_requested_, comm_);
     for (; slice.next(record); ++place.position) {
       unpack_row(columns, record.id, record.payload, row);
@@ -292,10 +317,16 @@ void Ranking::write(SortedSlice& slice, std::span<const std::unique_ptr<Sink>> s
         if (record.counted) fate = duplicates_->next();
         place.fate = record.counted ? &fate : nullptr;
       }
+      bool left = record.counted && fate.likeness == Likeness::kNone;
+      place.balanced = balance_ && left ? &balanced : nullptr;
+      if (place.balanced != nullptr) {
+        balanced = balance_->next();
+        left = balanced.kept;
+      }
       result_.kept += selection_->decide(place, row) ? 1 : 0;
       for (const auto& sink : sinks) sink->write(row);
       progress.count();
-      place.eligible_before += record.counted && fate.likeness == Likeness::kNone ? 1 : 0;
+      place.eligible_before += left ? 1 : 0;
       count(std::get<std::string_view>(row[reason]), result_.by_reason);
     }
   });
@@ -339,6 +370,7 @@ void Ranking::write_files() {
       collect(sort);
       SortedSlice slice = sort.finish();
       if (config_.duplicates.any()) find_duplicates(slice, scratch.path());
+      if (config_.balance.any()) balance(slice);
       sinks = make_sinks(scratch.path());
       write(slice, sinks);
       // Its files lie in the folder.

@@ -115,6 +115,29 @@ class DuplicatePass : public SelectionPass {
   std::size_t first_ = 0;
 };
 
+/// What a balanced sample leaves out.
+class BalancePass : public SelectionPass {
+ public:
+  explicit BalancePass(const BalanceRule& rule) : levels_(rule.clusters.levels.size()) {}
+  std::vector<Column> columns() const override {
+    std::vector<Column> columns;
+    for (std::size_t level = 1; level <= levels_; ++level)
+      columns.push_back({cluster_column(level), CellType::kCount});
+    return columns;
+  }
+  void begin(const Columns& columns) override { first_ = columns.index_of(cluster_column(1)); }
+  std::string_view apply(const Place& place, ManifestRow& row) override {
+    if (place.balanced == nullptr) return {};
+    for (std::size_t level = 0; level < levels_; ++level)
+      row[first_ + level] = static_cast<std::uint64_t>(place.balanced->clusters[level]);
+    return place.balanced->kept ? std::string_view() : "balance";
+  }
+
+ private:
+  std::size_t levels_;
+  std::size_t first_ = 0;
+};
+
 /// A threshold on the score that rows are ranked by.
 class ThresholdPass : public SelectionPass {
  public:
@@ -150,6 +173,7 @@ Passes passes_of(const CurationConfig& config, const ScoreRule& rule, std::uint6
   passes.push_back(std::make_unique<MinimumPass>(rule));
   if (!config.filters.empty()) passes.push_back(std::make_unique<FilterPass>(config.filters));
   if (config.duplicates.any()) passes.push_back(std::make_unique<DuplicatePass>(config.duplicates));
+  if (config.balance.any()) passes.push_back(std::make_unique<BalancePass>(config.balance));
   if (config.threshold) {
     // As float32, so that a score that reads like the threshold in the manifest meets it.
     passes.push_back(std::make_unique<ThresholdPass>(rule, static_cast<float>(*config.threshold)));

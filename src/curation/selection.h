@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "curation/balance.h"
 #include "curation/column.h"
 #include "curation/curation_config.h"
 #include "curation/duplicates.h"
@@ -27,12 +28,13 @@ inline constexpr const char* kQualityColumn = "/quality";
 
 /// Where a row stands in the order of all rows.
 struct Place {
-  std::uint64_t position = 0;         ///< From 0; rows without scores come last.
-  bool scored = false;                ///< Whether it has scores, and so a rank.
-  std::uint64_t first_of_score = 0;   ///< Position of the first row that is ranked by the same score.
-  std::uint64_t eligible_before = 0;  ///< Rows before it that all but the limits leave.
-  std::span<const float> scores;      ///< One per anchor set.
-  const Fate* fate = nullptr;         ///< Where duplicates were looked for, and the row among them.
+  std::uint64_t position = 0;          ///< From 0; rows without scores come last.
+  bool scored = false;                 ///< Whether it has scores, and so a rank.
+  std::uint64_t first_of_score = 0;    ///< Position of the first row that is ranked by the same score.
+  std::uint64_t eligible_before = 0;   ///< Rows before it that all but the limits leave.
+  std::span<const float> scores;       ///< One per anchor set.
+  const Fate* fate = nullptr;          ///< Where duplicates were looked for, and the row among them.
+  const Balanced* balanced = nullptr;  ///< Where rows were balanced, and the row among them.
 };
 
 /// One step of selection.

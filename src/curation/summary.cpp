@@ -58,6 +58,38 @@ ordered_json duplicates_json(const DuplicateRule& rule) {
   return duplicates;
 }
 
+ordered_json balance_rule_json(const BalanceRule& rule) {
+  auto balance = ordered_json::object();
+  balance["levels"] = rule.clusters.levels;
+  if (rule.rows) balance["target"] = *rule.rows;
+  if (rule.share) balance["target"] = *rule.share;
+  balance["best"] = rule.best;
+  balance["iterations"] = rule.clusters.iterations;
+  balance["seed"] = rule.clusters.seed;
+  auto& resampling = balance["resample"] = ordered_json::array();
+  for (const auto& level : rule.clusters.resampling)
+    resampling.push_back({{"steps", level.steps}, {"rows", level.rows}});
+  return balance;
+}
+
+ordered_json spread_json(const SizeSpread& spread) {
+  return {{"min", spread.least}, {"median", spread.median}, {"max", spread.greatest}};
+}
+
+ordered_json balance_json(const BalanceCounts& counts) {
+  auto balance = ordered_json::object();
+  balance["rows"] = counts.rows;
+  balance["eligible"] = counts.eligible;
+  balance["target"] = counts.target;
+  balance["kept"] = counts.kept;
+  auto& levels = balance["levels"] = ordered_json::array();
+  for (const auto& level : counts.levels)
+    levels.push_back({{"clusters", level.clusters},
+                      {"before", spread_json(level.before)},
+                      {"after", spread_json(level.after)}});
+  return balance;
+}
+
 ordered_json statistics_json(const ColumnStatistics& statistics) {
   auto column = ordered_json::object();
   column["count"] = statistics.count;
@@ -85,6 +117,7 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
   auto& by_reason = summary["by_reason"] = ordered_json::object();
   for (const auto& [reason, count] : result.by_reason) by_reason[reason] = count;
   if (!result.by_filter.empty()) summary["filters"] = filters_json(result);
+  if (result.balance) summary["balance"] = balance_json(*result.balance);
   if (!result.left_out.empty()) summary["left_out"] = result.left_out;
   if (!result.noted.empty()) summary["noted"] = result.noted;
   auto& columns = summary["columns"] = ordered_json::object();
@@ -94,6 +127,7 @@ std::string summary_json(const CurationResult& result, const CurationConfig& con
   used["rank_by"] = config.rank_by;
   used["minimum"] = config.minimum;
   if (config.duplicates.any()) used["duplicates"] = duplicates_json(config.duplicates);
+  if (config.balance.any()) used["balance"] = balance_rule_json(config.balance);
   used["keep"] = keep_rule(config);
   summary["software"] = versions;
   summary["computed_on"] = result.by_computed_on;

@@ -61,6 +61,12 @@ void check_filters(const RunConfig& config, const corpus::Plan& plan) {
   curation::check_filter_columns(filters, sets, fields);
 }
 
+/// Refuses more clusters than there are rows.
+void check_balance(const RunConfig& config, const corpus::Plan& plan) {
+  const auto& balance = config.curation.balance;
+  if (balance.any()) curation::check_clusters(balance, plan.item_count(), "which are all of the corpus");
+}
+
 void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
   if (!comm.is_root()) return;
   base::log_info("{} in {}, {}, run directory {}", base::counted(plan.item_count(), "image"),
@@ -93,6 +99,7 @@ RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm, Froz
       draft.plan = new_plan(config);
     }
     check_filters(config, *draft.plan);
+    check_balance(config, *draft.plan);
     largest = static_cast<std::int64_t>(draft.plan->largest_shard());
   });
   draft.frozen = comm.all_reduce(frozen, comm::Reduction::kMax) != 0;
@@ -156,7 +163,10 @@ dataset::DataSet load_run(const RunConfig& config, const comm::Communicator& com
 
 dataset::DataSet open_stored_run(const RunConfig& config, const comm::Communicator& comm) {
   auto corpus = load_run(config, comm);
-  comm.on_root([&] { check_filters(config, corpus.plan()); });
+  comm.on_root([&] {
+    check_filters(config, corpus.plan());
+    check_balance(config, corpus.plan());
+  });
   comm.on_root([&] { base::write_file_atomically(config.run.config(), config.effective); });
   report_plan(config, corpus.plan(), comm);
   return corpus;

@@ -61,6 +61,14 @@ class RunLayout {
   std::filesystem::path scores() const { return root_ / "scores"; }
   std::filesystem::path scores(int shard) const;  ///< scores/shard-000042.h5
 
+  /// Clusters of the corpus, which balancing makes.
+  std::filesystem::path clusters() const { return root_ / "clusters"; }
+  std::filesystem::path hierarchy() const { return clusters() / "hierarchy.bin"; }
+  /// How the names of the state files of a hierarchy that is being made begin; `key` tells one from another.
+  std::filesystem::path hierarchy_state(const std::string& key) const {
+    return clusters() / ("kmeans-" + key);
+  }
+
   std::filesystem::path manifest_csv() const { return root_ / "manifest.csv"; }
   std::filesystem::path manifest_jsonl() const { return root_ / "manifest.jsonl"; }
   std::filesystem::path summary() const { return root_ / "summary.json"; }

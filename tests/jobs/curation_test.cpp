@@ -1,4 +1,4 @@
-// Filters and duplicates as a user meets them: a folder with copies of its pictures.
+// Filters, duplicates and balance as a user meets them: a folder with copies of its pictures.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -169,6 +169,61 @@ TEST_F(CurationTest, MirroredCopiesInEightPosesAndWhatIsInABenchmark) {
       EXPECT_EQ(row.at("reason"), "against: run") << id;
     }
   }
+}
+
+TEST_F(CurationTest, ABalancedSampleIsTheBestOfEveryCluster) {
+  const std::string balance =
+      "  duplicates: {exact: true}\n  balance: {levels: [8, 3], resample: {steps: 1, rows: 2}, target: ";
+  for (const auto& [levels, message] :
+       {std::pair("[3, 8]", "each level has fewer"), std::pair("[80, 8]", "80 clusters of 33 rows")}) {
+    const auto refused =
+        run_quasar({"run", config("run", std::string("  balance: {target: 4, levels: ") + levels + "}\n")});
+    EXPECT_EQ(refused.status, 3) << refused.output;
+    EXPECT_THAT(refused.output,
+                AllOf(HasSubstr("run.yaml:"), HasSubstr("curation.balance.levels"), HasSubstr(message)));
+    EXPECT_FALSE(fs::exists(scratch_ / "run"));
+  }
+  const auto outcome = run_quasar({"run", config("run", balance + "12}\n")}, 3);
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  std::map<std::string, int> reasons;
+  std::map<int, std::pair<int, int>> ranks;  // By cluster: the worst kept, the best that went.
+  for (const auto& [id, row] : rows("run")) {
+    const std::string reason = row.at("reason");
+    ++reasons[reason];
+    EXPECT_EQ(row.at("cluster_1").is_null(), reason != "balance" && reason != "all") << id;
+    if (row.at("cluster_1").is_null()) continue;
+    EXPECT_LT(row.at("cluster_2").get<int>(), 3);
+    auto& [kept, gone] = ranks.try_emplace(row.at("cluster_1").get<int>(), 0, 1000).first->second;
+    const int rank = row.at("rank");
+    if (reason == "all") {
+      kept = std::max(kept, rank);
+    } else {
+      gone = std::min(gone, rank);
+    }
+  }
+  EXPECT_EQ(reasons["all"], 12);
+  EXPECT_EQ(reasons["duplicate: exact"], 6);
+  EXPECT_EQ(reasons["balance"], 14);
+  for (const auto& [cluster, bounds] : ranks) EXPECT_LT(bounds.first, bounds.second) << cluster;
+  const auto summary = nlohmann::json::parse(content(scratch_ / "run" / "summary.json"));
+  EXPECT_EQ(summary.at("balance").at("rows"), 26);
+  EXPECT_EQ(summary.at("balance").at("kept"), 12);
+  EXPECT_EQ(summary.at("balance").at("levels").at(0).at("clusters"), 8);
+
+  // Alone, from nothing, the same manifests; and then from the clusters that are there.
+  const auto manifest = content(scratch_ / "run" / "manifest.csv");
+  const auto clusters = content(scratch_ / "run" / "clusters" / "hierarchy.bin");
+  fs::remove_all(scratch_ / "run" / "clusters");
+  const auto alone = run_quasar({"rank", config("run", balance + "12}\n")});
+  ASSERT_EQ(alone.status, 0) << alone.output;
+  EXPECT_EQ(content(scratch_ / "run" / "manifest.csv"), manifest);
+  EXPECT_EQ(content(scratch_ / "run" / "clusters" / "hierarchy.bin"), clusters);
+  const auto more = run_quasar({"rank", config("run", balance + "500}\n  keep: {top_k: 20}\n")});
+  ASSERT_EQ(more.status, 0) << more.output;
+  EXPECT_THAT(more.output, AllOf(HasSubstr("are those of these rows"), HasSubstr("all of these stay")));
+  int kept = 0;
+  for (const auto& [id, row] : rows("run")) kept += row.at("keep") == true ? 1 : 0;
+  EXPECT_EQ(kept, 20);
 }
 
 TEST_F(CurationTest, ARunWithoutHashesIsNamed) {
