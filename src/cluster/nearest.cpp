@@ -11,15 +11,8 @@
 
 #include "base/errors.h"
 #include "cluster/bfloat16_tiles.h"
+#include "cluster/blas.h"
 #include "cluster/row_kernels.h"
-
-extern "C" {
-// Fortran's interface, which every BLAS has.
-// NOLINTNEXTLINE(readability-identifier-naming): the name is the library's.
-int sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
-           const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
-           const float* beta, float* c, const int* ldc);
-}
 
 namespace quasar::cluster {
 namespace {
@@ -158,13 +151,8 @@ void NearestCentroid::multiply(const float* rows, std::size_t count, std::size_t
                     dimension_, workspace.scores.data());
     return;
   }
-  const auto m = static_cast<int>(n);
-  const auto columns = static_cast<int>(count);
-  const auto depth = static_cast<int>(dimension_);
-  const float alpha = 1;
-  const float beta = 0;
-  sgemm_("T", "N", &m, &columns, &depth, &alpha, shifted_.data() + first * dimension_, &depth, rows, &depth,
-         &beta, workspace.scores.data(), &m);
+  multiply_transposed(rows, static_cast<int>(count), shifted_.data() + first * dimension_,
+                      static_cast<int>(n), static_cast<int>(dimension_), workspace.scores.data());
 }
 
 std::pair<std::int64_t, float> NearestCentroid::decide(const float* row, bool bounded,

@@ -3,6 +3,13 @@
 #include "base/file_status.h"
 
 namespace quasar::curation {
+namespace {
+
+bool is_auto(const base::ConfigNode& node) {
+  return node.as<std::string>() == "auto";
+}
+
+}  // namespace
 
 DuplicateRule duplicate_rule_from_yaml(const base::ConfigNode& node) {
   DuplicateRule rule;
@@ -23,6 +30,21 @@ DuplicateRule duplicate_rule_from_yaml(const base::ConfigNode& node) {
       rule.perceptual = perceptual.as<bool>();
     }
   }
+  if (node.has("cosine")) {
+    const auto cosine = node.child("cosine");
+    if (cosine.is_map()) {
+      rule.cosine = true;
+      // Below, everything is like everything, for many encoders.
+      rule.least_cosine = cosine.get_in<double>("threshold", rule.least_cosine, 0.1, 1);
+      if (cosine.has("clusters") && !is_auto(cosine.child("clusters")))
+        rule.clusters = cosine.get_in<int>("clusters", rule.clusters, 1, 1 << 24);
+      rule.cosine_rule = cosine.get_enum<CosineRule>(
+          "rule", rule.cosine_rule, {{"greedy", CosineRule::kGreedy}, {"semdedup", CosineRule::kSemDeDup}});
+      cosine.finish();
+    } else {
+      rule.cosine = cosine.as<bool>();
+    }
+  }
   if (node.has("against")) {
     for (const auto& element : node.child("against").elements()) {
       rule.against.push_back(element.as<std::filesystem::path>());
@@ -38,9 +60,19 @@ DuplicateRule duplicate_rule_from_yaml(const base::ConfigNode& node) {
       node.child("against").fail(set.string() +
                                  " is no run directory, and a file of hashes needs perceptual: true");
   }
-  if (!rule.against.empty() && !rule.any())
-    node.fail("\"against\" needs exact: true or perceptual: true, by which rows are compared");
+  if (!rule.against.empty() && !rule.exact && !rule.perceptual)
+    node.fail("\"against\" needs exact: true or perceptual: true, by which rows of other sets are compared");
   return rule;
+}
+
+void check_embeddings(const base::ConfigNode& node, const DuplicateRule& rule, bool made_by_mini) {
+  if (!rule.cosine || !made_by_mini) return;
+  node.child("cosine").fail(
+      "cannot find copies by the embeddings of \"mini\", which say how good a picture is and not what it "
+      "shows: "
+      "distinct photos have a median cosine of 0.94 there, and a recompressed copy 0.96; use perceptual: "
+      "true, or "
+      "another encoder (docs/curation.md)");
 }
 
 std::string DuplicateRule::set_name(std::size_t set) const {

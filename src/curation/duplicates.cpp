@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "base/packer.h"
 #include "base/unpacker.h"
+#include "cluster/cosine_pairs.h"
 #include "cluster/equal_hashes.h"
 #include "cluster/hamming_pairs.h"
 #include "comm/cores.h"
@@ -73,6 +74,10 @@ HashBits bits_of(std::string_view digits) {
   return bits;
 }
 
+bool bit(std::span<const char> bits, std::uint64_t number) {
+  return (static_cast<unsigned char>(bits[number / 8]) >> (number % 8) & 1U) != 0;
+}
+
 /// What lies on disk of a row: the bits of its xxh128, where it has one, and of its hashes.
 class Record {
  public:
@@ -104,7 +109,35 @@ struct Word {
   std::uint64_t row = 0;
   std::uint64_t better = 0;
   std::uint32_t distance = 0;
-  std::uint32_t kept = 0;
+  std::uint16_t kept = 0;
+  Likeness likeness = Likeness::kNone;
+};
+
+/// What pairs of rows are alike by, beside them.
+struct Edge {
+  std::uint64_t better = 0;
+  std::uint64_t worse = 0;
+  std::uint32_t distance = 0;
+  Likeness likeness = Likeness::kNone;
+};
+
+/// Embeddings of rows, under the numbers of the rows.
+class NumberedVectors final : public cluster::RowSource {
+ public:
+  NumberedVectors(std::unique_ptr<cluster::RowSource> vectors, std::vector<std::uint64_t> rows)
+      : vectors_(std::move(vectors)), rows_(std::move(rows)) {}
+  std::size_t dimension() const override { return vectors_->dimension(); }
+  std::int64_t size() const override { return vectors_->size(); }
+  void read(std::int64_t first, std::int64_t count, std::span<float> values,
+            std::span<std::int64_t> numbers) override {
+    vectors_->read(first, count, values, {});
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] = static_cast<std::int64_t>(rows_[static_cast<std::size_t>(first) + i]);
+  }
+
+ private:
+  std::unique_ptr<cluster::RowSource> vectors_;
+  std::vector<std::uint64_t> rows_;
 };
 
 }  // namespace
@@ -113,6 +146,8 @@ struct Duplicates::Impl {
   const DuplicateRule& rule;
   std::uint64_t memory;
   const comm::Communicator& comm;
+  std::filesystem::path folder;
+  VectorsOf vectors_of;
   ScratchTexts prints;
   ScratchTexts names;
   std::uint64_t outside_here = 0;
@@ -122,7 +157,9 @@ struct Duplicates::Impl {
   std::optional<cluster::ThreadTeam> team;
   std::function<bool()> stop_requested;
   // Of the block at hand, on the owner of the better row.
-  std::vector<NearPair> edges;
+  std::vector<Edge> edges;
+  std::vector<std::uint64_t> vector_numbers;  ///< By row, where cosines are asked for.
+  std::optional<cluster::CosinePairs> cosines;
   // After solving.
   ScratchTexts originals;  ///< Name of what each row that goes is like.
   std::vector<std::uint64_t> groups;
@@ -131,10 +168,12 @@ struct Duplicates::Impl {
   std::uint64_t gone_before = 0;
 
   Impl(const DuplicateRule& r, const std::filesystem::path& scratch, std::uint64_t bytes,
-       const comm::Communicator& ranks)
+       const comm::Communicator& ranks, VectorsOf vectors)
       : rule(r),
         memory(bytes),
         comm(ranks),
+        folder(scratch),
+        vectors_of(std::move(vectors)),
         prints(scratch / ("prints-" + std::to_string(ranks.rank()))),
         names(scratch / ("names-" + std::to_string(ranks.rank()))),
         originals(scratch / ("originals-" + std::to_string(ranks.rank()))) {}
@@ -149,16 +188,17 @@ struct Duplicates::Impl {
         static_cast<char>((rule.exact && bytes ? kBytes : 0) | (rule.perceptual && picture ? kPicture : 0)));
     prints.append(Record::pack(print, rule.exact && bytes, rule.perceptual && picture));
     names.append(name);
+    if (rule.cosine) vector_numbers.push_back(print.vector);
   }
 
   bool can(std::size_t i, int what) const { return (usable[i] & what) != 0; }
   bool is_open(std::size_t i) const { return rows[i].state == State::kOpen; }
   /// Notes that the row is like a kept one; the best of these stands.
-  void leave(std::size_t i, std::uint64_t kept, std::uint64_t distance) {
+  void leave(std::size_t i, std::uint64_t kept, std::uint64_t distance, Likeness likeness) {
     auto& row = rows[i];
-    row.likeness = Likeness::kPerceptual;
-    const auto found = std::pair(kept, static_cast<std::uint16_t>(distance));
-    if (found < std::pair(row.other, row.distance)) std::tie(row.other, row.distance) = found;
+    const auto found = std::tuple(kept, likeness, static_cast<std::uint16_t>(distance));
+    if (found < std::tuple(row.other, row.likeness, row.distance) || row.other == kNone)
+      std::tie(row.other, row.likeness, row.distance) = found;
   }
 
   /// What a pass over this rank's rows gives of each.
@@ -168,6 +208,14 @@ struct Duplicates::Impl {
   void find_equal(Likeness likeness);
   void find_alike();
   void leave_what_is_outside();
+  void open_cosines();
+  bool greedy_cosines() const { return rule.cosine && rule.cosine_rule == CosineRule::kGreedy; }
+  /// One bit for each row of all ranks. Collective.
+  std::vector<char> bits_of_all(const std::function<bool(std::size_t)>& is_set) const;
+  /// Rows are like those in `pairs`, each told to its owner, who `take`s it. Collective.
+  void leave_all(std::span<const NearPair> pairs, Likeness likeness);
+  void add_edges(std::span<const NearPair> pairs, Likeness likeness);
+  void leave_by_semdedup();
   void decide_block(std::uint64_t begin, std::uint64_t end);
   void leave_what_is_like_kept(std::uint64_t begin, std::uint64_t end);
   void settle();
@@ -251,7 +299,7 @@ void Duplicates::Impl::find_equal(Likeness likeness) {
 /// Rows of other sets are like those here, in whatever pose these are.
 void Duplicates::Impl::leave_what_is_outside() {
   const cluster::NearSearch search{
-      .probes = source(Hashes::kAllPoses, [&](std::size_t i) { return is_open(i); }),
+      .probes = source(Hashes::kAllPoses, [&](std::size_t i) { return is_open(i) && can(i, kPicture); }),
       .homes = source(Hashes::kUpright, [&](std::size_t i) { return i < outside_here && can(i, kPicture); }),
       .threshold = static_cast<unsigned>(rule.threshold),
       .memory = memory};
@@ -277,28 +325,24 @@ void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
     return is_open(i) && number >= begin && number < end;
   };
   edges.clear();
-  const cluster::NearSearch search{.probes = source(Hashes::kAllPoses, in_block),
-                                   .homes = source(Hashes::kUpright, in_block),
-                                   .threshold = static_cast<unsigned>(rule.threshold),
-                                   .one_set = true,
-                                   .memory = memory};
-  cluster::find_near(search, *team, comm, [&](std::span<const NearPair> pairs) {
-    // To both, of which one may be on the same rank as the other.
-    std::vector<std::vector<NearPair>> parts(static_cast<std::size_t>(comm.size()));
-    for (const auto& pair : pairs) {
-      const std::size_t better = owners->owner(pair.probe);
-      parts[better].push_back(pair);
-      if (const std::size_t worse = owners->owner(pair.home); worse != better) parts[worse].push_back(pair);
-    }
-    for (const auto& part : comm.exchange(parts)) {
-      for (const auto& pair : part) {
-        if (owners->is_local(pair.probe)) edges.push_back(pair);
-        if (owners->is_local(pair.home)) ++rows[owners->local(pair.home)].waits_for;
-      }
-    }
-  });
-  std::sort(edges.begin(), edges.end(), [](const NearPair& a, const NearPair& b) {
-    return std::pair(a.probe, a.home) < std::pair(b.probe, b.home);
+  if (rule.perceptual) {
+    const cluster::NearSearch search{
+        .probes = source(Hashes::kAllPoses, [&](std::size_t i) { return in_block(i) && can(i, kPicture); }),
+        .homes = source(Hashes::kUpright, [&](std::size_t i) { return in_block(i) && can(i, kPicture); }),
+        .threshold = static_cast<unsigned>(rule.threshold),
+        .one_set = true,
+        .memory = memory};
+    cluster::find_near(search, *team, comm,
+                       [&](std::span<const NearPair> pairs) { add_edges(pairs, Likeness::kPerceptual); });
+  }
+  if (greedy_cosines()) {
+    const auto open = bits_of_all(in_block);
+    const auto is_set = [&](std::uint64_t number) { return bit(open, number); };
+    cosines->find({.probe = is_set, .home = is_set}, *team,
+                  [&](std::span<const NearPair> pairs) { add_edges(pairs, Likeness::kCosine); });
+  }
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
+    return std::tuple(a.better, a.worse, a.likeness) < std::tuple(b.better, b.worse, b.likeness);
   });
 
   std::vector<Word> here;   // To rows of this rank.
@@ -306,12 +350,11 @@ void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
   const auto decide = [&](std::size_t i, State state) {
     rows[i].state = state;
     const std::uint64_t number = owners->number(i);
-    auto edge =
-        std::lower_bound(edges.begin(), edges.end(), number,
-                         [](const NearPair& pair, std::uint64_t wanted) { return pair.probe < wanted; });
-    for (; edge != edges.end() && edge->probe == number; ++edge) {
-      const Word word{edge->home, number, static_cast<std::uint32_t>(edge->distance),
-                      state == State::kKept ? 1U : 0U};
+    auto edge = std::lower_bound(edges.begin(), edges.end(), number,
+                                 [](const Edge& one, std::uint64_t wanted) { return one.better < wanted; });
+    for (; edge != edges.end() && edge->better == number; ++edge) {
+      const Word word{edge->worse, number, edge->distance,
+                      static_cast<std::uint16_t>(state == State::kKept ? 1 : 0), edge->likeness};
       (owners->is_local(word.row) ? here : there).push_back(word);
     }
   };
@@ -319,7 +362,7 @@ void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
     const std::size_t i = owners->local(word.row);
     auto& row = rows[i];
     --row.waits_for;
-    if (word.kept != 0) leave(i, word.better, word.distance);
+    if (word.kept != 0) leave(i, word.better, word.distance, word.likeness);
     if (row.state != State::kOpen) return;
     if (word.kept != 0) {
       decide(i, State::kGone);
@@ -344,36 +387,141 @@ void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
   }
 }
 
-void Duplicates::Impl::leave_what_is_like_kept(std::uint64_t begin, std::uint64_t end) {
-  const cluster::NearSearch search{
-      .probes = source(Hashes::kAllPoses,
-                       [&](std::size_t i) {
-                         const std::uint64_t number = owners->number(i);
-                         return rows[i].state == State::kKept && can(i, kPicture) && number >= begin &&
-                                number < end;
-                       }),
-      .homes =
-          source(Hashes::kUpright, [&](std::size_t i) { return is_open(i) && owners->number(i) >= end; }),
-      .threshold = static_cast<unsigned>(rule.threshold),
-      .memory = memory};
-  cluster::find_near(search, *team, comm, [&](std::span<const NearPair> pairs) {
-    deliver<NearPair>(
-        pairs, [](const NearPair& pair) { return pair.home; },
-        [&](const NearPair& pair) {
-          const std::size_t i = owners->local(pair.home);
-          rows[i].state = State::kGone;
-          leave(i, pair.probe, pair.distance);
-        });
+void Duplicates::Impl::add_edges(std::span<const NearPair> pairs, Likeness likeness) {
+  // To both, of which one may be on the same rank as the other.
+  std::vector<std::vector<NearPair>> parts(static_cast<std::size_t>(comm.size()));
+  for (const auto& pair : pairs) {
+    const std::size_t better = owners->owner(pair.probe);
+    parts[better].push_back(pair);
+    if (const std::size_t worse = owners->owner(pair.home); worse != better) parts[worse].push_back(pair);
+  }
+  for (const auto& part : comm.exchange(parts)) {
+    for (const auto& pair : part) {
+      if (owners->is_local(pair.probe))
+        edges.push_back({pair.probe, pair.home, static_cast<std::uint32_t>(pair.distance), likeness});
+      if (owners->is_local(pair.home)) ++rows[owners->local(pair.home)].waits_for;
+    }
+  }
+}
+
+void Duplicates::Impl::leave_all(std::span<const NearPair> pairs, Likeness likeness) {
+  deliver<NearPair>(
+      pairs, [](const NearPair& pair) { return pair.home; },
+      [&](const NearPair& pair) {
+        const std::size_t i = owners->local(pair.home);
+        rows[i].state = State::kGone;
+        leave(i, pair.probe, pair.distance, likeness);
+      });
+}
+
+std::vector<char> Duplicates::Impl::bits_of_all(const std::function<bool(std::size_t)>& is_set) const {
+  std::vector<char> bits((owners->all() + 7) / 8, 0);
+  std::string mine;
+  std::uint64_t first = 0;
+  // Rows of other sets have no cosines: a rank's others lie together.
+  const std::size_t count = rows.size() - outside_here;
+  if (count > 0) {
+    first = owners->number(outside_here) / 8;
+    mine.assign(owners->number(rows.size() - 1) / 8 - first + 1, 0);
+  }
+  for (std::size_t i = outside_here; i < rows.size(); ++i) {
+    const std::uint64_t number = owners->number(i);
+    if (is_set(i))
+      mine[number / 8 - first] =
+          static_cast<char>(static_cast<unsigned char>(mine[number / 8 - first]) | 1U << (number % 8));
+  }
+  std::string packed;
+  base::pack(first, packed);
+  for (const auto& part : comm.all_gather(packed + mine)) {
+    const auto at = base::load<std::uint64_t>(std::as_bytes(std::span(part)), 0);
+    for (std::size_t i = sizeof(at); i < part.size(); ++i) bits[at + i - sizeof(at)] |= part[i];
+  }
+  return bits;
+}
+
+/// Sends the rows whose embeddings are compared to ranks by the place of these, so that each reads a stretch.
+void Duplicates::Impl::open_cosines() {
+  struct Numbered {
+    std::uint64_t vector = 0;
+    std::uint64_t row = 0;
+  };
+  const auto ranks = static_cast<std::uint64_t>(comm.size());
+  std::uint64_t end = 0;
+  for (const auto number : vector_numbers) end = std::max(end, number + 1);
+  end = static_cast<std::uint64_t>(comm.all_reduce(static_cast<std::int64_t>(end), comm::Reduction::kMax));
+  std::vector<std::vector<Numbered>> parts(ranks);
+  for (std::size_t i = outside_here; i < rows.size(); ++i) {
+    if (!is_open(i)) continue;
+    const std::uint64_t rank = vector_numbers[i] / ((end + ranks - 1) / ranks);
+    parts[rank].push_back({vector_numbers[i], owners->number(i)});
+  }
+  vector_numbers = {};
+  std::vector<Numbered> mine;
+  for (const auto& part : comm.exchange(parts)) mine.insert(mine.end(), part.begin(), part.end());
+  parts.clear();
+  std::ranges::sort(mine, {}, &Numbered::vector);
+  std::optional<NumberedVectors> source;
+  comm.together([&] {
+    std::vector<std::uint64_t> vectors;
+    std::vector<std::uint64_t> numbers;
+    for (const auto& row : mine) {
+      vectors.push_back(row.vector);
+      numbers.push_back(row.row);
+    }
+    mine = {};
+    source.emplace(vectors_of(std::move(vectors)), std::move(numbers));
   });
+  cluster::CosineSettings settings;
+  settings.threshold = rule.least_cosine;
+  settings.clusters = rule.clusters;
+  settings.clusters_of_row = greedy_cosines() ? 2 : 1;
+  settings.folder = folder;
+  settings.memory = memory;
+  cosines.emplace(*source, settings, comm, stop_requested);
+}
+
+/// Of rows that are kept so far, those like a better one of the same cluster, be that kept or not.
+void Duplicates::Impl::leave_by_semdedup() {
+  const auto kept = bits_of_all([&](std::size_t i) { return rows[i].state == State::kKept; });
+  const auto is_set = [&](std::uint64_t number) { return bit(kept, number); };
+  cosines->find({.probe = is_set, .home = is_set, .best_only = true}, *team,
+                [&](std::span<const NearPair> pairs) { leave_all(pairs, Likeness::kCosine); });
+}
+
+void Duplicates::Impl::leave_what_is_like_kept(std::uint64_t begin, std::uint64_t end) {
+  const auto is_probe = [&](std::size_t i) {
+    const std::uint64_t number = owners->number(i);
+    return i >= outside_here && rows[i].state == State::kKept && number >= begin && number < end;
+  };
+  const auto is_home = [&](std::size_t i) { return is_open(i) && owners->number(i) >= end; };
+  // Both look at the same rows.
+  std::vector<char> chosen;
+  if (greedy_cosines()) chosen = bits_of_all([&](std::size_t i) { return is_probe(i) || is_home(i); });
+  if (rule.perceptual) {
+    const cluster::NearSearch search{
+        .probes = source(Hashes::kAllPoses, [&](std::size_t i) { return is_probe(i) && can(i, kPicture); }),
+        .homes = source(Hashes::kUpright, [&](std::size_t i) { return is_home(i) && can(i, kPicture); }),
+        .threshold = static_cast<unsigned>(rule.threshold),
+        .memory = memory};
+    cluster::find_near(search, *team, comm,
+                       [&](std::span<const NearPair> pairs) { leave_all(pairs, Likeness::kPerceptual); });
+  }
+  if (greedy_cosines()) {
+    cosines->find({.probe = [&](std::uint64_t number) { return number < end && bit(chosen, number); },
+                   .home = [&](std::uint64_t number) { return number >= end && bit(chosen, number); },
+                   .best_only = true},
+                  *team, [&](std::span<const NearPair> pairs) { leave_all(pairs, Likeness::kCosine); });
+  }
 }
 
 void Duplicates::Impl::find_alike() {
+  if (rule.cosine) open_cosines();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     // What cannot be compared is like nothing.
-    if (is_open(i) && !can(i, kPicture)) rows[i].state = State::kKept;
+    if (is_open(i) && !can(i, kPicture) && !greedy_cosines()) rows[i].state = State::kKept;
   }
   team.emplace(comm::cores_of_rank(comm));
-  if (owners->outside() > 0) leave_what_is_outside();
+  if (rule.perceptual && owners->outside() > 0) leave_what_is_outside();
   const std::uint64_t all = owners->all();
   std::uint64_t block = kFirstBlock;
   for (std::uint64_t begin = owners->outside(); begin < all; block *= kGrowth) {
@@ -382,6 +530,8 @@ void Duplicates::Impl::find_alike() {
     if (end < all) leave_what_is_like_kept(begin, end);
     begin = end;
   }
+  if (rule.cosine && !greedy_cosines()) leave_by_semdedup();
+  cosines.reset();
   team.reset();
 }
 
@@ -512,8 +662,11 @@ void Duplicates::Impl::settle() {
 }
 
 Duplicates::Duplicates(const DuplicateRule& rule, const std::filesystem::path& scratch, std::uint64_t memory,
-                       const comm::Communicator& comm) {
-  comm.together([&] { impl_ = std::make_unique<Impl>(rule, scratch, memory, comm); });
+                       const comm::Communicator& comm, VectorsOf vectors) {
+  comm.together([&] {
+    QUASAR_CHECK(!rule.cosine || vectors);
+    impl_ = std::make_unique<Impl>(rule, scratch, memory, comm, std::move(vectors));
+  });
 }
 
 Duplicates::~Duplicates() = default;
@@ -539,13 +692,13 @@ void Duplicates::solve(const std::function<bool()>& stop_requested) {
   impl.rows.assign(impl.names.size(), {});
   for (std::size_t i = 0; i < impl.outside_here; ++i) impl.rows[i].state = State::kKept;
   // What rows take themselves, their groups included.
-  const std::uint64_t own = impl.rows.size() * (sizeof(RowState) + sizeof(std::uint64_t) + 1);
+  std::uint64_t own = impl.rows.size() * (sizeof(RowState) + sizeof(std::uint64_t) + 1);
+  // By row, also: which embedding, its clusters and places, and a bit for each of all ranks' rows.
+  if (impl.rule.cosine) own += impl.rows.size() * 7 * sizeof(std::uint64_t) + impl.owners->all() / 4;
   impl.memory -= std::min(impl.memory, own);
   if (impl.rule.exact) impl.find_equal(Likeness::kExact);
-  if (impl.rule.perceptual) {
-    impl.find_equal(Likeness::kPerceptual);
-    impl.find_alike();
-  }
+  if (impl.rule.perceptual) impl.find_equal(Likeness::kPerceptual);
+  if (impl.rule.perceptual || impl.rule.cosine) impl.find_alike();
   impl.settle();
   impl.follow(Likeness::kPerceptual);
   impl.follow(Likeness::kExact);

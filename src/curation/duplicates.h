@@ -1,6 +1,7 @@
 // Internal to the module: which rows are copies of better ones that are kept, over all ranks.
 //
-// Two rows are alike when their bytes are the same, or their PDQ hashes differ in few bits. Rows are looked
+// Two rows are alike when their bytes are the same, their PDQ hashes differ in few bits, or their embeddings,
+// where they share a cluster, point in nearly the same direction (cluster/cosine_pairs.h). Rows are looked
 // at best first, and one goes only when it is like a better one that is *kept*: the lexicographically first
 // maximal independent set of what is alike, in the order of rows. There is one such set, so that the outcome
 // depends on the rows alone. Rows of other sets (`against`) come before all, and all stay:
@@ -8,8 +9,9 @@
 //
 // Equal rows are taken as one first. The others are gone through in blocks of growing size: the pairs within
 // a block are found and decided, in rounds in which every row decides whose better neighbours have; then all
-// later rows that are like a kept one of the block go. No more pairs are held than lie within one block of
-// what is left, which are few however many rows are alike (Fischer, Noever 2018).
+// later rows that are like a kept one of the block go. SemDeDup's rule, where it is asked for, then takes
+// away what is like a better row of its cluster, be that kept or not. No more pairs are held than lie within
+// one block of what is left, which are few however many rows are alike (Fischer, Noever 2018).
 #pragma once
 
 #include <cstdint>
@@ -19,13 +21,14 @@
 #include <string>
 #include <string_view>
 
+#include "cluster/row_source.h"
 #include "comm/communicator.h"
 #include "curation/duplicate_rule.h"
 
 namespace quasar::curation {
 
 /// By what a row is like the one that is kept.
-enum class Likeness : std::uint8_t { kNone, kExact, kPerceptual };
+enum class Likeness : std::uint8_t { kNone, kExact, kPerceptual, kCosine };
 
 /// What becomes of a row.
 struct Fate {
@@ -33,7 +36,7 @@ struct Fate {
   bool outside = false;                 ///< Like a row of another set.
   std::size_t set = 0;                  ///< Which of those.
   std::string_view of = {};             ///< Which row it is like: its id, or how another set names it.
-  unsigned distance = 0;                ///< Bits of PDQ; 0 for equal bytes.
+  unsigned distance = 0;                ///< Bits of PDQ; 1 - cosine in ten-thousandths; 0 for equal bytes.
   std::uint64_t group = 0;              ///< Rows of its group, with the one kept; 0 where it is alone.
 };
 
@@ -42,13 +45,18 @@ struct Fingerprint {
   std::string_view bytes_hash;  ///< xxh128, 32 digits; empty: unknown.
   std::string_view picture;     ///< PDQ, 64 digits, or eight times 64; empty: unknown.
   int quality = -1;             ///< Of PDQ.
+  std::uint64_t vector = 0;     ///< Number of its embedding.
 };
+
+/// Gives the embeddings of these numbers, ascending, on whatever rank; the same dimension for any.
+using VectorsOf = std::function<std::unique_ptr<cluster::RowSource>(std::vector<std::uint64_t> numbers)>;
 
 class Duplicates {
  public:
-  /// `scratch`: a folder of this job that all ranks see. `memory`: bytes for this rank. All outlive it.
+  /// `scratch`: a folder of this job that all ranks see. `memory`: bytes for this rank. `vectors`: for a rule
+  /// that asks for cosines. All outlive it.
   Duplicates(const DuplicateRule& rule, const std::filesystem::path& scratch, std::uint64_t memory,
-             const comm::Communicator& comm);
+             const comm::Communicator& comm, VectorsOf vectors = {});
   ~Duplicates();
   Duplicates(const Duplicates&) = delete;
   Duplicates& operator=(const Duplicates&) = delete;

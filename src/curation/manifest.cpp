@@ -18,6 +18,7 @@
 #include "curation/manifest_row.h"
 #include "curation/outside_rows.h"
 #include "curation/report_sink.h"
+#include "curation/row_vectors.h"
 #include "curation/scratch_folder.h"
 #include "curation/selection.h"
 #include "curation/shard_rows.h"
@@ -70,6 +71,7 @@ class Ranking {
           const CurationConfig& config, const Versions& versions, const std::function<bool()>& stop_requested,
           const comm::Communicator& comm)
       : run_(run),
+        input_(input),
         config_(config),
         versions_(versions),
         stop_requested_(stop_requested),
@@ -106,6 +108,7 @@ class Ranking {
   std::span<const float> with_combined(std::span<const float> scores);
 
   const store::RunLayout& run_;
+  const RankInput& input_;
   const CurationConfig& config_;
   const Versions& versions_;
   const std::function<bool()>& stop_requested_;
@@ -230,7 +233,9 @@ void Ranking::find_duplicates(SortedSlice& slice, const std::filesystem::path& s
   const base::Phase phase("duplicates");
   const Columns& columns = selection_->columns();
   const std::size_t hash = columns.index_of("hash");
-  duplicates_.emplace(config_.duplicates, scratch, static_cast<std::uint64_t>(config_.memory), comm_);
+  duplicates_.emplace(
+      config_.duplicates, scratch, static_cast<std::uint64_t>(config_.memory), comm_,
+      [&](std::vector<std::uint64_t> rows) { return std::make_unique<RowVectors>(input_, std::move(rows)); });
   comm_.together([&] {
     for_each_outside(config_.duplicates, comm_,
                      [&](std::size_t set, const Fingerprint& print, std::string_view name) {
@@ -249,6 +254,7 @@ void Ranking::find_duplicates(SortedSlice& slice, const std::filesystem::path& s
         print.picture = std::get<std::string_view>(row[columns.index_of(kPictureColumn)]);
         print.quality = static_cast<int>(std::get<std::uint64_t>(row[columns.index_of(kQualityColumn)])) - 1;
       }
+      print.vector = record.row;
       duplicates_->add(print, record.id);
     }
   });

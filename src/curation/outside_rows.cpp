@@ -1,6 +1,5 @@
 #include "curation/outside_rows.h"
 
-#include <charconv>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -8,6 +7,7 @@
 #include "base/activity.h"
 #include "base/errors.h"
 #include "corpus/plan.h"
+#include "curation/hash_line.h"
 #include "store/embedding_shard.h"
 #include "store/run_layout.h"
 
@@ -46,29 +46,18 @@ void list_parts(const std::filesystem::path& path, std::size_t set, std::vector<
 /// HASH QUALITY PATH.
 void take_line(const std::string& line, const std::string& where,
                const std::function<void(const Fingerprint&, std::string_view)>& take) {
-  const auto hexadecimal = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  std::string_view rest = line;
-  if (rest.ends_with('\r')) rest.remove_suffix(1);
-  if (rest.empty()) return;
-  Fingerprint print;
-  print.picture = rest.substr(0, kPictureDigits);
-  bool sound = rest.size() > kPictureDigits && rest[kPictureDigits] == ' ' &&
-               std::all_of(print.picture.begin(), print.picture.end(), hexadecimal);
-  if (sound) {
-    rest.remove_prefix(kPictureDigits + 1);
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), print.quality);
-    const auto digits = static_cast<std::size_t>(end - rest.data());
-    sound = error == std::errc{} && print.quality >= 0 && print.quality <= 100 && digits < rest.size() &&
-            rest[digits] == ' ';
-    if (sound) rest.remove_prefix(digits + 1);
-  }
-  if (!sound) {
+  if (line.empty() || line == "\r") return;
+  const auto parsed = parse_hash_line(line);
+  if (!parsed) {
     base::fail(base::ExitCode::kInput,
                where +
                    ": is no line \"HASH QUALITY PATH\" with 64 lower-case hexadecimal digits and a quality "
                    "from 0 to 100, as \"quasar hash\" prints");
   }
-  take(print, rest);
+  Fingerprint print;
+  print.picture = parsed->picture;
+  print.quality = parsed->quality;
+  take(print, parsed->path);
 }
 
 void read_lines(const std::filesystem::path& path, std::uint64_t first,

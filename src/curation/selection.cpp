@@ -106,7 +106,14 @@ class DuplicatePass : public SelectionPass {
     row[first_] = fate.of;
     row[first_ + 1] = std::uint64_t{fate.distance};
     if (fate.outside) return against_.at(fate.set);
-    return fate.likeness == Likeness::kExact ? "duplicate: exact" : "duplicate: perceptual";
+    switch (fate.likeness) {
+      case Likeness::kExact:
+        return "duplicate: exact";
+      case Likeness::kPerceptual:
+        return "duplicate: perceptual";
+      default:
+        return "duplicate: cosine";
+    }
   }
 
  private:

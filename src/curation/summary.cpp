@@ -51,6 +51,16 @@ ordered_json duplicates_json(const DuplicateRule& rule) {
   if (rule.perceptual)
     duplicates["perceptual"] = {
         {"threshold", rule.threshold}, {"quality", rule.quality}, {"poses", rule.poses}};
+  if (rule.cosine) {
+    auto& cosine = duplicates["cosine"] = ordered_json::object();
+    cosine["threshold"] = rule.least_cosine;
+    if (rule.clusters > 0) {
+      cosine["clusters"] = rule.clusters;
+    } else {
+      cosine["clusters"] = "auto";
+    }
+    cosine["rule"] = rule.cosine_rule == CosineRule::kGreedy ? "greedy" : "semdedup";
+  }
   if (!rule.against.empty()) {
     auto& against = duplicates["against"] = ordered_json::array();
     for (std::size_t set = 0; set < rule.against.size(); ++set) against.push_back(rule.set_name(set));

@@ -243,6 +243,8 @@ RunConfig load_run_config(const base::ConfigNode& root, const std::string& name,
   // Copies are found by hashes that are made while pictures are decoded.
   config.embed.perceptual_hashes =
       std::max(config.embed.perceptual_hashes, config.curation.duplicates.hashes());
+  curation::check_embeddings(root.child("curation").child("duplicates"), config.curation.duplicates,
+                             config.encoder.architecture == encoder::kMini);
   config.memory = root.get_in<std::int64_t>("memory", 0, kLeastRankMemory, INT64_MAX / 2);
   if (config.memory > 0 && !root.child("curation").has("memory")) {
     config.halved_for_ranking = true;

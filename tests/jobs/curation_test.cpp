@@ -237,6 +237,14 @@ TEST_F(CurationTest, ARunWithoutHashesIsNamed) {
   EXPECT_THAT(refused.output, HasSubstr("embed.perceptual_hash"));
 }
 
+TEST_F(CurationTest, CosinesOfMiniAreRefusedBeforeAnyWork) {
+  const auto refused = run_quasar({"run", config("run", "  duplicates: {cosine: true}\n")}, 2);
+  EXPECT_EQ(refused.status, 3) << refused.output;
+  EXPECT_THAT(refused.output,
+              AllOf(HasSubstr("curation.duplicates.cosine"), HasSubstr("median cosine of 0.94")));
+  EXPECT_FALSE(fs::exists(scratch_ / "run"));
+}
+
 TEST_F(CurationTest, FiltersByNameAndUnknownColumnsBeforeAnyWork) {
   const auto refused =
       run_quasar({"run", config("run", "  filters: {big: {column: min_sid, at_least: 200}}\n")}, 2);

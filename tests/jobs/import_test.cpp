@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <nlohmann/json.hpp>
+#include <numeric>
 #include <sstream>
 
 #include "checkpoint/weights_file.h"
@@ -107,6 +111,60 @@ TEST_F(ImportTest, ManyRanksGiveTheSameManifest) {
   fs::remove_all(scratch_ / "run");
   ASSERT_EQ(run_quasar({"run", config("")}, 3).status, 0);
   EXPECT_EQ(content(scratch_ / "run/manifest.csv"), one);
+}
+
+TEST_F(ImportTest, OfPicturesWithLikeVectorsTheBestStays) {
+  std::vector<std::vector<double>> vectors;
+  for (int i = 0; i < 4; ++i) {
+    const quasar::store::VectorFile file(golden() / ("emb_" + std::to_string(i) + ".npy"));
+    for (std::uint64_t r = 0; r < file.rows(); ++r) {
+      std::vector<float> row(file.dimension());
+      file.read(r, 1, row);
+      vectors.emplace_back(row.begin(), row.end());
+    }
+  }
+  ASSERT_EQ(vectors.size(), kPhotos.size());
+  const auto product = [&](std::size_t a, std::size_t b) {
+    return std::inner_product(vectors[a].begin(), vectors[a].end(), vectors[b].begin(), 0.0);
+  };
+  const auto cosine = [&](std::size_t a, std::size_t b) {
+    return product(a, b) / std::sqrt(product(a, a) * product(b, b));
+  };
+  // Between the cosines of the pairs, so that some are alike.
+  std::vector<double> cosines;
+  for (std::size_t a = 0; a < vectors.size(); ++a) {
+    for (std::size_t b = 0; b < a; ++b) cosines.push_back(cosine(a, b));
+  }
+  std::ranges::sort(cosines);
+  const double threshold = (cosines[14] + cosines[15]) / 2;
+  const auto run = config(
+      "curation: {duplicates: {exact: true, cosine: {threshold: " + std::to_string(threshold) + "}}}\n");
+  const auto outcome = run_quasar({"run", run});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  std::vector<std::size_t> kept;
+  int gone = 0;
+  std::istringstream lines(content(scratch_ / "run/manifest.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    const auto row = nlohmann::json::parse(line);
+    const auto photo = static_cast<std::size_t>(
+        std::find(kPhotos.begin(), kPhotos.end(), row.at("id").get<std::string>()) - kPhotos.begin());
+    const auto like = std::ranges::find_if(kept, [&](std::size_t k) { return cosine(k, photo) > threshold; });
+    if (like == kept.end()) {
+      kept.push_back(photo);
+      EXPECT_EQ(row.at("reason"), "all") << line;
+      continue;
+    }
+    ++gone;
+    EXPECT_EQ(row.at("reason"), "duplicate: cosine") << line;
+    EXPECT_EQ(row.at("duplicate_of"), kPhotos[*like]) << line;
+    EXPECT_NEAR(row.at("distance").get<double>(), 10000 * (1 - cosine(*like, photo)), 0.6) << line;
+  }
+  EXPECT_GT(gone, 1);
+  const auto manifest = content(scratch_ / "run/manifest.csv");
+  const auto ranked = run_quasar({"rank", run}, 3);
+  ASSERT_EQ(ranked.status, 0) << ranked.output;
+  EXPECT_EQ(content(scratch_ / "run/manifest.csv"), manifest);
+  EXPECT_THAT(content(scratch_ / "run/summary.json"), HasSubstr("\"rule\": \"greedy\""));
 }
 
 TEST_F(ImportTest, APictureWithoutAVectorCostsItsRow) {
