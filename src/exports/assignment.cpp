@@ -27,12 +27,25 @@ void check_formats(const ExportConfig& config, const std::vector<KeptRow>& rows)
                   config.name, without));
 }
 
+void check_places(const ExportConfig& config, const std::vector<KeptRow>& rows) {
+  const auto without =
+      std::count_if(rows.begin(), rows.end(), [](const KeptRow& row) { return row.row == kNoRow; });
+  if (without == 0) return;
+  base::fail(
+      base::ExitCode::kMismatch,
+      fmt::format("export.{} needs the column \"row\" of the manifest, which {} rows lack; run \"quasar "
+                  "rank\" again",
+                  config.name, without));
+}
+
 }  // namespace
 
 std::vector<RowSpan> assign(const ExportConfig& config, std::vector<KeptRow>& rows) {
   if (config.order == Order::kShuffle) base::Random(config.seed).shuffle(std::span(rows));
-  if (config.order == Order::kPlan)
+  if (config.order == Order::kPlan) {
+    check_places(config, rows);
     std::sort(rows.begin(), rows.end(), [](const KeptRow& a, const KeptRow& b) { return a.row < b.row; });
+  }
   const bool apart = config.grouping == Grouping::kHomogeneous;
   if (apart) {
     check_formats(config, rows);

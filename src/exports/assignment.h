@@ -18,7 +18,8 @@ struct RowSpan {
 
 /// Brings the rows, which come best first, into the order of the export, and cuts it into shards: as many
 /// rows as settings allow, and of as many bytes, but one row at least. With formats apart, the formats follow
-/// each other in the order of their names. Throws Error(kMismatch) where they are wanted and not recorded.
+/// each other in the order of their names. Throws Error(kMismatch) where they, or places in the plan, are
+/// wanted and not recorded.
 std::vector<RowSpan> assign(const ExportConfig& config, std::vector<KeptRow>& rows);
 
 }  // namespace quasar::exports

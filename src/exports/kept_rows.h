@@ -16,11 +16,14 @@
 
 namespace quasar::exports {
 
+/// Of rows whose manifest does not tell their place in the plan.
+inline constexpr std::uint64_t kNoRow = UINT64_MAX;
+
 /// Where the line of a kept row lies, and what decides on its shard.
 struct KeptRow {
   std::uint64_t offset = 0;       ///< Of the line in manifest.jsonl.
   std::uint64_t bytes = 0;        ///< Of the picture.
-  std::uint64_t row = 0;          ///< In the plan.
+  std::uint64_t row = kNoRow;     ///< In the plan.
   std::uint32_t length = 0;       ///< Of the line, without its end.
   std::array<char, 12> format{};  ///< "jpeg", "png", ...; empty when the run has not recorded it.
 };

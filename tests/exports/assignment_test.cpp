@@ -89,5 +89,23 @@ TEST(AssignmentTest, FormatsApartFollowEachOtherInOrderOfScore) {
   }
 }
 
+TEST(AssignmentTest, PlacesInThePlanAreAskedForWhereVectorsLie) {
+  ExportConfig config;
+  config.order = Order::kPlan;
+  std::vector<KeptRow> rows = {row(0, 1), row(1, 1), row(2, 1)};
+  rows[0].row = 7;
+  rows[1].row = 3;
+  try {
+    assign(config, rows);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kMismatch);
+    EXPECT_THAT(error.what(), HasSubstr("\"row\""));
+  }
+  rows[2].row = 5;
+  EXPECT_THAT(counts(assign(config, rows)), ElementsAre(3));
+  EXPECT_THAT(numbers(rows), ElementsAre(1, 2, 0));
+}
+
 }  // namespace
 }  // namespace quasar::exports
