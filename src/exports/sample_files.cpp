@@ -1,5 +1,7 @@
 #include "exports/sample_files.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
@@ -177,10 +179,9 @@ std::vector<SampleFile> SampleFiles::find(const corpus::Item& item, Notes& notes
                     member.offset, member.size};
     if (!in_tar) {
       file.file = source.parent_path() / member.name;
-      std::error_code error;
-      if (!std::filesystem::is_regular_file(file.file, error)) continue;
-      file.size = std::filesystem::file_size(file.file, error);
-      if (error) file.size = 0;
+      struct stat status {};
+      if (::stat(file.file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      file.size = static_cast<std::uint64_t>(status.st_size);
     }
     if (extension.empty() || !member.usable) {
       ++notes[extension.empty() ? "files without an extension beside pictures, not copied"

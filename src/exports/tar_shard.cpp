@@ -24,6 +24,8 @@ namespace {
 
 /// What a rank remembers of folders and tars.
 constexpr std::uint64_t kListings = std::uint64_t{256} << 20U;
+/// Bytes after which the disk is asked to begin.
+constexpr std::uint64_t kSyncedAtOnce = std::uint64_t{64} << 20U;
 /// Written and read at once at most, but for pictures.
 constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
 
@@ -93,6 +95,7 @@ class TarWriter {
     record.bytes = end + kTarEnd;
     tar_.end_at(end);
     tar_.end_at(record.bytes);
+    tar_.begin_sync();
     record.md5 = md5(record.bytes);
     tar_.publish();
   }
@@ -143,7 +146,13 @@ class TarWriter {
   void flush() {
     write_at(tar_.file(), tar_.path(), place_, std::span<const std::byte>(buffer_).first(used_));
     place_ += used_;
+    unsynced_ += used_;
     used_ = 0;
+    // The disk writes while more is read, and while the MD5 is made.
+    if (unsynced_ >= kSyncedAtOnce) {
+      tar_.begin_sync();
+      unsynced_ = 0;
+    }
     base::note_activity();
   }
 
@@ -183,6 +192,7 @@ class TarWriter {
   std::vector<std::byte> buffer_;  // Kept at its largest, as fresh memory is filled with zeros.
   std::size_t used_ = 0;
   std::uint64_t place_ = 0;  // Of the buffer's first byte in the tar.
+  std::uint64_t unsynced_ = 0;
 };
 
 /// As img2dataset writes it, without times, which differ from start to start.

@@ -1,5 +1,6 @@
 #include "exports/temporary_file.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +29,11 @@ TemporaryFile::~TemporaryFile() {
 
 void TemporaryFile::end_at(std::uint64_t size) const {
   if (::ftruncate(file_.number(), static_cast<off_t>(size)) != 0) fail(path_, errno);
+}
+
+void TemporaryFile::begin_sync() const {
+  // Where a file system cannot, publish() has it all to do.
+  ::sync_file_range(file_.number(), 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 void TemporaryFile::close() {

@@ -23,6 +23,8 @@ class TemporaryFile {
   const std::filesystem::path& temporary() const { return temporary_; }
   const base::Descriptor& file() const { return file_; }
   void end_at(std::uint64_t size) const;
+  /// Has the disk begin with what was written so far, without waiting for it.
+  void begin_sync() const;
   /// No more is written by this object.
   void close();
   /// Closes it, syncs it, and gives it its name.
