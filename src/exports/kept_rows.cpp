@@ -18,7 +18,7 @@
 namespace quasar::exports {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{4} << 20U;
+constexpr std::size_t kReadAtOnce = std::size_t{4} << 20U;
 /// Stands in every line of a kept row; where a field holds it, too, the line itself decides.
 constexpr std::string_view kKept = "\"keep\":true";
 
@@ -60,7 +60,7 @@ std::string Manifest::text(std::uint64_t offset, std::uint32_t length) const {
 nlohmann::ordered_json Manifest::first_row() const {
   std::string line;
   while (line.find('\n') == std::string::npos && line.size() < size_) {
-    const auto more = static_cast<std::uint32_t>(std::min<std::uint64_t>(kBlock, size_ - line.size()));
+    const auto more = static_cast<std::uint32_t>(std::min<std::uint64_t>(kReadAtOnce, size_ - line.size()));
     line += text(line.size(), more);
   }
   auto row = nlohmann::ordered_json::parse(line.substr(0, line.find('\n')), nullptr, false);
@@ -116,7 +116,7 @@ std::vector<KeptRow> Manifest::scan(std::uint64_t begin, std::uint64_t end, bool
     if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
     base::note_activity();
     const std::size_t had = text.size();
-    text.resize(had + static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, size_ - next)));
+    text.resize(had + static_cast<std::size_t>(std::min<std::uint64_t>(kReadAtOnce, size_ - next)));
     read_exactly(file_, path_, next, std::as_writable_bytes(std::span(text).subspan(had)));
     next += text.size() - had;
     std::size_t from = 0;

@@ -72,12 +72,12 @@ bool UidList::is_there(std::uint64_t shard, const ShardRecord& record) const {
 }
 
 void UidList::finish(const std::vector<ShardRecord>& records) const {
-  constexpr std::size_t kDigits = 32;
+  constexpr std::size_t kUidDigits = 32;
   std::vector<Uid> uids;
   for (std::uint64_t shard = 0; shard < records.size(); ++shard) {
     const auto text = base::read_file(layout_.part(shard));
-    for (std::size_t at = 0; at + kDigits <= text.size(); at += kDigits)
-      uids.push_back(parse_uid(std::string_view(text).substr(at, kDigits)).value());
+    for (std::size_t at = 0; at + kUidDigits <= text.size(); at += kUidDigits)
+      uids.push_back(parse_uid(std::string_view(text).substr(at, kUidDigits)).value());
   }
   std::sort(uids.begin(), uids.end());
   base::write_file_atomically(layout_.folder() / "uids.npy", uid_file(uids));

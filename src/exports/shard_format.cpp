@@ -26,15 +26,15 @@ void check_export(const ExportConfig& config) {
 }
 
 void join_parts(const ExportLayout& layout, std::uint64_t shards, const std::filesystem::path& path) {
-  constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
+  constexpr std::uint64_t kJoinedAtOnce = std::uint64_t{4} << 20U;
   base::AtomicFile whole(path);
   std::vector<std::byte> block;
   for (std::uint64_t shard = 0; shard < shards; ++shard) {
     const auto name = layout.part(shard);
     const auto part = open_for_reading(name);
     const auto size = std::filesystem::file_size(name);
-    for (std::uint64_t from = 0; from < size; from += kBlock) {
-      block.resize(static_cast<std::size_t>(std::min(kBlock, size - from)));
+    for (std::uint64_t from = 0; from < size; from += kJoinedAtOnce) {
+      block.resize(static_cast<std::size_t>(std::min(kJoinedAtOnce, size - from)));
       read_exactly(part, name, from, block);
       whole.write(block);
       base::note_activity();

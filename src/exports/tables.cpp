@@ -14,7 +14,7 @@
 namespace quasar::exports {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{4} << 20U;
+constexpr std::size_t kBufferedRows = std::size_t{4} << 20U;
 
 using Names = std::vector<std::pair<std::string, std::string>>;
 
@@ -89,7 +89,7 @@ Table::Columns sample_columns(const corpus::CorpusConfig& corpus, Names& fields)
 void TableRows::add(const nlohmann::ordered_json& row) {
   buffer_ += row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   buffer_ += '\n';
-  if (buffer_.size() > kBlock) flush();
+  if (buffer_.size() > kBufferedRows) flush();
 }
 
 void TableRows::flush() {

@@ -27,7 +27,7 @@ constexpr std::uint64_t kListings = std::uint64_t{256} << 20U;
 /// Bytes after which the disk is asked to begin.
 constexpr std::uint64_t kSyncedAtOnce = std::uint64_t{64} << 20U;
 /// Written and read at once at most, but for pictures.
-constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
+constexpr std::uint64_t kCopiedAtOnce = std::uint64_t{4} << 20U;
 
 class Md5 {
  public:
@@ -119,10 +119,10 @@ class TarWriter {
       } else if (file.kind == PlannedFile::Kind::kText) {
         add_text(file.text);
       } else {
-        for (std::uint64_t from = 0; from < file.size; from += kBlock) {
-          const auto count = std::min(kBlock, file.size - from);
+        for (std::uint64_t from = 0; from < file.size; from += kCopiedAtOnce) {
+          const auto count = std::min(kCopiedAtOnce, file.size - from);
           if (auto left_out = reader_.read_copied(index, file, from, room(count))) return left_out;
-          if (used_ > kBlock) flush();
+          if (used_ > kCopiedAtOnce) flush();
         }
       }
       const auto padding = room(padded(file.size) - file.size);
@@ -161,9 +161,9 @@ class TarWriter {
     std::uint64_t end = 0;
     for (const auto& placed : samples_) {
       if (placed.left_out) continue;
-      for (std::uint64_t from = 0; placed.place != end && from < placed.size; from += kBlock) {
+      for (std::uint64_t from = 0; placed.place != end && from < placed.size; from += kCopiedAtOnce) {
         used_ = 0;
-        const auto bytes = room(std::min(kBlock, placed.size - from));
+        const auto bytes = room(std::min(kCopiedAtOnce, placed.size - from));
         read_exactly(tar_.file(), tar_.path(), placed.place + from, bytes);
         write_at(tar_.file(), tar_.path(), end + from, bytes);
       }
@@ -174,9 +174,9 @@ class TarWriter {
 
   std::string md5(std::uint64_t size) {
     Md5 sum;
-    for (std::uint64_t from = 0; from < size; from += kBlock) {
+    for (std::uint64_t from = 0; from < size; from += kCopiedAtOnce) {
       used_ = 0;
-      const auto bytes = room(std::min(kBlock, size - from));
+      const auto bytes = room(std::min(kCopiedAtOnce, size - from));
       read_exactly(tar_.file(), tar_.path(), from, bytes);
       sum.update(bytes);
       base::note_activity();

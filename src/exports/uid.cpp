@@ -9,7 +9,7 @@
 namespace quasar::exports {
 namespace {
 
-constexpr std::size_t kDigits = 16;  // Of 64 bits.
+constexpr std::size_t kHalfDigits = 16;  // Of 64 bits.
 
 std::optional<std::uint64_t> parse_half(std::string_view digits) {
   std::uint64_t value = 0;
@@ -21,9 +21,9 @@ std::optional<std::uint64_t> parse_half(std::string_view digits) {
 }  // namespace
 
 std::optional<Uid> parse_uid(std::string_view text) {
-  if (text.size() != 2 * kDigits) return std::nullopt;
-  const auto first = parse_half(text.substr(0, kDigits));
-  const auto last = parse_half(text.substr(kDigits));
+  if (text.size() != 2 * kHalfDigits) return std::nullopt;
+  const auto first = parse_half(text.substr(0, kHalfDigits));
+  const auto last = parse_half(text.substr(kHalfDigits));
   if (!first || !last) return std::nullopt;
   return Uid{*first, *last};
 }
