@@ -38,6 +38,11 @@ struct RunOptions : ConfigOptions {
   std::string retry;
 };
 
+struct ExportOptions : ConfigOptions {
+  std::vector<std::string> only;
+  bool retry = false;
+};
+
 struct EmbedOptions : ConfigOptions {
   std::string part;
   std::string retry;
@@ -183,6 +188,7 @@ Work work_of(Job<Options> job, std::shared_ptr<Options> options) {
 /// Each adds one subcommand or more, which store their work in `chosen` when they are on the command line.
 void register_run(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_steps(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_export(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_plan(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_verify(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_status(CLI::App& app, const EngineJobs& engine, Work& chosen);

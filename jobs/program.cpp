@@ -156,6 +156,7 @@ int program(int argc, char** argv, const quasar::jobs::EngineJobs& engine) {
   quasar::jobs::Work work;
   quasar::jobs::register_run(app, engine, work);
   quasar::jobs::register_steps(app, engine, work);
+  quasar::jobs::register_export(app, engine, work);
   quasar::jobs::register_plan(app, engine, work);
   quasar::jobs::register_verify(app, engine, work);
   quasar::jobs::register_status(app, engine, work);

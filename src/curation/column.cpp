@@ -33,8 +33,8 @@ const std::array<Column, 7>& columns_before_scores() {
   return columns;
 }
 
-const std::array<Column, 8>& columns_after_scores() {
-  static const std::array<Column, 8> columns{{
+const std::array<Column, 10>& columns_after_scores() {
+  static const std::array<Column, 10> columns{{
       {"percentile", CellType::kPercentile},
       {"width", CellType::kCount, true, false, [](const StoredRow& row) { return pixels(row.record.width); }},
       {"height", CellType::kCount, true, false,
@@ -47,6 +47,9 @@ const std::array<Column, 8>& columns_after_scores() {
        [](const StoredRow& row) { return std::isnan(row.record.label) ? Cell() : Cell(row.record.label); }},
       {"fields", CellType::kObject, true, true,
        [](const StoredRow& row) { return row.record.fields.empty() ? Cell() : text(row.record.fields); }},
+      {"format", CellType::kText, true, true,
+       [](const StoredRow& row) { return row.record.format.empty() ? Cell() : text(row.record.format); }},
+      {"row", CellType::kCount, true, true, [](const StoredRow& row) { return Cell(row.number); }},
   }};
   return columns;
 }

@@ -38,6 +38,7 @@ struct StoredRow {
   const store::RowRecord& record;
   base::RowStatus status;         ///< As the manifest has it.
   std::span<const float> scores;  ///< One per score column; empty for a row that is not scored.
+  std::uint64_t number = 0;       ///< Its place in the plan.
 };
 
 struct Column {

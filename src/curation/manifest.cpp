@@ -178,7 +178,7 @@ void Ranking::collect(DistributedSort& sort) {
       const auto status =
           scored || record.status != base::RowStatus::kOk ? record.status : base::RowStatus::kEncodeFailed;
       const auto scores = scored ? with_combined(input.scores) : std::span<const float>();
-      read_row(columns, {record, status, scores}, row);
+      read_row(columns, {record, status, scores, input.number}, row);
       bool counted = scored && !rule_.first_below_minimum(input.scores);
       if (scored && !config_.filters.empty()) {
         if (const auto fault = filters_.apply(record, scores)) {

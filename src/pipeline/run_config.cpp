@@ -240,6 +240,7 @@ RunConfig load_run_config(const base::ConfigNode& root, const std::string& name,
     config.anchors.push_back(anchor_source_from_yaml(set, node));
   }
   config.curation = curation::curation_config_from_yaml(root.child("curation"));
+  config.exports = exports::export_configs_from_yaml(root.child("export"));
   // Copies are found by hashes that are made while pictures are decoded.
   config.embed.perceptual_hashes =
       std::max(config.embed.perceptual_hashes, config.curation.duplicates.hashes());

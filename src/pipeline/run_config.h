@@ -15,6 +15,7 @@
 #include "dataset/distorted_items.h"
 #include "dataset/embed_config.h"
 #include "encoder/encoder_config.h"
+#include "exports/export_config.h"
 #include "image/decode_config.h"
 #include "store/run_identity.h"
 #include "store/run_layout.h"
@@ -50,6 +51,7 @@ struct RunConfig {
   bool half = false;                                                  ///< Store embeddings as float16.
   std::vector<AnchorSource> anchors;
   curation::CurationConfig curation;
+  std::vector<exports::ExportConfig> exports;  ///< Section `export`.
   /// Key `memory`: limit for each rank's resident memory in bytes; 0: none. Unless curation.memory is given,
   /// ranking takes half of it.
   std::int64_t memory = 0;

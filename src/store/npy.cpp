@@ -139,6 +139,19 @@ T value_at(std::span<const std::byte> bytes, std::size_t index) {
 
 }  // namespace
 
+std::string npy_header(std::string_view descr, std::string_view shape) {
+  // Values begin at a multiple of this, as NumPy has it.
+  constexpr std::size_t kAlignment = 64;
+  constexpr std::size_t kBefore = 10;
+  auto text = fmt::format("{{'descr': {}, 'fortran_order': False, 'shape': {}, }}", descr, shape);
+  const std::size_t used = kBefore + text.size() + 1;
+  text.append((kAlignment - used % kAlignment) % kAlignment, ' ');
+  text += '\n';
+  std::string header(kMagic);
+  header += {'\x01', '\x00', static_cast<char>(text.size() & 0xFFU), static_cast<char>(text.size() >> 8U)};
+  return header + text;
+}
+
 NpyHeader read_npy_header(std::span<const std::byte> file) {
   static_assert(std::endian::native == std::endian::little);
   const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());

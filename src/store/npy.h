@@ -1,10 +1,13 @@
-// Owns reading of NumPy's .npy files, which come from anywhere: matrices of floating-point numbers.
+// Owns NumPy's .npy files: reading of matrices of floating-point numbers, which come from anywhere, and the
+// headers of those that are written.
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace quasar::store {
 
@@ -21,6 +24,10 @@ struct NpyHeader {
   std::uint64_t columns = 0;
   std::size_t data = 0;  ///< Offset of the first value.
 };
+
+/// The header of a file of format 1.0, in C order, up to the first value. `descr` and `shape` as Python
+/// writes them: "'<f2'", "(3, 4)".
+std::string npy_header(std::string_view descr, std::string_view shape);
 
 /// Reads the header of a whole file; the values that it promises are there. Throws Error(kInput), without the
 /// file's name, for bytes that are no .npy file, one that is cut, or one that is no matrix of little-endian

@@ -105,14 +105,15 @@ TEST(ManifestRow, RefusesBytesThatAreNoRow) {
 TEST(ManifestRow, HasOneCsvFieldPerHeaderAndTheFewestDigits) {
   EXPECT_EQ(header_line(TextFormat::kCsv, kColumns, kAll),
             "rank,id,source,member,offset,bytes,hash,quality,aesthetics,combined,percentile,width,height,"
-            "status,keep,reason,label,fields\n");
+            "status,keep,reason,label,fields,format,row\n");
   EXPECT_EQ(csv_of(sample_row(7, 200.0 / 3.0, true, "top_k")),
             "7,a/b.jpg,/data/a/b.jpg,,512,1234,00ff,0.1,0.33333334,1e-07,66.666667,640,480,ok,true,top_k,0.1,"
-            "\"{\"\"url\"\":\"\"http://x/?a=1,2\"\",\"\"n\"\":3}\"\n");
+            "\"{\"\"url\"\":\"\"http://x/?a=1,2\"\",\"\"n\"\":3}\",,0\n");
   const std::vector<std::string> one = {"q"};
   const Columns columns(one);
   ShownColumns shown(columns.size(), true);
-  shown[columns.index_of("label")] = shown[columns.index_of("fields")] = false;
+  for (const char* const optional : {"label", "fields", "format", "row"})
+    shown[columns.index_of(optional)] = false;
   EXPECT_EQ(header_line(TextFormat::kCsv, columns, shown),
             "rank,id,source,member,offset,bytes,hash,q,percentile,width,height,status,keep,reason\n");
   EXPECT_EQ(header_line(TextFormat::kJsonLines, columns, shown), "");
@@ -127,7 +128,7 @@ TEST(ManifestRow, LeavesRankScoresAndPercentileOfFailedRowsEmpty) {
   row.record.fields = "";
   EXPECT_EQ(
       csv_of(row),
-      ",a/b.jpg,/data/a/b.jpg,,512,1234,00ff,,,,,640,480,decode_failed,false,status: decode_failed,,\n");
+      ",a/b.jpg,/data/a/b.jpg,,512,1234,00ff,,,,,640,480,decode_failed,false,status: decode_failed,,,,0\n");
   const auto json = json_of(row);
   for (const auto* name : {"rank", "quality", "combined", "percentile", "label", "fields"}) {
     EXPECT_TRUE(json.at(name).is_null()) << name;

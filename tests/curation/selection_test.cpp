@@ -121,7 +121,7 @@ TEST(Selection, APassBringsItsColumnsToEveryManifest) {
   const Columns& columns = selection.columns();
   const ShownColumns shown(columns.size(), true);
   EXPECT_THAT(header_line(TextFormat::kCsv, columns, shown),
-              testing::EndsWith(",fields,number,\"remark, if any\"\n"));
+              testing::EndsWith(",fields,format,row,number,\"remark, if any\"\n"));
   TestRow test;
   test.scores = {0.5F};
   std::vector<std::string> csv(2);
@@ -133,8 +133,8 @@ TEST(Selection, APassBringsItsColumnsToEveryManifest) {
     append_line(TextFormat::kCsv, columns, shown, row, csv[position]);
     if (position == 1) append_line(TextFormat::kJsonLines, columns, shown, row, json);
   }
-  EXPECT_THAT(csv[0], testing::EndsWith(",ok,true,even position,,,100,\n"));
-  EXPECT_THAT(csv[1], testing::EndsWith(",ok,false,odd position,,,101,odd\n"));
+  EXPECT_THAT(csv[0], testing::EndsWith(",ok,true,even position,,,,0,100,\n"));
+  EXPECT_THAT(csv[1], testing::EndsWith(",ok,false,odd position,,,,0,101,odd\n"));
   EXPECT_THAT(json, testing::EndsWith(",\"number\":101,\"remark, if any\":\"odd\"}\n"));
 }
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "program.h"
 #include "support/test_data.h"
 
@@ -10,6 +12,15 @@ namespace {
 using namespace quasar::test;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
+
+/// A manifest without the columns that were added since those were stored: format, where shards record it,
+/// and row.
+std::string without_later_columns(const std::string& manifest) {
+  const std::regex csv(R"((,format)?,row\n|(,(png|jpeg)?)?,\d+\n)");
+  const std::regex json(R"((,"format":("\w+"|""|null))?,"row":\d+\}\n)");
+  if (manifest.starts_with("{")) return std::regex_replace(manifest, json, "}\n");
+  return std::regex_replace(manifest, csv, "\n");
+}
 
 TEST(VersionsTest, AFinishedRunOfAnyVersionIsScoredAndRankedAsItWas) {
   for (const std::string version : {"1", "2", "3"}) {
@@ -32,8 +43,10 @@ TEST(VersionsTest, AFinishedRunOfAnyVersionIsScoredAndRankedAsItWas) {
     ASSERT_EQ(scored.status, 0) << scored.output;
     const auto ranked = run_quasar(with("rank"), 2);
     ASSERT_EQ(ranked.status, 0) << ranked.output;
-    for (const char* file : {"manifest.csv", "manifest.jsonl"})
-      EXPECT_EQ(content(scratch / "run" / file), content(stored / file)) << version << ", " << file;
+    for (const char* file : {"manifest.csv", "manifest.jsonl"}) {
+      EXPECT_EQ(without_later_columns(content(scratch / "run" / file)), content(stored / file))
+          << version << ", " << file;
+    }
   }
 }
 

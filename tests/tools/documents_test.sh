@@ -18,7 +18,7 @@ outside = re.compile(
 # Names without a folder that are files of a run or of other programs.
 generic = re.compile(
     r"^(manifest|summary|report|plan|items|identity|config|embeddings|shard-\S*|rank-\S*|NAME|rank|start|open_clip\S*"
-    r"|AVA|study|mos_\S+|\S*_score|\S+_reference_list|RN50|bpe_simple_vocab_16e6|mini-quality-photos|case|io\S*|state|table|data)\.[a-z0-9.]+$")
+    r"|AVA|study|mos_\S+|\S*_score|\S+_reference_list|RN50|bpe_simple_vocab_16e6|mini-quality-photos|case|io\S*|state|table|data|urls)\.[a-z0-9.]+$")
 suffix = re.compile(r"\.(h|cpp|S|c|md|yaml|sh|cmake|txt|h5|safetensors|py|tsv)$")
 names = {}
 problems = []

@@ -22,6 +22,7 @@
 #include "corpus/path_text.h"
 #include "corpus/sources/lenient_json.h"
 #include "corpus/sources/source_text.h"
+#include "corpus/sources/tar_links.h"
 #include "corpus/sources/tar_pattern.h"
 #include "corpus/sources/tar_reader.h"
 #include "corpus/sources/tar_samples.h"
@@ -40,80 +41,7 @@ struct TarIndex {
 constexpr std::size_t kMaxMetadata = std::size_t{16} << 20U;
 /// Warnings written for one tar; the rest is only counted.
 constexpr std::size_t kMaxWarnings = 5;
-/// Links that lead to links are followed no further.
-constexpr int kMaxLinks = 40;
 constexpr const char* kUnreadable = "unreadable descriptions (.json, .txt, .cls)";
-
-bool is_hidden(std::string_view name) {
-  const std::size_t slash = name.rfind('/');
-  const std::size_t begin = slash == std::string_view::npos ? 0 : slash + 1;
-  return begin < name.size() && name[begin] == '.';
-}
-
-/// A name without ".", ".." and doubled slashes; empty when it leads out of the archive.
-std::string plain_name(std::string_view name) {
-  std::vector<std::string_view> parts;
-  while (!name.empty()) {
-    const std::size_t end = std::min(name.find('/'), name.size());
-    const std::string_view part = name.substr(0, end);
-    name.remove_prefix(std::min(end + 1, name.size()));
-    if (part == "..") {
-      if (parts.empty()) return "";
-      parts.pop_back();
-    } else if (!part.empty() && part != ".") {
-      parts.push_back(part);
-    }
-  }
-  std::string plain;
-  for (const auto part : parts) plain.append(plain.empty() ? "" : "/").append(part);
-  return plain;
-}
-
-/// The members of a tar by their names, for links.
-class LinkResolver {
- public:
-  explicit LinkResolver(const std::filesystem::path& tar) {
-    TarReader reader(open_tar(tar));
-    while (auto member = reader.next()) {
-      std::string name = plain_name(member->name);
-      members_[std::move(name)].push_back(*std::move(member));
-    }
-  }
-
-  /// The member that a link stands for; null when there is none in its archive.
-  const TarMember* resolve(const TarMember& link) const {
-    const TarMember* member = &link;
-    for (int steps = 0; steps < kMaxLinks && member != nullptr; ++steps) {
-      if (member->kind == TarMemberKind::kHardLink) {
-        member = latest(plain_name(member->target), member->archive, member->offset);
-      } else if (member->kind == TarMemberKind::kSymbolicLink) {
-        if (member->target.empty() || member->target.front() == '/') return nullptr;
-        const std::size_t slash = member->name.rfind('/');
-        const std::string folder = slash == std::string::npos ? "" : member->name.substr(0, slash + 1);
-        member = latest(plain_name(folder + member->target), member->archive, kAnywhere);
-      } else {
-        return member;
-      }
-    }
-    return nullptr;
-  }
-
- private:
-  static constexpr std::uint64_t kAnywhere = ~std::uint64_t{0};
-
-  /// Unpacking, a later member takes the place of an earlier one with its name.
-  const TarMember* latest(const std::string& name, std::size_t archive, std::uint64_t before) const {
-    const auto found = members_.find(name);
-    if (found == members_.end()) return nullptr;
-    const auto& candidates = found->second;
-    const auto last = std::find_if(candidates.rbegin(), candidates.rend(), [&](const TarMember& candidate) {
-      return candidate.archive == archive && candidate.offset < before;
-    });
-    return last == candidates.rend() ? nullptr : &*last;
-  }
-
-  std::unordered_map<std::string, std::vector<TarMember>> members_;
-};
 
 class TarIndexer {
  public:
