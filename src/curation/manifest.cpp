@@ -78,7 +78,6 @@ class Ranking {
         comm_(comm),
         rule_(sets, config),
         filters_(config.filters, rule_.names()),
-        input_(input),
         rows_(input, sets, comm) {
     result_.left_out = input.left_out;
     result_.noted = input.noted;
@@ -115,7 +114,6 @@ class Ranking {
   const comm::Communicator& comm_;
   ScoreRule rule_;
   Filters filters_;
-  const RankInput& input_;
   ShardRows rows_;
   std::optional<Selection> selection_;
   std::optional<Duplicates> duplicates_;

@@ -10,7 +10,7 @@ namespace quasar::curation {
 namespace {
 
 /// Rows of a shard that are read at once, wanted or not.
-constexpr std::uint64_t kRowsAtOnce = 2048;
+constexpr std::uint64_t kVectorsAtOnce = 2048;
 
 }  // namespace
 
@@ -50,9 +50,10 @@ void RowVectors::read_shard(std::size_t shard, std::span<const std::uint64_t> ro
   }
   for (std::size_t done = 0; done < rows.size();) {
     const std::uint64_t begin = rows[done];
-    const auto end = static_cast<std::size_t>(
-        std::lower_bound(rows.begin() + static_cast<std::ptrdiff_t>(done), rows.end(), begin + kRowsAtOnce) -
-        rows.begin());
+    const auto end =
+        static_cast<std::size_t>(std::lower_bound(rows.begin() + static_cast<std::ptrdiff_t>(done),
+                                                  rows.end(), begin + kVectorsAtOnce) -
+                                 rows.begin());
     const auto length = static_cast<std::size_t>(rows[end - 1] - begin + 1);
     const auto target = values.subspan(done * dimension_, (end - done) * dimension_);
     if (length == end - done) {
