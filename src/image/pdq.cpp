@@ -23,11 +23,18 @@ constexpr int kLeastPixels = 5;
 using Luminance = std::vector<float>;
 using Frequencies = std::array<std::array<float, kFrequencies>, kFrequencies>;
 
-/// A plane of float32, [height, width].
+/// A plane of float32, [height, width]. Its memory only grows.
 struct Plane {
   int width = 0;
   int height = 0;
   Luminance values;
+
+  void shape(int new_width, int new_height) {
+    width = new_width;
+    height = new_height;
+    const auto needed = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+    if (values.size() < needed) values.resize(needed);
+  }
 
   float* row(int y) { return values.data() + static_cast<std::ptrdiff_t>(y) * width; }
   const float* row(int y) const { return values.data() + static_cast<std::ptrdiff_t>(y) * width; }
@@ -45,14 +52,13 @@ struct Samples {
 };
 
 /// The picture's luminance, thinned out where it is large, with rows and columns exchanged.
-Plane turned_luminance(const Samples& from) {
+void turn_luminance(const Samples& from, Plane& plane) {
   const bool thinned = from.width > kMostPixels || from.height > kMostPixels;
   const int width = thinned ? kMostPixels : from.width;
   const int height = thinned ? kMostPixels : from.height;
   const auto stride = static_cast<std::size_t>(from.stride);
   const std::size_t line = static_cast<std::size_t>(width) * stride;
-  Plane plane{height, width, {}};
-  plane.values.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  plane.shape(height, width);
   std::vector<std::size_t> from_x(static_cast<std::size_t>(width));
   for (int x = 0; x < width; ++x)
     from_x[static_cast<std::size_t>(x)] =
@@ -78,24 +84,20 @@ Plane turned_luminance(const Samples& from) {
                         from.weights, std::min(kStripRows, static_cast<std::size_t>(height - top)),
                         plane.values.data() + top, static_cast<std::size_t>(height));
   }
-  return plane;
 }
 
 /// Means of `window` values along each column, of `rows`, all columns side by side.
-Plane means_of_columns(const Plane& from, int window, std::span<const int> rows) {
-  Plane to{from.width, static_cast<int>(rows.size()), {}};
-  to.values.resize(static_cast<std::size_t>(to.width) * rows.size());
+void average_columns(const Plane& from, int window, std::span<const int> rows, Plane& to) {
+  to.shape(from.width, static_cast<int>(rows.size()));
   std::vector<float> sums(static_cast<std::size_t>(from.width));
   kernels().slide(from.values.data(), static_cast<std::size_t>(from.width), from.height,
                   {window, (window + 2) / 2, rows}, sums.data(), to.values.data());
-  return to;
 }
 
-Plane turned(const Plane& from) {
-  Plane to{from.height, from.width, Luminance(from.values.size())};
+void turn(const Plane& from, Plane& to) {
+  to.shape(from.height, from.width);
   kernels().transpose(from.values.data(), static_cast<std::size_t>(from.width),
                       static_cast<std::size_t>(from.height), to.values.data());
-  return to;
 }
 
 std::vector<int> all_of(int size) {
@@ -106,8 +108,13 @@ std::vector<int> all_of(int size) {
 
 /// 64 x 64 values: a tent of means, twice along each axis, of every so many-th value. Means along rows are
 /// those along the columns of the turned plane, which run side by side.
-Plane downsample(Plane across) {
-  if (across.width == kSide && across.height == kSide) return turned(across);
+Plane downsample(Plane& plane, Plane& other) {
+  Plane small;
+  small.shape(kSide, kSide);
+  if (plane.width == kSide && plane.height == kSide) {
+    turn(plane, small);
+    return small;
+  }
   const auto window_of = [](int side) { return (side + 2 * kSide - 1) / (2 * kSide); };
   const auto taken_of = [](int side) {
     std::vector<int> taken;
@@ -119,22 +126,24 @@ Plane downsample(Plane across) {
     places.erase(std::unique(places.begin(), places.end()), places.end());
     return places;
   };
-  const int width = across.height;
-  const int height = across.width;
+  const int width = plane.height;
+  const int height = plane.width;
   const auto columns = taken_of(width);
   const auto rows = taken_of(height);
   const auto distinct_columns = distinct_of(columns);
   const auto distinct_rows = distinct_of(rows);
-  across = means_of_columns(across, window_of(width), all_of(width));
-  const Plane down = means_of_columns(turned(across), window_of(height), all_of(height));
-  across = means_of_columns(turned(down), window_of(width), distinct_columns);
-  const Plane means = means_of_columns(turned(across), window_of(height), distinct_rows);
+  average_columns(plane, window_of(width), all_of(width), other);
+  turn(other, plane);
+  average_columns(plane, window_of(height), all_of(height), other);
+  turn(other, plane);
+  average_columns(plane, window_of(width), distinct_columns, other);
+  turn(other, plane);
+  average_columns(plane, window_of(height), distinct_rows, other);
   const auto place_of = [](const std::vector<int>& distinct, int wanted) {
     return static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), wanted) - distinct.begin());
   };
-  Plane small{kSide, kSide, Luminance(static_cast<std::size_t>(kSide) * kSide)};
   for (std::size_t y = 0; y < rows.size(); ++y) {
-    const float* const from = means.row(place_of(distinct_rows, rows[y]));
+    const float* const from = other.row(place_of(distinct_rows, rows[y]));
     for (std::size_t x = 0; x < columns.size(); ++x)
       small.row(static_cast<int>(y))[x] = from[place_of(distinct_columns, columns[x])];
   }
@@ -269,33 +278,33 @@ struct Transformed {
   bool too_small = true;
 };
 
-Transformed transformed(Plane plane) {
-  if (plane.values.empty()) return {};
-  const auto small = downsample(std::move(plane));
+Transformed transformed(const Samples& from) {
+  if (from.width < kLeastPixels || from.height < kLeastPixels) return {};
+  Plane plane;
+  Plane other;
+  turn_luminance(from, plane);
+  const auto small = downsample(plane, other);
   return {transform(small), quality_of(small), false};
 }
 
-/// Empty for a picture that is too small to hash.
-Plane plane_of(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
+Transformed transformed(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
   QUASAR_CHECK((channels == 1 || channels == 3) && width >= 0 && height >= 0);
   QUASAR_CHECK(pixels.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
                                     static_cast<std::size_t>(channels));
-  if (width < kLeastPixels || height < kLeastPixels) return {};
-  if (channels == 3) return turned_luminance({pixels.data(), width, height, 3, 1, 2});
-  return turned_luminance({pixels.data(), width, height, 1, 0, 0, {1.0F, 0.0F, 0.0F}});
+  if (channels == 3) return transformed({pixels.data(), width, height, 3, 1, 2});
+  return transformed({pixels.data(), width, height, 1, 0, 0, {1.0F, 0.0F, 0.0F}});
 }
 
-Plane plane_of(const Raster& raster) {
-  if (raster.width < kLeastPixels || raster.height < kLeastPixels) return {};
+Transformed transformed(const Raster& raster) {
   if (!raster.cmyk) {
     const bool grey = raster.channels < 3;
-    return turned_luminance(
+    return transformed(
         {raster.pixels.data(), raster.width, raster.height, raster.channels, grey ? 0 : 1, grey ? 0 : 2});
   }
   // Inks are mixed first, of those pixels that are looked at.
   const bool thinned = raster.width > kMostPixels || raster.height > kMostPixels;
   const auto rgb = to_rgb(thinned ? thin(raster) : raster);
-  return plane_of(rgb.pixels, rgb.width, rgb.height, 3);
+  return transformed(rgb.pixels, rgb.width, rgb.height, 3);
 }
 
 std::vector<PdqHash> hashes_of(const Transformed& found, std::size_t poses) {
@@ -326,12 +335,12 @@ int hamming_distance(const PdqHash& a, const PdqHash& b) {
 }
 
 PdqHash pdq_hash(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
-  return hashes_of(transformed(plane_of(pixels, width, height, channels)), 1).front();
+  return hashes_of(transformed(pixels, width, height, channels), 1).front();
 }
 
 std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, int width, int height,
                                           int channels) {
-  const auto all = hashes_of(transformed(plane_of(pixels, width, height, channels)), kPdqPoses);
+  const auto all = hashes_of(transformed(pixels, width, height, channels), kPdqPoses);
   std::array<PdqHash, kPdqPoses> hashes{};
   std::copy(all.begin(), all.end(), hashes.begin());
   return hashes;
@@ -339,7 +348,7 @@ std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, 
 
 std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses) {
   QUASAR_CHECK(poses == 1 || poses == kPdqPoses);
-  return hashes_of(transformed(plane_of(raster)), poses);
+  return hashes_of(transformed(raster), poses);
 }
 
 }  // namespace quasar::image
