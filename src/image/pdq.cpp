@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "image/pixel_kernels.h"
 
 namespace quasar::image {
 namespace {
@@ -22,11 +23,18 @@ constexpr int kLeastPixels = 5;
 using Luminance = std::vector<float>;
 using Frequencies = std::array<std::array<float, kFrequencies>, kFrequencies>;
 
-/// A plane of float32, [height, width].
+/// A plane of float32, [height, width]. Its memory only grows.
 struct Plane {
   int width = 0;
   int height = 0;
   Luminance values;
+
+  void shape(int new_width, int new_height) {
+    width = new_width;
+    height = new_height;
+    const auto needed = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+    if (values.size() < needed) values.resize(needed);
+  }
 
   float* row(int y) { return values.data() + static_cast<std::ptrdiff_t>(y) * width; }
   const float* row(int y) const { return values.data() + static_cast<std::ptrdiff_t>(y) * width; }
@@ -40,55 +48,57 @@ struct Samples {
   int stride;  ///< Bytes from pixel to pixel.
   int green;   ///< Bytes from red to green; 0 where grey is all colours.
   int blue;
+  ColourWeights weights = {0.299F, 0.587F, 0.114F};
 };
 
-/// A channel's part of the luminance, by value.
-using Shares = std::array<float, 256>;
-
-Shares shares_of(float weight) {
-  Shares shares{};
-  for (std::size_t value = 0; value < shares.size(); ++value)
-    shares[value] = weight * static_cast<float>(value);
-  return shares;
-}
-
-/// A plane of the picture's size, or thinned out; `at` gives a pixel's luminance.
-template <typename At>
-Plane plane_of(int width, int height, int stride, const At& at) {
-  const bool thinned = width > kMostPixels || height > kMostPixels;
-  Plane plane{thinned ? kMostPixels : width, thinned ? kMostPixels : height, {}};
-  plane.values.resize(static_cast<std::size_t>(plane.width) * static_cast<std::size_t>(plane.height));
-  std::vector<std::ptrdiff_t> from_x(static_cast<std::size_t>(plane.width));
-  for (int x = 0; x < plane.width; ++x)
-    from_x[static_cast<std::size_t>(x)] = std::int64_t{x} * width / plane.width * stride;
-  for (int y = 0; y < plane.height; ++y) {
-    const auto row = std::int64_t{y} * height / plane.height * width * stride;
-    float* const out = plane.row(y);
-    for (int x = 0; x < plane.width; ++x) out[x] = at(row + from_x[static_cast<std::size_t>(x)]);
+/// The picture's luminance, thinned out where it is large, with rows and columns exchanged.
+void turn_luminance(const Samples& from, Plane& plane) {
+  const bool thinned = from.width > kMostPixels || from.height > kMostPixels;
+  const int width = thinned ? kMostPixels : from.width;
+  const int height = thinned ? kMostPixels : from.height;
+  const auto stride = static_cast<std::size_t>(from.stride);
+  const std::size_t line = static_cast<std::size_t>(width) * stride;
+  plane.shape(height, width);
+  std::vector<std::size_t> from_x(static_cast<std::size_t>(width));
+  for (int x = 0; x < width; ++x)
+    from_x[static_cast<std::size_t>(x)] =
+        static_cast<std::size_t>(std::int64_t{x} * from.width / width) * stride;
+  std::vector<std::uint8_t> taken(width == from.width ? 0 : line * kStripRows);
+  std::vector<std::uint8_t> columns(line * kStripRows);
+  for (int top = 0; top < height; top += static_cast<int>(kStripRows)) {
+    std::array<const std::uint8_t*, kStripRows> rows{};
+    for (std::size_t r = 0; r < kStripRows; ++r) {
+      // Past the end the last row is done again.
+      const int y = std::min(top + static_cast<int>(r), height - 1);
+      rows[r] = from.pixels + std::int64_t{y} * from.height / height * from.width * from.stride;
+      if (taken.empty()) continue;
+      std::uint8_t* to = taken.data() + r * line;
+      for (const std::size_t x : from_x) {
+        for (std::size_t c = 0; c < stride; ++c) *to++ = rows[r][x + c];
+      }
+      rows[r] = taken.data() + r * line;
+    }
+    kernels().to_columns(rows.data(), line, columns.data());
+    kernels().luminance(columns.data(), static_cast<std::size_t>(width), stride,
+                        static_cast<std::size_t>(from.green), static_cast<std::size_t>(from.blue),
+                        from.weights, std::min(kStripRows, static_cast<std::size_t>(height - top)),
+                        plane.values.data() + top, static_cast<std::size_t>(height));
   }
-  return plane;
 }
 
-Plane luminance_plane(const Samples& from) {
-  static const Shares red = shares_of(0.299F);
-  static const Shares green = shares_of(0.587F);
-  static const Shares blue = shares_of(0.114F);
-  return plane_of(from.width, from.height, from.stride, [&](std::ptrdiff_t place) {
-    const std::uint8_t* const pixel = from.pixels + place;
-    return red[pixel[0]] + green[pixel[from.green]] + blue[pixel[from.blue]];
-  });
+/// Means of `window` values along each column, of `rows`, all columns side by side.
+void average_columns(const Plane& from, int window, std::span<const int> rows, Plane& to) {
+  to.shape(from.width, static_cast<int>(rows.size()));
+  std::vector<float> sums(static_cast<std::size_t>(from.width));
+  kernels().slide(from.values.data(), static_cast<std::size_t>(from.width), from.height,
+                  {window, (window + 2) / 2, rows}, sums.data(), to.values.data());
 }
 
-/// Where a mean of `window` values begins and ends, along an axis of `size`.
-struct Window {
-  int window;
-  int size;
-
-  /// Values that a mean reaches ahead, itself included.
-  int ahead() const { return (window + 2) / 2; }
-  /// Number of values of the mean at `x`.
-  int count(int x) const { return std::min(x + ahead(), size) - std::max(x + ahead() - window, 0); }
-};
+void turn(const Plane& from, Plane& to) {
+  to.shape(from.height, from.width);
+  kernels().transpose(from.values.data(), static_cast<std::size_t>(from.width),
+                      static_cast<std::size_t>(from.height), to.values.data());
+}
 
 std::vector<int> all_of(int size) {
   std::vector<int> places(static_cast<std::size_t>(size));
@@ -96,97 +106,46 @@ std::vector<int> all_of(int size) {
   return places;
 }
 
-/// Means along each row of what lies around each of `columns`, over fewer at the ends. The sum runs: a value
-/// is added, then one is taken away. Several rows side by side, as each sum waits for the one before.
-void blur_rows(const Plane& from, Plane& to, int window, std::span<const int> columns) {
-  constexpr int kTogether = 8;
-  const Window means{window, from.width};
-  const int ahead = means.ahead();
-  std::vector<float> divisors;
-  for (const int x : columns) divisors.push_back(static_cast<float>(means.count(x)));
-  to = {static_cast<int>(columns.size()), from.height, {}};
-  to.values.resize(columns.size() * static_cast<std::size_t>(from.height));
-  std::vector<float> sums(static_cast<std::size_t>(kTogether * from.width));
-  for (int y = 0; y < from.height; y += kTogether) {
-    std::array<const float*, kTogether> in{};
-    std::array<float, kTogether> sum{};
-    // Past the end the last row is done again.
-    for (int r = 0; r < kTogether; ++r)
-      in[static_cast<std::size_t>(r)] = from.row(std::min(y + r, from.height - 1));
-    for (int x = 0; x < ahead - 1; ++x) {
-      for (std::size_t r = 0; r < kTogether; ++r) sum[r] += in[r][x];
-    }
-    for (int x = 0; x < from.width; ++x) {
-      const int next = x + ahead - 1;
-      const int last = x + ahead - window - 1;
-      if (next < from.width) {
-        for (std::size_t r = 0; r < kTogether; ++r) sum[r] += in[r][next];
-      }
-      if (last >= 0) {
-        for (std::size_t r = 0; r < kTogether; ++r) sum[r] -= in[r][last];
-      }
-      for (std::size_t r = 0; r < kTogether; ++r)
-        sums[r * static_cast<std::size_t>(from.width) + static_cast<std::size_t>(x)] = sum[r];
-    }
-    for (int r = 0; r < std::min(kTogether, from.height - y); ++r) {
-      const float* const all = sums.data() + static_cast<std::ptrdiff_t>(r) * from.width;
-      float* const out = to.row(y + r);
-      for (std::size_t i = 0; i < columns.size(); ++i) out[i] = all[columns[i]] / divisors[i];
-    }
+/// 64 x 64 values: a tent of means, twice along each axis, of every so many-th value. Means along rows are
+/// those along the columns of the turned plane, which run side by side.
+Plane downsample(Plane& plane, Plane& other) {
+  Plane small;
+  small.shape(kSide, kSide);
+  if (plane.width == kSide && plane.height == kSide) {
+    turn(plane, small);
+    return small;
   }
-}
-
-/// The same along each column, of `rows`, all columns side by side.
-void blur_columns(const Plane& from, Plane& to, int window, std::span<const int> rows) {
-  const Window means{window, from.height};
-  const int ahead = means.ahead();
-  const int width = from.width;
-  to = {width, static_cast<int>(rows.size()), {}};
-  to.values.resize(static_cast<std::size_t>(width) * rows.size());
-  std::vector<float> sums(static_cast<std::size_t>(width), 0.0F);
-  const auto add = [&](const float* in) {
-    for (int x = 0; x < width; ++x) sums[static_cast<std::size_t>(x)] += in[x];
-  };
-  for (int y = 0; y < ahead - 1; ++y) add(from.row(y));
-  int done = 0;
-  for (int y = 0; y < from.height && done < to.height; ++y) {
-    if (y + ahead - 1 < from.height) add(from.row(y + ahead - 1));
-    if (const int last = y + ahead - window - 1; last >= 0) {
-      const float* const in = from.row(last);
-      for (int x = 0; x < width; ++x) sums[static_cast<std::size_t>(x)] -= in[x];
-    }
-    if (rows[static_cast<std::size_t>(done)] != y) continue;
-    float* const out = to.row(done++);
-    const auto divisor = static_cast<float>(means.count(y));
-    for (int x = 0; x < width; ++x) out[x] = sums[static_cast<std::size_t>(x)] / divisor;
-  }
-}
-
-/// 64 x 64 values: a tent of means, twice along each axis, of every so many-th value.
-Plane downsample(Plane plane) {
-  if (plane.width == kSide && plane.height == kSide) return plane;
   const auto window_of = [](int side) { return (side + 2 * kSide - 1) / (2 * kSide); };
   const auto taken_of = [](int side) {
     std::vector<int> taken;
     for (int i = 0; i < kSide; ++i) taken.push_back(static_cast<int>((i + 0.5) * side / kSide));
     return taken;
   };
-  const int across = window_of(plane.width);
-  const int down = window_of(plane.height);
-  const auto columns = taken_of(plane.width);
-  const auto rows = taken_of(plane.height);
-  Plane other;
-  blur_rows(plane, other, across, all_of(plane.width));
-  blur_columns(other, plane, down, all_of(plane.height));
-  // Of a picture smaller than 64 pixels, columns are taken several times.
-  blur_rows(plane, other, across, columns);
-  std::vector<int> distinct = rows;
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  blur_columns(other, plane, down, distinct);
-  Plane small{kSide, kSide, Luminance(static_cast<std::size_t>(kSide) * kSide)};
-  for (int y = 0, from = 0; y < kSide; ++y) {
-    while (distinct[static_cast<std::size_t>(from)] != rows[static_cast<std::size_t>(y)]) ++from;
-    std::copy_n(plane.row(from), kSide, small.row(y));
+  // Of a picture smaller than 64 pixels, places are taken several times.
+  const auto distinct_of = [](std::vector<int> places) {
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    return places;
+  };
+  const int width = plane.height;
+  const int height = plane.width;
+  const auto columns = taken_of(width);
+  const auto rows = taken_of(height);
+  const auto distinct_columns = distinct_of(columns);
+  const auto distinct_rows = distinct_of(rows);
+  average_columns(plane, window_of(width), all_of(width), other);
+  turn(other, plane);
+  average_columns(plane, window_of(height), all_of(height), other);
+  turn(other, plane);
+  average_columns(plane, window_of(width), distinct_columns, other);
+  turn(other, plane);
+  average_columns(plane, window_of(height), distinct_rows, other);
+  const auto place_of = [](const std::vector<int>& distinct, int wanted) {
+    return static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), wanted) - distinct.begin());
+  };
+  for (std::size_t y = 0; y < rows.size(); ++y) {
+    const float* const from = other.row(place_of(distinct_rows, rows[y]));
+    for (std::size_t x = 0; x < columns.size(); ++x)
+      small.row(static_cast<int>(y))[x] = from[place_of(distinct_columns, columns[x])];
   }
   return small;
 }
@@ -319,35 +278,33 @@ struct Transformed {
   bool too_small = true;
 };
 
-Transformed transformed(Plane plane) {
-  if (plane.values.empty()) return {};
-  const auto small = downsample(std::move(plane));
+Transformed transformed(const Samples& from) {
+  if (from.width < kLeastPixels || from.height < kLeastPixels) return {};
+  Plane plane;
+  Plane other;
+  turn_luminance(from, plane);
+  const auto small = downsample(plane, other);
   return {transform(small), quality_of(small), false};
 }
 
-/// Empty for a picture that is too small to hash.
-Plane plane_of(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
+Transformed transformed(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
   QUASAR_CHECK((channels == 1 || channels == 3) && width >= 0 && height >= 0);
   QUASAR_CHECK(pixels.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
                                     static_cast<std::size_t>(channels));
-  if (width < kLeastPixels || height < kLeastPixels) return {};
-  if (channels == 3) return luminance_plane({pixels.data(), width, height, 3, 1, 2});
-  return plane_of(width, height, 1, [&](std::ptrdiff_t place) {
-    return static_cast<float>(pixels[static_cast<std::size_t>(place)]);
-  });
+  if (channels == 3) return transformed({pixels.data(), width, height, 3, 1, 2});
+  return transformed({pixels.data(), width, height, 1, 0, 0, {1.0F, 0.0F, 0.0F}});
 }
 
-Plane plane_of(const Raster& raster) {
-  if (raster.width < kLeastPixels || raster.height < kLeastPixels) return {};
+Transformed transformed(const Raster& raster) {
   if (!raster.cmyk) {
     const bool grey = raster.channels < 3;
-    return luminance_plane(
+    return transformed(
         {raster.pixels.data(), raster.width, raster.height, raster.channels, grey ? 0 : 1, grey ? 0 : 2});
   }
   // Inks are mixed first, of those pixels that are looked at.
   const bool thinned = raster.width > kMostPixels || raster.height > kMostPixels;
   const auto rgb = to_rgb(thinned ? thin(raster) : raster);
-  return plane_of(rgb.pixels, rgb.width, rgb.height, 3);
+  return transformed(rgb.pixels, rgb.width, rgb.height, 3);
 }
 
 std::vector<PdqHash> hashes_of(const Transformed& found, std::size_t poses) {
@@ -378,12 +335,12 @@ int hamming_distance(const PdqHash& a, const PdqHash& b) {
 }
 
 PdqHash pdq_hash(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
-  return hashes_of(transformed(plane_of(pixels, width, height, channels)), 1).front();
+  return hashes_of(transformed(pixels, width, height, channels), 1).front();
 }
 
 std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, int width, int height,
                                           int channels) {
-  const auto all = hashes_of(transformed(plane_of(pixels, width, height, channels)), kPdqPoses);
+  const auto all = hashes_of(transformed(pixels, width, height, channels), kPdqPoses);
   std::array<PdqHash, kPdqPoses> hashes{};
   std::copy(all.begin(), all.end(), hashes.begin());
   return hashes;
@@ -391,7 +348,7 @@ std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, 
 
 std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses) {
   QUASAR_CHECK(poses == 1 || poses == kPdqPoses);
-  return hashes_of(transformed(plane_of(raster)), poses);
+  return hashes_of(transformed(raster), poses);
 }
 
 }  // namespace quasar::image

@@ -1,15 +1,15 @@
 #include "image/resize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
 #include "base/errors.h"
+#include "image/pixel_kernels.h"
 
 namespace quasar::image {
 namespace {
-
-constexpr int kPrecisionBits = 32 - 8 - 2;
 
 /// Keys' cubic with a = -0.5, as Pillow's bicubic_filter.
 double cubic(double x) {
@@ -49,6 +49,9 @@ struct Weights {
   std::vector<int> values;  ///< [output, width]
   int width = 0;
 
+  AxisWeights view() const {
+    return {first.data(), count.data(), values.data(), static_cast<std::size_t>(width), first.size()};
+  }
   /// The input samples that have a weight.
   Range used() const { return {first.front(), first.back() + count.back()}; }
 };
@@ -76,7 +79,7 @@ Weights make_weights(int input, int output, Range wanted, const Filter& filter) 
       if (sum != 0.0) weight /= sum;
       weights.values[static_cast<std::size_t>(i - wanted.begin) * static_cast<std::size_t>(weights.width) +
                      static_cast<std::size_t>(x)] =
-          static_cast<int>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kPrecisionBits));
+          static_cast<int>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kWeightBits));
     }
     weights.first.push_back(first);
     weights.count.push_back(count);
@@ -84,29 +87,32 @@ Weights make_weights(int input, int output, Range wanted, const Filter& filter) 
   return weights;
 }
 
-std::uint8_t clip(int sum) {
-  return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255));
-}
-
 /// Resamples the rows of `in` along them: the result has weights.first.size() columns and rows.size() rows.
 Raster resample_rows(const Raster& in, const Weights& weights, Range rows) {
   Raster out = {static_cast<int>(weights.first.size()), rows.size(), in.channels, in.palette, {}, in.cmyk};
   const auto channels = static_cast<std::size_t>(in.channels);
+  const Range used = weights.used();
   const std::size_t in_line = static_cast<std::size_t>(in.width) * channels;
-  out.pixels.resize(weights.first.size() * channels * static_cast<std::size_t>(rows.size()));
-  std::uint8_t* target = out.pixels.data();
-  for (int y = rows.begin; y < rows.end; ++y) {
-    const std::uint8_t* line = in.pixels.data() + static_cast<std::size_t>(y) * in_line;
-    for (std::size_t i = 0; i < weights.first.size(); ++i) {
-      const int* weight = weights.values.data() + i * static_cast<std::size_t>(weights.width);
-      const std::uint8_t* source = line + static_cast<std::size_t>(weights.first[i]) * channels;
-      for (std::size_t c = 0; c < channels; ++c) {
-        int sum = 1 << (kPrecisionBits - 1);
-        const std::uint8_t* sample = source + c;
-        for (int k = 0; k < weights.count[i]; ++k, sample += channels) sum += *sample * weight[k];
-        *target++ = clip(sum);
-      }
+  const std::size_t out_line = weights.first.size() * channels;
+  const std::size_t used_line = static_cast<std::size_t>(used.size()) * channels;
+  out.pixels.resize(out_line * static_cast<std::size_t>(rows.size()));
+  std::vector<std::uint8_t> columns(used_line * kStripRows);
+  std::vector<std::uint8_t> resampled(out_line * kStripRows);
+  std::vector<std::uint8_t> beyond(out_line);
+  for (int y = rows.begin; y < rows.end; y += static_cast<int>(kStripRows)) {
+    std::array<const std::uint8_t*, kStripRows> from{};
+    std::array<std::uint8_t*, kStripRows> to{};
+    for (std::size_t r = 0; r < kStripRows; ++r) {
+      // Past the end the last row is done again.
+      const int row = y + static_cast<int>(r);
+      const auto source = static_cast<std::size_t>(std::min(row, rows.end - 1));
+      from[r] = in.pixels.data() + source * in_line + static_cast<std::size_t>(used.begin) * channels;
+      to[r] = row < rows.end ? out.pixels.data() + static_cast<std::size_t>(row - rows.begin) * out_line
+                             : beyond.data();
     }
+    kernels().to_columns(from.data(), used_line, columns.data());
+    kernels().resample_strip(columns.data(), used.begin, weights.view(), channels, resampled.data());
+    kernels().to_rows(resampled.data(), out_line, to.data());
   }
   return out;
 }
@@ -117,17 +123,10 @@ Raster resample_columns(const Raster& in, const Weights& weights, int first_row)
   Raster out = {in.width, static_cast<int>(weights.first.size()), in.channels, in.palette, {}, in.cmyk};
   const std::size_t line = static_cast<std::size_t>(in.width) * static_cast<std::size_t>(in.channels);
   out.pixels.resize(line * weights.first.size());
-  std::uint8_t* target = out.pixels.data();
   for (std::size_t i = 0; i < weights.first.size(); ++i) {
-    const int* weight = weights.values.data() + i * static_cast<std::size_t>(weights.width);
-    const std::uint8_t* source =
-        in.pixels.data() + static_cast<std::size_t>(weights.first[i] - first_row) * line;
-    for (std::size_t x = 0; x < line; ++x) {
-      int sum = 1 << (kPrecisionBits - 1);
-      const std::uint8_t* sample = source + x;
-      for (int k = 0; k < weights.count[i]; ++k, sample += line) sum += *sample * weight[k];
-      *target++ = clip(sum);
-    }
+    kernels().sum_rows(in.pixels.data() + static_cast<std::size_t>(weights.first[i] - first_row) * line, line,
+                       weights.values.data() + i * static_cast<std::size_t>(weights.width), weights.count[i],
+                       line, out.pixels.data() + i * line);
   }
   return out;
 }
