@@ -104,11 +104,7 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
   command->add_option("--html", options->html, "Write a page of figures to this file");
   command->callback([options, engine, &chosen] {
     check(*options);
-    if (std::filesystem::is_directory(options->config)) {
-      // Where the run is now, whatever its configuration says.
-      options->overrides.insert(options->overrides.begin(), "run=" + options->config.string());
-      options->config /= "config.yaml";
-    }
+    accept_run_directory(*options);
     const Job<EvaluateOptions> of_table = evaluate_table;
     chosen = work_of(options->table.empty() ? engine.evaluate : of_table, options);
   });

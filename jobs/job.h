@@ -102,6 +102,13 @@ inline void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->allow_extra_args(false);
 }
 
+/// Takes a run directory given as CONFIG for the configuration in it, of the run where it is now.
+inline void accept_run_directory(ConfigOptions& options) {
+  if (!std::filesystem::is_directory(options.config)) return;
+  options.overrides.insert(options.overrides.begin(), "run=" + options.config.string());
+  options.config /= "config.yaml";
+}
+
 /// Adds --retry-failed to a subcommand.
 inline void add_retry_option(CLI::App& command, std::string& retry) {
   // A flag with a value, as an option with an optional one would take CONFIG for it.
@@ -193,6 +200,7 @@ void register_plan(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_verify(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_status(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_inspect(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_explain(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_hash(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_scenes(CLI::App& app, const EngineJobs& engine, Work& chosen);

@@ -161,6 +161,7 @@ int program(int argc, char** argv, const quasar::jobs::EngineJobs& engine) {
   quasar::jobs::register_verify(app, engine, work);
   quasar::jobs::register_status(app, engine, work);
   quasar::jobs::register_inspect(app, engine, work);
+  quasar::jobs::register_explain(app, engine, work);
   quasar::jobs::register_evaluate(app, engine, work);
   quasar::jobs::register_study(app, engine, work);
   quasar::jobs::register_hash(app, engine, work);

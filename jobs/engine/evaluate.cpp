@@ -7,6 +7,7 @@
 #include "evaluation/evaluation_page.h"
 #include "pipeline/rated_run.h"
 #include "pipeline/run_start.h"
+#include "pipeline/thumbnails.h"
 #include "plot/ticks.h"
 
 namespace quasar::jobs {

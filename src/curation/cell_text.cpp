@@ -100,6 +100,14 @@ void append_json_string(std::string_view value, std::string& text) {
   text += '"';
 }
 
+std::string as_json_reads(std::string_view value) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (std::all_of(value.begin(), value.end(), is_ascii)) return std::string(value);
+  std::string text;
+  append_json_string(value, text);
+  return nlohmann::json::parse(text).get<std::string>();
+}
+
 void append_csv(CellType type, const Cell& cell, std::string& text) {
   std::visit(
       [&](const auto& value) {

@@ -19,6 +19,8 @@ void append_json(CellType type, const Cell& cell, std::string& text);
 void append_csv_text(std::string_view value, std::string& text);
 /// Appends a string as JSON, quotes included; bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string_view value, std::string& text);
+/// What append_json_string() has appended, as it reads.
+std::string as_json_reads(std::string_view value);
 /// The fewest digits that read back to the same value.
 std::string shortest(float value);
 std::string shortest(double value);

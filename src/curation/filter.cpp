@@ -14,6 +14,7 @@
 
 #include "base/errors.h"
 #include "base/nearest_word.h"
+#include "curation/cell_text.h"
 #include "curation/column_name.h"
 #include "curation/curation_config.h"
 
@@ -243,6 +244,10 @@ struct Filters::State {
   std::string scratch;    ///< Of a field that is no text.
   std::string number_text;
 
+  void read_fields(const store::RowRecord& row) {
+    if (wants_fields)
+      fields = row.fields.empty() ? nlohmann::json() : nlohmann::json::parse(row.fields, nullptr, false);
+  }
   Value value_of(const Compiled& filter, const store::RowRecord& row, std::span<const float> scores);
   bool passes(const Compiled& filter, const Value& value);
 };
@@ -313,10 +318,21 @@ std::vector<FilterCount>& Filters::counts() {
   return state_->counts;
 }
 
+std::string Filters::value(std::size_t filter, const store::RowRecord& row, std::span<const float> scores) {
+  auto& state = *state_;
+  const auto& compiled = state.filters.at(filter);
+  if (compiled.score && scores.empty()) return "";
+  state.read_fields(row);
+  const auto value = state.value_of(compiled, row, scores);
+  if (const auto* number = std::get_if<double>(&value))
+    return compiled.score ? shortest(static_cast<float>(*number)) : shortest(*number);
+  const auto* text = std::get_if<std::string_view>(&value);
+  return text == nullptr ? std::string() : std::string(*text);
+}
+
 std::optional<FilterFault> Filters::apply(const store::RowRecord& row, std::span<const float> scores) {
   auto& state = *state_;
-  if (state.wants_fields)
-    state.fields = row.fields.empty() ? nlohmann::json() : nlohmann::json::parse(row.fields, nullptr, false);
+  state.read_fields(row);
   std::optional<FilterFault> fault;
   for (std::size_t i = 0; i < state.filters.size(); ++i) {
     const auto& filter = state.filters[i];

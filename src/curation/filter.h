@@ -75,6 +75,9 @@ class Filters {
 
   /// Looks at a row with its scores, one for each name, and counts. Nothing when it passes all.
   std::optional<FilterFault> apply(const store::RowRecord& row, std::span<const float> scores);
+  /// What the row has in a filter's column, as text; empty where it has no value. `scores` as apply(), or
+  /// none.
+  std::string value(std::size_t filter, const store::RowRecord& row, std::span<const float> scores);
   /// One for each rule.
   std::vector<FilterCount>& counts();
 

@@ -69,12 +69,13 @@ class Ranking {
  public:
   Ranking(const store::RunLayout& run, const RankInput& input, const std::vector<std::string>& sets,
           const CurationConfig& config, const Versions& versions, const std::function<bool()>& stop_requested,
-          const comm::Communicator& comm)
+          const FindDetails& find_details, const comm::Communicator& comm)
       : run_(run),
         input_(input),
         config_(config),
         versions_(versions),
         stop_requested_(stop_requested),
+        find_details_(find_details),
         comm_(comm),
         rule_(sets, config),
         filters_(config.filters, rule_.names()),
@@ -111,6 +112,7 @@ class Ranking {
   const CurationConfig& config_;
   const Versions& versions_;
   const std::function<bool()>& stop_requested_;
+  const FindDetails& find_details_;
   const comm::Communicator& comm_;
   ScoreRule rule_;
   Filters filters_;
@@ -290,7 +292,7 @@ std::vector<std::unique_ptr<Sink>> Ranking::make_sinks(const std::filesystem::pa
   }
   if (config_.report) {
     sinks.push_back(std::make_unique<ReportSink>(run_.report(), columns, rule_.ranked_by(), result_.scored,
-                                                 config_, versions_, comm_));
+                                                 config_, versions_, find_details_, comm_));
   }
   return sinks;
 }
@@ -421,8 +423,9 @@ CurationResult Ranking::rank() {
 CurationResult write_manifests(const store::RunLayout& run, const RankInput& input,
                                const std::vector<std::string>& columns, const CurationConfig& config,
                                const std::map<std::string, std::string>& versions,
-                               const comm::Communicator& comm, const std::function<bool()>& stop_requested) {
-  return Ranking(run, input, columns, config, versions, stop_requested, comm).rank();
+                               const comm::Communicator& comm, const std::function<bool()>& stop_requested,
+                               const FindDetails& find_details) {
+  return Ranking(run, input, columns, config, versions, stop_requested, find_details, comm).rank();
 }
 
 }  // namespace quasar::curation

@@ -14,6 +14,7 @@
 #include "comm/communicator.h"
 #include "curation/curation_config.h"
 #include "curation/curation_result.h"
+#include "curation/row_details.h"
 #include "store/run_layout.h"
 
 namespace quasar::curation {
@@ -44,11 +45,13 @@ struct RankInput {
 /// there, Error(kInput) for shards that are missing or damaged, Error(kMismatch) when scores and rows differ
 /// in number, Error(kOutput) when files cannot be written.
 /// `stop_requested`, when given, is asked on every rank now and then; true on any of them ends the work with
-/// Error(kInterrupted), and the manifests stay as they were.
+/// Error(kInterrupted), and the manifests stay as they were. `find_details`, when given, finds what the
+/// report shows of rows beside what the manifest has.
 CurationResult write_manifests(const store::RunLayout& run, const RankInput& input,
                                const std::vector<std::string>& columns, const CurationConfig& config,
                                const std::map<std::string, std::string>& versions,
                                const comm::Communicator& comm,
-                               const std::function<bool()>& stop_requested = {});
+                               const std::function<bool()>& stop_requested = {},
+                               const FindDetails& find_details = {});
 
 }  // namespace quasar::curation

@@ -12,6 +12,7 @@
 #include "base/unpacker.h"
 #include "dataset/await_written.h"
 #include "pass/run_pass.h"
+#include "pipeline/report_step.h"
 #include "pipeline/run_software.h"
 #include "pipeline/score_columns.h"
 #include "store/anchor_file.h"
@@ -164,8 +165,8 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
   // Root writes it down.
   store::Software software;
   comm.on_root([&] { software = software_of_run(config.run); });
-  auto result =
-      curation::write_manifests(config.run, input, columns, curation, software, comm, base::stop_requested);
+  auto result = curation::write_manifests(config.run, input, columns, curation, software, comm,
+                                          base::stop_requested, details_finder(config, corpus, scores, comm));
   if (comm.is_root()) {
     base::log_info("{} rows: {} scored, {} failed, {} kept", base::with_thousands(result.rows),
                    base::with_thousands(result.scored), base::with_thousands(result.failed),

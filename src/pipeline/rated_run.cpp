@@ -12,19 +12,12 @@
 
 #include "base/errors.h"
 #include "base/stop_signal.h"
-#include "corpus/shard_reader.h"
 #include "curation/shard_rows.h"
-#include "decode/worker_pool.h"
-#include "image/jpeg_writer.h"
 #include "pipeline/rank_step.h"
 #include "store/embedding_shard.h"
 
 namespace quasar::pipeline {
 namespace {
-
-/// Shorter side of a thumbnail at most, and its JPEG quality.
-constexpr int kThumbnailSide = 160;
-constexpr int kThumbnailQuality = 75;
 
 /// What a row is measured by; empty where it has no such thing.
 std::string group_of(const store::RowRecord& record, const std::string& group) {
@@ -103,27 +96,6 @@ class RunReader {
   bool grouped_ = false;
 };
 
-plot::Thumbnail thumbnail_of(const corpus::ShardReader& reader, std::size_t index, decode::WorkerPool& pool) {
-  plot::Thumbnail thumbnail;
-  thumbnail.name = reader.item(index).id;
-  std::vector<std::byte> bytes;
-  const auto read = reader.read(index, bytes);
-  if (read.status != base::RowStatus::kOk) {
-    thumbnail.missing = read.error;
-    return thumbnail;
-  }
-  const auto prepared =
-      pool.decode(0, {.id = thumbnail.name, .distortion = reader.item(index).distortion}, bytes);
-  if (!prepared) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-  if (prepared->status != base::RowStatus::kOk) {
-    thumbnail.missing = prepared->error;
-    return thumbnail;
-  }
-  thumbnail.media_type = "image/jpeg";
-  thumbnail.bytes = image::jpeg_bytes(prepared->image, kThumbnailQuality);
-  return thumbnail;
-}
-
 }  // namespace
 
 RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus, const RatedRunQuery& query) {
@@ -143,28 +115,6 @@ RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus,
   for (const auto& [what, count] : corpus.plan().noted())
     run.pictures.noted["of the corpus: " + what] = count;
   return run;
-}
-
-std::vector<plot::Thumbnail> thumbnails_of(const RunConfig& config, const dataset::DataSet& corpus,
-                                           const std::vector<std::size_t>& rows) {
-  std::vector<plot::Thumbnail> thumbnails(rows.size());
-  if (rows.empty()) return thumbnails;
-  base::InputSpec spec;
-  spec.resize = base::ResizeRule::kShorterSideAtMost;
-  spec.size = kThumbnailSide;
-  spec.center_crop = false;
-  decode::WorkerPool pool({.decode = config.decode, .spec = spec, .workers = 1});
-  for (const auto& shard : corpus.plan().shards()) {
-    std::optional<corpus::ShardReader> reader;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i] < shard.first || rows[i] >= shard.first + shard.count) continue;
-      if (!reader)
-        reader.emplace(corpus.plan().read_items(shard),
-                       static_cast<std::uint64_t>(config.decode.max_file_bytes));
-      thumbnails[i] = thumbnail_of(*reader, rows[i] - shard.first, pool);
-    }
-  }
-  return thumbnails;
 }
 
 }  // namespace quasar::pipeline

@@ -10,7 +10,6 @@
 #include "dataset/data_set.h"
 #include "evaluation/evaluate.h"
 #include "pipeline/run_config.h"
-#include "plot/page.h"
 
 namespace quasar::pipeline {
 
@@ -32,10 +31,5 @@ struct RatedRun {
 /// that is not scored, Error(kMismatch) for an anchor set that it was not scored by, Error(kConfig) for a
 /// group that no row has.
 RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus, const RatedRunQuery& query);
-
-/// The pictures of some rows of the plan, as small JPEGs, decoded anew in worker processes from wherever
-/// their bytes lie: `missing` says why there is none. `rows` need not be in order.
-std::vector<plot::Thumbnail> thumbnails_of(const RunConfig& config, const dataset::DataSet& corpus,
-                                           const std::vector<std::size_t>& rows);
 
 }  // namespace quasar::pipeline

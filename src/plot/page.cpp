@@ -29,7 +29,13 @@ constexpr std::string_view kPageStyle =
     "list-style: none }\n"
     ".pictures li { overflow-wrap: anywhere; font-size: 13px }\n"
     ".pictures img, .none { display: block; max-width: 100%; border: 1px solid var(--grid) }\n"
-    ".none { padding: 1.5em 0.5em; color: var(--soft) }\n";
+    ".none { padding: 1.5em 0.5em; color: var(--soft) }\n"
+    ".bars { width: 100% } .bars th[scope=row] { font-weight: normal; min-width: 8em } .bars .bar { width: "
+    "50%; "
+    "min-width: 6em; vertical-align: middle }\n"
+    ".bar i { display: inline-block; height: 0.9em; background: var(--s0); vertical-align: middle } .bar "
+    ".pale { "
+    "opacity: 0.35 }\n";
 
 std::string_view class_of(ColumnKind kind) {
   switch (kind) {
@@ -86,6 +92,26 @@ void Page::counts(const std::vector<std::pair<std::string, std::uint64_t>>& coun
   Table both{{{"", ColumnKind::kLong}, {"", ColumnKind::kNumber}}, {}};
   for (const auto& [name, count] : counts) both.rows.push_back({name, base::with_thousands(count)});
   table(both);
+}
+
+void Page::bars(const BarTable& table) {
+  QUASAR_CHECK(table.columns.size() == 3);
+  const auto percent = [&](std::uint64_t count) {
+    return table.whole == 0 ? 0.0 : 100.0 * static_cast<double>(count) / static_cast<double>(table.whole);
+  };
+  text_ += fmt::format(
+      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table class=\"bars\" "
+      "aria-label=\"{0}\">\n<tr><th scope=\"col\">{1}</th><th scope=\"col\" class=\"n\">{2}</th><th "
+      "scope=\"col\" class=\"n\">{3}</th><td></td></tr>\n",
+      escaped(table.name), escaped(table.columns[0]), escaped(table.columns[1]), escaped(table.columns[2]));
+  for (const auto& row : table.rows) {
+    text_ += fmt::format(
+        "<tr><th scope=\"row\" class=\"long\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
+        "class=\"bar\" aria-hidden=\"true\"><i style=\"width:{:.2f}%\"></i><i class=\"pale\" "
+        "style=\"width:{:.2f}%\"></i></td></tr>\n",
+        escaped(row.name), escaped(row.first), escaped(row.second), percent(row.full), percent(row.pale));
+  }
+  text_ += "</table></div>\n";
 }
 
 void Page::figure(std::string_view svg) {

@@ -26,6 +26,20 @@ struct Table {
   std::vector<std::vector<std::string>> rows;
 };
 
+/// A table whose rows end in a bar: how much of the whole is left, and how much more there was.
+struct BarTable {
+  struct Row {
+    std::string name;
+    std::string first, second;  ///< Numbers, as text.
+    std::uint64_t full = 0;     ///< Length of the bar, of `whole`.
+    std::uint64_t pale = 0;     ///< Of what follows it.
+  };
+  std::string name;                  ///< What screen readers call it.
+  std::vector<std::string> columns;  ///< [3] Headings.
+  std::uint64_t whole = 0;
+  std::vector<Row> rows;
+};
+
 /// A picture in the page itself.
 struct Thumbnail {
   std::string media_type;  ///< "image/png", ...
@@ -47,6 +61,7 @@ class Page {
   void table(const Table& table);
   /// Two columns without headings: names, and numbers with thousands apart.
   void counts(const std::vector<std::pair<std::string, std::uint64_t>>& counts);
+  void bars(const BarTable& table);
   /// A figure of this module (figure.h).
   void figure(std::string_view svg);
   /// Figures side by side where there is room.

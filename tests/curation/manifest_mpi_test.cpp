@@ -302,14 +302,14 @@ TEST(Manifest, ReportListsBestAndWorstWithIdsEscaped) {
   const auto page = rank_into(folder.path(), input, {}, comm::Communicator::world())[3];
   EXPECT_EQ(page.find("<script"), std::string::npos);
   const auto scored = in_order(rows);
-  EXPECT_THAT(page, HasSubstr("<td class=\"n\">1</td>"));
-  // Rows of the table, the header aside: twenty best and twenty worst.
+  EXPECT_THAT(page, HasSubstr("<br>rank 1, score "));
+  // Twelve of the best, the median and the worst.
   std::size_t listed = 0;
-  for (std::size_t at = page.find("<td>yes</td>"); at != std::string::npos;
-       at = page.find("<td>yes</td>", at + 1)) {
+  for (std::size_t at = page.find("<br>kept: all"); at != std::string::npos;
+       at = page.find("<br>kept: all", at + 1)) {
     ++listed;
   }
-  EXPECT_EQ(listed, 40U);
+  EXPECT_EQ(listed, 36U);
 }
 
 TEST(Manifest, TopKBeyondTheRowsKeepsAllScored) {
