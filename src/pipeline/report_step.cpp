@@ -15,7 +15,7 @@
 namespace quasar::pipeline {
 namespace {
 
-constexpr std::size_t kRowsPerBlock = 4096;
+constexpr std::size_t kRowsForReport = 4096;
 
 /// What this rank's shards have of the rows. Not collective.
 curation::RowDetails details_here(const RunConfig& config, const dataset::DataSet& corpus,
@@ -28,9 +28,9 @@ curation::RowDetails details_here(const RunConfig& config, const dataset::DataSe
   std::vector<std::string> pictures;
   for (const auto& shard : corpus.shards_of_rank(comm.rank(), comm.size())) {
     const auto reader = corpus.open(shard, embeddings, store::Integrity::kRows);
-    for (std::size_t first = 0; first < reader.size(); first += kRowsPerBlock) {
+    for (std::size_t first = 0; first < reader.size(); first += kRowsForReport) {
       if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-      const auto records = reader.read_rows(first, std::min(kRowsPerBlock, reader.size() - first));
+      const auto records = reader.read_rows(first, std::min(kRowsForReport, reader.size() - first));
       for (std::size_t i = 0; i < records.size(); ++i) {
         const auto id = curation::as_json_reads(records[i].id);
         if (!wanted.contains(id)) continue;
