@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "decode/slot.h"
 #include "decode/worker_memory.h"
+#include "image/byte_limit.h"
 
 namespace quasar::decode {
 namespace {
@@ -73,9 +74,13 @@ std::optional<image::Prepared> WorkerPool::decode(int worker, const PictureReque
 std::optional<image::Prepared> WorkerPool::decode(int worker, const PictureRequest& request,
                                                   std::span<const std::byte> bytes) {
   const auto& config = state_->shared.config;
-  // For these the bytes are not looked at.
-  if (bytes.size() > static_cast<std::size_t>(config.decode.max_file_bytes))
-    return image::prepare(bytes, config.decode, config.spec);
+  // As image::prepare() does, without the libraries that it needs for others.
+  if (auto error = image::too_many_bytes(bytes.size(), config.decode); !error.empty()) {
+    image::Prepared refused;
+    refused.status = base::RowStatus::kTooManyBytes;
+    refused.error = std::move(error);
+    return refused;
+  }
   const auto place = room(worker, bytes.size());
   if (!place) return std::nullopt;
   if (place->status != base::RowStatus::kOk) {

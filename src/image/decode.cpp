@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "image/byte_limit.h"
 #include "image/gif_reader.h"
 #include "image/messages.h"
 #include "image/reader.h"
@@ -86,10 +87,8 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
     fail(result, RowStatus::kEmpty, "zero bytes");
     return {};
   }
-  if (bytes.size() > static_cast<std::size_t>(config.max_file_bytes)) {
-    fail(result, RowStatus::kTooManyBytes,
-         std::to_string(bytes.size()) + " bytes, more than decode.max_file_bytes " +
-             std::to_string(config.max_file_bytes));
+  if (auto error = too_many_bytes(bytes.size(), config); !error.empty()) {
+    fail(result, RowStatus::kTooManyBytes, std::move(error));
     return {};
   }
   // What was left by an attempt that did not ask.

@@ -34,6 +34,8 @@ class WithoutEngine : public testing::Test {
   void SetUp() override {
     fs::create_directory(scratch_ / "bin");
     fs::copy_file(QUASAR_PROGRAM, program());
+    // Which the report's pictures are decoded by.
+    fs::copy_file(kPrograms / "quasar-decode", scratch_ / "bin" / "quasar-decode");
     fs::copy(test_file("store/versions/run-2"), run(), fs::copy_options::recursive);
   }
 
@@ -56,7 +58,7 @@ class WithoutEngine : public testing::Test {
 TEST(Engine, LoadsWhatQuasarDoesNot) {
   const auto light = libraries_of(QUASAR_PROGRAM);
   ASSERT_THAT(light, HasSubstr("libmpi"));
-  for (const char* heavy : {"libtorch", "libc10", "libfaiss", "blas", "libmkl", "libvips", "libgomp"})
+  for (const char* heavy : {"libtorch", "libc10", "libfaiss", "libvips"})
     EXPECT_THAT(light, Not(HasSubstr(heavy)));
   EXPECT_THAT(libraries_of(kPrograms / "quasar-engine"), HasSubstr("libtorch"));
 }
@@ -89,7 +91,8 @@ TEST_F(WithoutEngine, StoredRunsAreLookedAtAndRanked) {
   const auto ranked = quasar(on_run("rank"), 2);
   EXPECT_EQ(ranked.status, 0) << ranked.output;
   for (const char* file : {"manifest.csv", "manifest.jsonl"})
-    EXPECT_EQ(content(run() / file), content(test_file("store/versions/run-2") / file)) << file;
+    EXPECT_EQ(without_later_columns(content(run() / file)), content(test_file("store/versions/run-2") / file))
+        << file;
   // That run was embedded before it was recorded with what.
   const auto summary = nlohmann::json::parse(content(run() / "summary.json"));
   EXPECT_EQ(summary["software"]["libtorch"], "not recorded");

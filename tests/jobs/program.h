@@ -53,6 +53,10 @@ Outcome run_quasar(const std::vector<std::string>& arguments, int ranks = 0,
 Outcome render_scenes(const std::filesystem::path& folder, const std::vector<std::string>& options);
 
 std::string content(const std::filesystem::path& path);
+
+/// A manifest without the columns that were added since those in tests/store/versions were stored: format,
+/// where shards record it, and row.
+std::string without_later_columns(const std::string& manifest);
 void write_text(const std::filesystem::path& path, const std::string& text);
 
 /// Process numbers of the quasar ranks that work on this configuration file.

@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
-
 #include "program.h"
 #include "support/test_data.h"
 
@@ -12,15 +10,6 @@ namespace {
 using namespace quasar::test;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-/// A manifest without the columns that were added since those were stored: format, where shards record it,
-/// and row.
-std::string without_later_columns(const std::string& manifest) {
-  const std::regex csv(R"((,format)?,row\n|(,(png|jpeg)?)?,\d+\n)");
-  const std::regex json(R"((,"format":("\w+"|""|null))?,"row":\d+\}\n)");
-  if (manifest.starts_with("{")) return std::regex_replace(manifest, json, "}\n");
-  return std::regex_replace(manifest, csv, "\n");
-}
 
 TEST(VersionsTest, AFinishedRunOfAnyVersionIsScoredAndRankedAsItWas) {
   for (const std::string version : {"1", "2", "3"}) {
