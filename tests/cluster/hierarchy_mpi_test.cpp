@@ -144,7 +144,7 @@ TEST(Hierarchy, GoesOnAfterAStopInAnyKMeans) {
       ASSERT_LT(++stops, 40);
     }
   }
-  EXPECT_GT(stops, 2);
+  EXPECT_GE(stops, 2);
   // All is known then.
   runtime.stop_requested = [] { return true; };
   expect_same_levels(clustered(rows, kConfig, world, runtime), expected);
