@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
@@ -22,17 +23,16 @@ std::string field_of(const ManifestLine& line, const std::string& name) {
   return value->is_string() ? value->get<std::string>() : value->dump();
 }
 
-/// Writes a shard's part: of each row what `text_of` gives, or why it gives nothing.
-template <typename TextOf>
-ShardRecord write_part(const ExportLayout& layout, const Manifest& manifest, std::uint64_t shard,
-                       std::span<const KeptRow> rows, const std::function<void()>& done,
-                       const TextOf& text_of) {
+}  // namespace
+
+ShardRecord RowList::write(std::uint64_t shard, std::span<const KeptRow> rows,
+                           const std::function<void()>& done) {
   ShardRecord record;
   record.rows = rows.size();
-  base::AtomicFile part(layout.part(shard));
+  base::AtomicFile part(layout_.part(shard));
   for (const auto& row : rows) {
     if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-    const auto line = manifest.read(row.offset, row.length);
+    const auto line = manifest_.read(row.offset, row.length);
     LeftOut why{line.item.id, line.item.source, {}, {}};
     const std::string text = text_of(line, why);
     if (text.empty()) {
@@ -48,58 +48,43 @@ ShardRecord write_part(const ExportLayout& layout, const Manifest& manifest, std
   return record;
 }
 
-bool has_part(const ExportLayout& layout, std::uint64_t shard, const ShardRecord& record) {
+bool RowList::is_there(std::uint64_t shard, const ShardRecord& record) const {
   std::error_code error;
-  return std::filesystem::file_size(layout.part(shard), error) == record.bytes && !error;
+  return std::filesystem::file_size(layout_.part(shard), error) == record.bytes && !error;
 }
 
-}  // namespace
-
-ShardRecord UidList::write(std::uint64_t shard, std::span<const KeptRow> rows,
-                           const std::function<void()>& done) {
-  return write_part(layout_, manifest_, shard, rows, done, [&](const ManifestLine& line, LeftOut& why) {
-    const auto text = config_.field.empty() ? line.hash : field_of(line, config_.field);
-    if (parse_uid(text)) return text;
-    why.status = text.empty() ? "no uid" : "not a uid";
-    why.error = text.empty() ? fmt::format("it has no field \"{}\"", config_.field)
-                             : fmt::format("\"{}\" is not 32 hexadecimal digits", text);
-    return std::string();
-  });
-}
-
-bool UidList::is_there(std::uint64_t shard, const ShardRecord& record) const {
-  return has_part(layout_, shard, record);
+std::string UidList::text_of(const ManifestLine& line, LeftOut& why) const {
+  const auto& field = config().field;
+  auto text = field.empty() ? line.hash : field_of(line, field);
+  if (parse_uid(text)) return text;
+  why.status = text.empty() ? "no uid" : "not a uid";
+  why.error = text.empty() ? fmt::format("it has no field \"{}\"", field)
+                           : fmt::format("\"{}\" is not 32 hexadecimal digits", text);
+  return "";
 }
 
 void UidList::finish(const std::vector<ShardRecord>& records) const {
   constexpr std::size_t kUidDigits = 32;
   std::vector<Uid> uids;
   for (std::uint64_t shard = 0; shard < records.size(); ++shard) {
-    const auto text = base::read_file(layout_.part(shard));
+    const auto text = base::read_file(layout().part(shard));
     for (std::size_t at = 0; at + kUidDigits <= text.size(); at += kUidDigits)
       uids.push_back(parse_uid(std::string_view(text).substr(at, kUidDigits)).value());
   }
   std::sort(uids.begin(), uids.end());
-  base::write_file_atomically(layout_.folder() / "uids.npy", uid_file(uids));
+  base::write_file_atomically(layout().folder() / "uids.npy", uid_file(uids));
 }
 
-ShardRecord UrlList::write(std::uint64_t shard, std::span<const KeptRow> rows,
-                           const std::function<void()>& done) {
-  return write_part(layout_, manifest_, shard, rows, done, [&](const ManifestLine& line, LeftOut& why) {
-    const auto text = field_of(line, config_.field);
-    if (!text.empty() && text.find_first_of("\r\n") == std::string::npos) return text + "\n";
-    why.status = text.empty() ? "no url" : "not a url";
-    why.error = text.empty() ? fmt::format("it has no field \"{}\"", config_.field) : "it has a line break";
-    return std::string();
-  });
-}
-
-bool UrlList::is_there(std::uint64_t shard, const ShardRecord& record) const {
-  return has_part(layout_, shard, record);
+std::string UrlList::text_of(const ManifestLine& line, LeftOut& why) const {
+  const auto text = field_of(line, config().field);
+  if (!text.empty() && text.find_first_of("\r\n") == std::string::npos) return text + "\n";
+  why.status = text.empty() ? "no url" : "not a url";
+  why.error = text.empty() ? fmt::format("it has no field \"{}\"", config().field) : "it has a line break";
+  return "";
 }
 
 void UrlList::finish(const std::vector<ShardRecord>& records) const {
-  join_parts(layout_, records.size(), layout_.folder() / "urls.txt");
+  join_parts(layout(), records.size(), layout().folder() / "urls.txt");
 }
 
 }  // namespace quasar::exports
