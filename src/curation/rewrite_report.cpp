@@ -49,11 +49,10 @@ Ranked read_summary(const store::RunLayout& run) {
 
 /// Refuses a manifest that the summary is not of.
 void check_manifest(const store::RunLayout& run) {
-  for (const auto& fault : check_written_files(run, SumCheck::kSmall)) {
-    // The report is what is about to be written.
-    if (fault.find(run.manifest_jsonl().filename().string()) != std::string::npos)
-      base::fail(base::ExitCode::kMismatch, fault + "; \"quasar rank\" writes both again");
-  }
+  // The report is what is about to be written.
+  const auto faults = check_written_files(run, SumCheck::kSmall, run.manifest_jsonl());
+  if (!faults.empty())
+    base::fail(base::ExitCode::kMismatch, faults.front() + "; \"quasar rank\" writes both again");
 }
 
 }  // namespace

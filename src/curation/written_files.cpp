@@ -16,7 +16,8 @@ constexpr std::uint64_t kSmall = std::uint64_t{64} << 20U;
 
 }  // namespace
 
-std::vector<std::string> check_written_files(const store::RunLayout& run, SumCheck check) {
+std::vector<std::string> check_written_files(const store::RunLayout& run, SumCheck check,
+                                             const std::filesystem::path& only) {
   const auto summary_path = run.summary();
   if (!base::is_there_anew(summary_path)) return {};
   const auto summary = nlohmann::json::parse(base::read_file(summary_path), nullptr, false);
@@ -25,6 +26,7 @@ std::vector<std::string> check_written_files(const store::RunLayout& run, SumChe
   const auto files = summary.value("files", nlohmann::json::object());
   for (const auto& [name, recorded] : files.items()) {
     const auto path = run.root() / name;
+    if (!only.empty() && path != only) continue;
     if (!base::is_there_anew(path)) {
       faults.push_back(path.string() + " is missing, of which summary.json tells");
       continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ enum class SumCheck {
 
 /// What is not as RUN/summary.json says, a line for each file; empty when all is well, and without a
 /// summary.json, or with one of an earlier version that says nothing. Throws Error(kInput) when a file cannot
-/// be read.
-std::vector<std::string> check_written_files(const store::RunLayout& run, SumCheck check);
+/// be read. `only`: that file in RUN alone is looked at.
+std::vector<std::string> check_written_files(const store::RunLayout& run, SumCheck check,
+                                             const std::filesystem::path& only = {});
 
 }  // namespace quasar::curation

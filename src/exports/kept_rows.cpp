@@ -38,9 +38,9 @@ Manifest::Manifest(const store::RunLayout& run) : path_(run.manifest_jsonl()) {
                                             " was not written, of which exports are made: add \"jsonl\" to "
                                             "curation.manifest and run \"quasar rank\" again");
   }
-  for (const auto& fault : curation::check_written_files(run, curation::SumCheck::kSmall)) {
-    if (fault.starts_with(path_.string())) base::fail(base::ExitCode::kMismatch, fault);
-  }
+  if (const auto faults = curation::check_written_files(run, curation::SumCheck::kSmall, path_);
+      !faults.empty())
+    base::fail(base::ExitCode::kMismatch, faults.front());
   size_ = recorded->at("bytes").get<std::uint64_t>();
   xxh128_ = recorded->at("xxh128").get<std::string>();
   file_ = open_for_reading(path_);
