@@ -361,6 +361,14 @@ std::vector<float> choose_start(TrainingRows& rows, const KMeansConfig& config) 
   return centroids;
 }
 
+/// The rows of a pass that only assigns, held or streamed as the limit of memory allows. Collective.
+TrainingRows rows_to_assign(RowSource& source, std::size_t k, ThreadTeam& team,
+                            const comm::Communicator& comm, const KMeansRuntime& runtime) {
+  RowBudget budget;
+  comm.together([&] { budget.bytes = row_budget(source, static_cast<int>(k), team.size(), runtime); });
+  return {source, budget, team, comm};
+}
+
 }  // namespace
 
 KMeansResult kmeans(RowSource& source, const KMeansConfig& config, const comm::Communicator& comm,
@@ -452,9 +460,7 @@ MemberMeans member_means(RowSource& source, std::span<const float> centroids, co
                          const KMeansRuntime& runtime) {
   const std::size_t k = centroids.size() / source.dimension();
   ThreadTeam team(threads_of(runtime, comm));
-  RowBudget budget;
-  comm.together([&] { budget.bytes = row_budget(source, static_cast<int>(k), team.size(), runtime); });
-  TrainingRows rows(source, budget, team, comm);
+  TrainingRows rows = rows_to_assign(source, k, team, comm, runtime);
   MemberMeans members;
   members.rows_not_finite = rows.not_finite();
   members.means.assign(centroids.size(), 0);
@@ -469,9 +475,7 @@ RowLabels assign_rows(RowSource& source, std::span<const float> centroids, const
                       const KMeansRuntime& runtime) {
   const std::size_t k = centroids.size() / source.dimension();
   ThreadTeam team(threads_of(runtime, comm));
-  RowBudget budget;
-  comm.together([&] { budget.bytes = row_budget(source, static_cast<int>(k), team.size(), runtime); });
-  TrainingRows rows(source, budget, team, comm);
+  TrainingRows rows = rows_to_assign(source, k, team, comm, runtime);
   RowLabels result;
   result.labels.assign(static_cast<std::size_t>(source.size()), -1);
   result.distances.assign(result.labels.size(), 0);

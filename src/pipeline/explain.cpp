@@ -83,7 +83,7 @@ class ManifestFacts {
   ManifestFacts(const RunConfig& config, const std::vector<std::string>& scores, const std::string& ranked_by,
                 const std::string& id)
       : path_(config.run.manifest_jsonl()), scores_(scores), id_(curation::as_json_reads(id)) {
-    find(ranked_by);
+    find();
     place(ranked_by);
   }
 
@@ -123,7 +123,7 @@ class ManifestFacts {
     return object;
   }
 
-  void find(const std::string& ranked_by) {
+  void find() {
     curation::ManifestReader reader(path_, scores_);
     curation::ManifestRow cells;
     while (reader.next(cells)) {
@@ -135,7 +135,6 @@ class ManifestFacts {
           values.push_back(*value);
       }
       if (values.size() != scores_.size()) values.clear();
-      (void)ranked_by;
       return;
     }
     base::fail(base::ExitCode::kMismatch,
