@@ -39,13 +39,27 @@ cmake -S "$root" -B "$build" "${options[@]}" -DCMAKE_BUILD_TYPE=Debug -DQUASAR_B
 cmake --build "$build" --target quasar_base
 mapfile -t sources < <(sed -n 's#^ *"file": ".*/\(src/[^"]*\)",\{0,1\}$#\1#p' "$build/compile_commands.json" | grep -v '^src/base/')
 [ "${#sources[@]}" -ge 20 ] || fail "its list of sources has only ${#sources[@]}"
-objects=()
-for source in "${sources[@]}"; do
-  module=${source%/*}
-  # A module may be several libraries, and a source in several of them.
-  mapfile -t found < <(cd "$full" && find "$module/CMakeFiles" -name "${source##*/}.o")
-  [ "${#found[@]}" -gt 0 ] || fail "the whole build has no object of $source"
-  objects+=("${found[@]}")
+# Which object holds a source: one of its own, or that of the file that compiles it together with others. A folder may
+# still hold objects that the build no longer makes.
+made=$(ninja -C "$full" -t targets all | sed -n 's/^\([^ :]*\.o\): .*/\1/p')
+objects_of() {
+  local module=$1 source=$2 object
+  while read -r object; do
+    case $object in
+      */Unity/*) ! grep -Fq "/$module/$source\"" "$full/${object%.o}" || echo "$object" ;;
+      *"/$source.o") echo "$object" ;;
+    esac
+  done < <(grep "^$module/CMakeFiles/" <<<"$made")
+}
+mapfile -t objects < <(
+  for source in "${sources[@]}"; do
+    # A module may be several libraries, and a source in several of them.
+    found=$(objects_of "${source%/*}" "${source##*/}")
+    echo "${found:-none of $source}"
+  done | sort -u
+)
+for object in "${objects[@]}"; do
+  [ "$object" = "${object#none of }" ] || fail "the whole build has no object of ${object#none of }"
 done
 
 ninja -C "$full" -t deps "${objects[@]}" >"$build/included"
