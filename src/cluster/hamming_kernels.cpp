@@ -3,10 +3,12 @@
 #include <bit>
 
 #if defined(__x86_64__) && defined(__GNUC__)
-#define QUASAR_TARGET_V4                                                                      \
-  __attribute__((                                                                             \
-      target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,popcnt,prefer-vector-width=" \
-             "512")))
+#define QUASAR_V4 "avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,popcnt"
+#if defined(__clang__)  // It knows no prefer-vector-width here, and a warning of it would end the build.
+#define QUASAR_TARGET_V4 __attribute__((target(QUASAR_V4), min_vector_width(512)))
+#else
+#define QUASAR_TARGET_V4 __attribute__((target(QUASAR_V4 ",prefer-vector-width=512")))
+#endif
 #define QUASAR_TARGET_V2 __attribute__((target("popcnt")))
 #define QUASAR_DISPATCH 1
 #endif

@@ -6,7 +6,11 @@
 #include <vector>
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__clang__)  // It knows no such target, and a warning of it would end the build.
+#define QUASAR_TARGET_V4 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw"), min_vector_width(512)))
+#else
 #define QUASAR_TARGET_V4 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,prefer-vector-width=512")))
+#endif
 #define QUASAR_TARGET_V3 __attribute__((target("avx2")))
 #define QUASAR_DISPATCH 1
 #endif
