@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <variant>
 
+#include "base/csv_cell.h"
+
 namespace quasar::curation {
 namespace {
 
@@ -71,23 +73,6 @@ std::string shortest(double value) {
   return text;
 }
 
-void append_csv_text(std::string_view value, std::string& text) {
-  const auto is_special = [](char c) { return c == ',' || c == '"' || c == '\r' || c == '\n'; };
-  const bool edges = !value.empty() && (value.front() == ' ' || value.back() == ' ');
-  if (!edges && std::none_of(value.begin(), value.end(), is_special)) {
-    text += value;
-    return;
-  }
-  text += '"';
-  for (std::size_t quote = value.find('"'); quote != std::string_view::npos; quote = value.find('"')) {
-    text += value.substr(0, quote + 1);
-    text += '"';
-    value.remove_prefix(quote + 1);
-  }
-  text += value;
-  text += '"';
-}
-
 void append_json_string(std::string_view value, std::string& text) {
   const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
   for (const char c : value) {
@@ -113,7 +98,7 @@ void append_csv(CellType type, const Cell& cell, std::string& text) {
       [&](const auto& value) {
         using T = std::decay_t<decltype(value)>;
         if constexpr (std::is_same_v<T, std::string_view>) {
-          append_csv_text(value, text);
+          base::append_csv_text(value, text);
         } else if constexpr (!std::is_same_v<T, std::monostate>) {
           append_plain(type, value, text);
         }

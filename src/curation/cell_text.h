@@ -15,8 +15,6 @@ void append_csv(CellType type, const Cell& cell, std::string& text);
 /// none.
 void append_json(CellType type, const Cell& cell, std::string& text);
 
-/// Appends a text as a field of CSV, quoted where it must be.
-void append_csv_text(std::string_view value, std::string& text);
 /// Appends a string as JSON, quotes included; bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string_view value, std::string& text);
 /// What append_json_string() has appended, as it reads.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/csv_cell.h"
 #include "curation/cell_text.h"
 
 namespace quasar::curation {
@@ -12,7 +13,7 @@ std::string header_line(TextFormat format, const Columns& columns, const ShownCo
   for (std::size_t c = 0; c < columns.size(); ++c) {
     if (!shown[c]) continue;
     if (!text.empty()) text += ',';
-    append_csv_text(columns[c].name, text);
+    base::append_csv_text(columns[c].name, text);
   }
   return text + "\n";
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/dataset_name.h"
 #include "base/file_status.h"
 #include "base/nearest_word.h"
 #include "base/shipped_file.h"
@@ -118,13 +119,11 @@ std::filesystem::path input_file(const base::ConfigNode& node, bool needed) {
 std::vector<std::filesystem::path> input_files(const base::ConfigNode& node, const char* key, bool needed) {
   std::vector<std::filesystem::path> files;
   for (const auto& element : node.child(key).elements()) {
-    const auto given = element.as<std::string>();
-    const auto mark = given.rfind("::");
-    const auto file = base::resolve_input_file(given.substr(0, mark));
-    if (needed &&
-        !std::filesystem::is_regular_file(base::file_status(file, element.where() + ": " + element.key())))
-      element.fail("there is no file " + file.string());
-    files.emplace_back(file.string() + (mark == std::string::npos ? "" : given.substr(mark)));
+    const auto name = base::resolve_dataset_name(element.as<std::string>());
+    if (needed && !std::filesystem::is_regular_file(
+                      base::file_status(name.file, element.where() + ": " + element.key())))
+      element.fail("there is no file " + name.file.string());
+    files.push_back(name.text());
   }
   if (files.empty())
     node.fail(

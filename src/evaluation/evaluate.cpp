@@ -74,6 +74,18 @@ double group_mean(const std::map<std::string, Measures>& groups, double Measures
   return count > 0 ? sum / count : kNone;
 }
 
+/// Notes what is too small to say anything.
+void note_few(std::size_t rows, const std::map<std::string, std::vector<std::size_t>>& groups,
+              Evaluation& evaluation) {
+  if (rows < kFewestRated) {
+    evaluation.remarks.push_back("There are fewer than three rated pictures (" + std::to_string(rows) +
+                                 "): a correlation of so few says nothing.");
+  }
+  for (const auto& [name, members] : groups) {
+    if (members.size() < kFewestRated) ++evaluation.noted["groups of fewer than three rated pictures"];
+  }
+}
+
 ScorerComparison compare(const ScorerEvaluation& first, const std::vector<double>& scores1,
                          const ScorerEvaluation& second, const std::vector<double>& scores2,
                          const std::vector<double>& labels, const std::vector<double>& errors) {
@@ -169,6 +181,7 @@ Evaluation evaluate(const RatedPictures& pictures, const EvaluationOptions& opti
   if (!pictures.groups.empty()) {
     for (const std::size_t row : rows) groups[pictures.groups[row]].push_back(row);
   }
+  note_few(rows.size(), groups, evaluation);
   const auto labels = picked(pictures.labels, rows);
   const auto deviations = picked(pictures.deviations, rows);
   std::vector<double> errors;

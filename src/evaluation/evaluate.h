@@ -35,6 +35,8 @@ struct EvaluationOptions {
 };
 inline constexpr std::uint64_t kMostResampledRows = 100'000;
 inline constexpr std::uint64_t kResamples = 1000;
+/// Correlations of fewer are given as they come out, and are said to mean nothing.
+inline constexpr std::size_t kFewestRated = 3;
 
 /// How one scorer agrees with the ratings. NaN where undefined.
 struct Measures {

@@ -43,6 +43,27 @@ plot::Table measures_table(const Evaluation& evaluation) {
   return table;
 }
 
+/// Both kinds of intervals; nothing where no scorer has one.
+void add_intervals(plot::Page& page, const Evaluation& evaluation) {
+  plot::Table table;
+  table.columns = {{"scorer", plot::ColumnKind::kLong}};
+  for (const char* heading : {"SRCC, by formula", "KRCC, by formula", "PLCC, by formula", "resamples",
+                              "SRCC, resampled", "PLCC, resampled"})
+    table.columns.push_back({heading, plot::ColumnKind::kNumber});
+  for (const auto& scorer : evaluation.scorers) {
+    const auto& m = scorer.all;
+    if (!m.srcc_interval && !m.krcc_interval && !m.plcc_interval && !m.resampled) continue;
+    table.rows.push_back({scorer.name, interval_cell(m.srcc_interval), interval_cell(m.krcc_interval),
+                          interval_cell(m.plcc_interval),
+                          m.resampled ? std::to_string(m.resampled->resamples) : "-",
+                          m.resampled ? interval_cell(m.resampled->srcc) : "-",
+                          m.resampled ? interval_cell(m.resampled->plcc) : "-"});
+  }
+  if (table.rows.empty()) return;
+  page.heading(2, "95% intervals");
+  page.table(table);
+}
+
 std::vector<double> labels_of(const RatedPictures& pictures, const Evaluation& evaluation) {
   std::vector<double> labels;
   for (const std::size_t row : evaluation.evaluated) labels.push_back(pictures.labels[row]);
@@ -193,6 +214,7 @@ std::string evaluation_page(const RatedPictures& pictures, const Evaluation& eva
     for (const auto& [measure, why] : scorer.all.undefined)
       page.paragraph(fmt::format("{}: {} is undefined: {}", scorer.name, measure, why));
   }
+  add_intervals(page, evaluation);
   if (!evaluation.left_out.empty()) {
     page.heading(2, "Left out");
     page.counts({evaluation.left_out.begin(), evaluation.left_out.end()});

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "evaluation/csv_cell.h"
+#include "base/csv_cell.h"
 
 namespace quasar::evaluation {
 namespace {
@@ -119,6 +119,19 @@ std::string shown_p(const std::optional<TestResult>& test) {
   return test ? fmt::format("{:.3g}", test->p) : "-";
 }
 
+void append_interval(const std::optional<Interval>& interval, std::string& line) {
+  line += "," + (interval ? base::csv_number(interval->low) : "");
+  line += "," + (interval ? base::csv_number(interval->high) : "");
+}
+
+/// "2 label is no number; 1 picture is missing" as one cell.
+std::string counts_cell(const std::map<std::string, std::uint64_t>& counts) {
+  std::string text;
+  for (const auto& [what, count] : counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : "; ", count, what);
+  return base::csv_text(text);
+}
+
 std::string csv_line(const std::string& scorer, const std::string& group, const Measures& m) {
   const double values[] = {m.srcc,
                            m.krcc,
@@ -129,9 +142,17 @@ std::string csv_line(const std::string& scorer, const std::string& group, const 
                            fit_value(m.logistic4, m.logistic4.rmse),
                            fit_value(m.logistic5, m.logistic5.rmse),
                            m.outlier_ratio};
-  std::string line = csv_text(scorer) + "," + csv_text(group) + "," + std::to_string(m.n);
-  for (const double value : values) line += "," + csv_number(value);
-  return line + "\n";
+  std::string line = base::csv_text(scorer) + "," + base::csv_text(group) + "," + std::to_string(m.n);
+  for (const double value : values) line += "," + base::csv_number(value);
+  for (const auto* interval : {&m.srcc_interval, &m.krcc_interval, &m.plcc_interval})
+    append_interval(*interval, line);
+  using Drawn = std::optional<Interval>;
+  append_interval(m.resampled ? Drawn(m.resampled->srcc) : Drawn(), line);
+  append_interval(m.resampled ? Drawn(m.resampled->plcc) : Drawn(), line);
+  std::string undefined;
+  for (const auto& [measure, why] : m.undefined)
+    undefined += fmt::format("{}{}: {}", undefined.empty() ? "" : "; ", measure, why);
+  return line + "," + base::csv_text(undefined);
 }
 
 }  // namespace
@@ -168,6 +189,15 @@ std::string evaluation_text(const Evaluation& evaluation) {
                         shown(m.krcc), shown(m.plcc), shown(fit_value(m.logistic4, m.logistic4.plcc)),
                         shown(fit_value(m.logistic5, m.logistic5.plcc)),
                         shown(fit_value(m.logistic4, m.logistic4.rmse)), shown(m.srcc_interval));
+    if (m.srcc_interval || m.resampled) {
+      text += fmt::format("{:{}}  95%: KRCC {}, PLCC {}", "", width, shown(m.krcc_interval),
+                          shown(m.plcc_interval));
+      if (m.resampled) {
+        text += fmt::format("; by {} resamples: SRCC {}, PLCC {}", m.resampled->resamples,
+                            shown(std::optional(m.resampled->srcc)), shown(std::optional(m.resampled->plcc)));
+      }
+      text += "\n";
+    }
     for (const auto& [measure, why] : m.undefined)
       text += fmt::format("  {} is undefined: {}\n", measure, why);
   }
@@ -201,10 +231,13 @@ std::string evaluation_text(const Evaluation& evaluation) {
 std::string evaluation_csv(const Evaluation& evaluation) {
   std::string text =
       "scorer,group,n,srcc,krcc,plcc,plcc_logistic4,plcc_logistic5,rmse,rmse_logistic4,rmse_logistic5,"
-      "outlier_ratio\n";
+      "outlier_ratio,srcc_low,srcc_high,krcc_low,krcc_high,plcc_low,plcc_high,bootstrap_srcc_low,"
+      "bootstrap_srcc_high,bootstrap_plcc_low,bootstrap_plcc_high,undefined,rows,left_out,noted\n";
   for (const auto& scorer : evaluation.scorers) {
-    text += csv_line(scorer.name, "", scorer.all);
-    for (const auto& [name, measures] : scorer.groups) text += csv_line(scorer.name, name, measures);
+    text += fmt::format("{},{},{},{}\n", csv_line(scorer.name, "", scorer.all), evaluation.rows,
+                        counts_cell(evaluation.left_out), counts_cell(evaluation.noted));
+    for (const auto& [name, measures] : scorer.groups)
+      text += csv_line(scorer.name, name, measures) + ",,,\n";
   }
   return text;
 }

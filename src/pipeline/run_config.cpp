@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/dataset_name.h"
 #include "base/file_status.h"
 #include "base/input_spec.h"
 #include "base/nearest_word.h"
@@ -9,7 +10,6 @@
 #include "curation/column_name.h"
 #include "distort/distortion_table.h"
 #include "encoder/encoder_yaml.h"
-#include "store/vector_file.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -43,13 +43,12 @@ std::vector<std::string> prompts_from_yaml(const base::ConfigNode& node) {
 std::vector<std::filesystem::path> vectors_from_yaml(const base::ConfigNode& node) {
   std::vector<std::filesystem::path> files;
   for (const auto& element : node.elements()) {
-    const auto given = element.as<std::string>();
-    const auto mark = given.rfind("::");
-    const auto file = base::resolve_input_file(given.substr(0, mark));
-    if (!std::filesystem::is_regular_file(base::file_status(file, element.where() + ": " + element.key())))
-      base::fail(base::ExitCode::kInput,
-                 element.where() + ": " + element.key() + ": there is no file of vectors " + file.string());
-    files.emplace_back(file.string() + (mark == std::string::npos ? "" : given.substr(mark)));
+    const auto name = base::resolve_dataset_name(element.as<std::string>());
+    if (!std::filesystem::is_regular_file(
+            base::file_status(name.file, element.where() + ": " + element.key())))
+      base::fail(base::ExitCode::kInput, element.where() + ": " + element.key() +
+                                             ": there is no file of vectors " + name.file.string());
+    files.push_back(name.text());
   }
   return files;
 }
@@ -134,7 +133,7 @@ void check_text_anchors(const base::ConfigNode& root, const encoder::EncoderConf
 std::string state_of(const std::vector<std::filesystem::path>& files) {
   std::string text;
   for (const auto& name : files) {
-    const auto file = store::vector_file_path(name);
+    const auto file = base::parse_dataset_name(name.string()).file;
     std::error_code gone;
     const auto size = std::filesystem::file_size(file, gone);
     const auto time = std::filesystem::last_write_time(file, gone);

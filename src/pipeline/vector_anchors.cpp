@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/checksum.h"
+#include "base/dataset_name.h"
 #include "base/logging.h"
 #include "dataset/shard_encoder.h"
 #include "pipeline/small_anchors.h"
@@ -49,7 +50,8 @@ std::vector<float> mean_of(const std::vector<float>& rows, std::size_t dimension
 
 std::string sums_of(const Files& files) {
   std::string text;
-  for (const auto& file : files) text += " " + base::sha256_file(store::vector_file_path(file)).substr(0, 16);
+  for (const auto& file : files)
+    text += " " + base::sha256_file(base::parse_dataset_name(file.string()).file).substr(0, 16);
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/dataset_name.h"
 #include "base/errors.h"
 #include "base/mapped_file.h"
 #include "store/h5.h"
@@ -14,7 +15,6 @@
 namespace quasar::store {
 namespace {
 
-constexpr std::string_view kDatasetMark = "::";
 constexpr std::uint64_t kMostVectorValues = std::uint64_t{1} << 30U;
 
 /// Whether a dataset holds floating-point numbers in one or two dimensions.
@@ -104,23 +104,16 @@ class VectorFile::Hdf5Matrix : public VectorFile::Matrix {
   std::vector<float> values_;
 };
 
-std::filesystem::path vector_file_path(const std::filesystem::path& name) {
-  const auto mark = name.string().rfind(kDatasetMark);
-  return mark == std::string::npos ? name : std::filesystem::path(name.string().substr(0, mark));
-}
-
 VectorFile::VectorFile(const std::filesystem::path& name) {
-  const auto path = vector_file_path(name);
+  const auto [path, dataset] = base::parse_dataset_name(name.string());
   const bool hdf5 = path.extension() == ".h5" || path.extension() == ".hdf5";
-  const bool names_dataset = path != name;
+  const bool names_dataset = !dataset.empty();
   if (!hdf5 && path.extension() != ".npy")
     base::fail(base::ExitCode::kInput,
                path.string() + ": vectors are read from files named .npy, .h5 and .hdf5");
   if (!hdf5 && names_dataset)
     base::fail(base::ExitCode::kInput, name.string() + ": a .npy file holds one array, which has no name");
   if (hdf5) {
-    const auto dataset =
-        names_dataset ? name.string().substr(path.string().size() + kDatasetMark.size()) : "";
     matrix_ = std::make_unique<Hdf5Matrix>(path, dataset);
   } else {
     matrix_ = std::make_unique<NpyMatrix>(path);

@@ -9,9 +9,6 @@
 
 namespace quasar::store {
 
-/// The part of "FILE.h5::DATASET" that names the file; a name without "::" is one itself.
-std::filesystem::path vector_file_path(const std::filesystem::path& name);
-
 /// A matrix [n, d] of floating-point numbers. A .npy file is mapped and read row by row; of a .h5 or .hdf5
 /// file the dataset named behind "::" is read, or the only one that is a matrix or vector of floats, into
 /// memory. Reading is thread-safe.

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <limits>
 
-#include "evaluation/csv_cell.h"
+#include "base/csv_cell.h"
 
 namespace quasar::study {
 namespace {
 
-using evaluation::csv_number;
-using evaluation::csv_text;
+using base::csv_number;
+using base::csv_text;
 
 std::string latex_text(const std::string& text) {
   std::string result;
