@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.h"
 #include "program.h"
+#include "support/test_data.h"
 
 namespace {
 
@@ -77,6 +78,7 @@ TEST(CopiesTest, RefusesThresholdsWithoutAnEncoderAndFoldersWithoutAPicture) {
   const auto no_encoder = run_quasar({"copies", (scratch / "empty").string(), "--cosine", "0.9"});
   EXPECT_EQ(no_encoder.status, 2) << no_encoder.output;
   EXPECT_THAT(no_encoder.output, HasSubstr("--encoder"));
+  fs::create_directories(scratch / "broken");
   write_text(scratch / "broken" / "a.jpg", "no picture");
   const auto broken = run_quasar({"copies", (scratch / "broken").string()});
   EXPECT_EQ(broken.status, 8) << broken.output;
