@@ -18,6 +18,7 @@
 #include "comm/dispatcher.h"
 #include "dataset/part.h"
 #include "dataset/retry.h"
+#include "pipeline/copy_recall.h"
 #include "pipeline/distortion_agreement.h"
 #include "pipeline/rated_table.h"
 #include "pipeline/run_config.h"
@@ -80,6 +81,13 @@ struct EvaluateOptions : ConfigOptions {
 struct HashOptions {
   std::vector<std::filesystem::path> files;
   bool poses = false;
+};
+
+struct CopiesOptions {
+  pipeline::CopyRecallJob job;
+  std::filesystem::path encoder;  ///< Configuration; empty: hashes alone.
+  std::vector<std::string> overrides;
+  std::filesystem::path json;
 };
 
 struct SceneOptions {
@@ -164,6 +172,7 @@ struct EngineJobs {
   Job<StudyOptions> study = nullptr;
   Job<SceneOptions> scenes = nullptr;
   Job<HashOptions> hash = nullptr;
+  Job<CopiesOptions> copies = nullptr;
   Job<EvaluateOptions> evaluate = nullptr;         ///< Of a run, whose pictures it shows.
   std::string (*version)() = nullptr;              ///< Of this program and the libraries it has loaded.
   std::shared_ptr<void> (*libraries)() = nullptr;  ///< What has to live while a job works.
@@ -203,6 +212,7 @@ void register_inspect(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_explain(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_hash(CLI::App& app, const EngineJobs& engine, Work& chosen);
+void register_copies(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_scenes(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_study(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_agreement(CLI::App& app, const EngineJobs& engine, Work& chosen);

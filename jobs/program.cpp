@@ -165,6 +165,7 @@ int program(int argc, char** argv, const quasar::jobs::EngineJobs& engine) {
   quasar::jobs::register_evaluate(app, engine, work);
   quasar::jobs::register_study(app, engine, work);
   quasar::jobs::register_hash(app, engine, work);
+  quasar::jobs::register_copies(app, engine, work);
   quasar::jobs::register_scenes(app, engine, work);
   quasar::jobs::register_agreement(app, engine, work);
   // After the subcommands, which would inherit it.

@@ -15,6 +15,7 @@ void agreement(const AgreementOptions& options, const comm::Communicator& comm);
 void study(const StudyOptions& options, const comm::Communicator& comm);
 void scenes(const SceneOptions& options, const comm::Communicator& comm);
 void evaluate(const EvaluateOptions& options, const comm::Communicator& comm);
+void copies(const CopiesOptions& options, const comm::Communicator& comm);
 void hash(const HashOptions& options, const comm::Communicator& comm);
 
 }  // namespace quasar::jobs

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
                                   .study = study,
                                   .scenes = scenes,
                                   .hash = hash,
+                                  .copies = copies,
                                   .evaluate = evaluate,
                                   .version = version_text,
                                   .libraries = start_libraries});

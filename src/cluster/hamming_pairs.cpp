@@ -22,6 +22,10 @@ constexpr std::uint64_t kMostShared = std::uint64_t{1} << 18U;
 /// What a home takes while it is sorted in, bytes.
 constexpr std::uint64_t kHomeBytes = 2 * sizeof(HashedRow) + 2 * sizeof(std::uint64_t);
 constexpr std::uint64_t kLeastHomes = 4096;
+/// Pairs that are held before they are handed on take one of so many parts of the memory; their copies on the
+/// way as much again.
+constexpr std::uint64_t kPairsShare = 32;
+constexpr std::size_t kLeastPairs = 4096;
 constexpr unsigned kMostThreshold = 63;
 
 unsigned word_of(const HashBits& bits, std::size_t word) {
@@ -183,6 +187,9 @@ class Finder {
         take_(take),
         radius_(search.threshold / kWordBits),
         differences_(near_differences(radius_)),
+        most_pairs_(std::max<std::size_t>(
+            kLeastPairs, static_cast<std::size_t>(search.memory / kPairsShare / sizeof(NearPair)) /
+                             static_cast<std::size_t>(team.size()))),
         asked_(static_cast<std::size_t>(comm.size()), 0),
         work_(static_cast<std::size_t>(team.size())),
         found_(static_cast<std::size_t>(team.size())) {}
@@ -238,8 +245,6 @@ class Finder {
               [&](const std::vector<std::vector<HashedRow>>& arrived) {
                 const auto& here = arrived[static_cast<std::size_t>(comm_.rank())];
                 compare_all(homes_to_all ? here : shared, homes_to_all ? shared : here);
-                take_(pairs_);
-                pairs_.clear();
               });
     ++statistics_.passes;
   }
@@ -265,17 +270,29 @@ class Finder {
     });
   }
 
-  /// Does `work(i, workspace, pairs)` for all i < n, and adds the pairs to those found.
+  /// Does `work(i, workspace, pairs)` for all i < n of this rank and hands on the pairs, each time that there
+  /// are as many as may be held. Collective.
   template <typename Work>
   void in_threads(std::size_t n, const Work& work) {
-    team_.run([&](int thread) {
-      const auto t = static_cast<std::size_t>(thread);
-      const auto threads = static_cast<std::size_t>(team_.size());
-      for (std::size_t i = n * t / threads; i < n * (t + 1) / threads; ++i) work(i, work_[t], found_[t]);
-    });
-    for (auto& found : found_) {
-      pairs_.insert(pairs_.end(), found.begin(), found.end());
-      found.clear();
+    const auto threads = static_cast<std::size_t>(team_.size());
+    std::vector<std::size_t> next(threads);
+    for (std::size_t t = 0; t < threads; ++t) next[t] = n * t / threads;
+    bool more = true;
+    while (more) {
+      team_.run([&](int thread) {
+        const auto t = static_cast<std::size_t>(thread);
+        for (; next[t] < n * (t + 1) / threads && found_[t].size() < most_pairs_; ++next[t])
+          work(next[t], work_[t], found_[t]);
+      });
+      more = false;
+      for (std::size_t t = 0; t < threads; ++t) {
+        more = more || next[t] < n * (t + 1) / threads;
+        pairs_.insert(pairs_.end(), found_[t].begin(), found_[t].end());
+        found_[t].clear();
+      }
+      take_(pairs_);
+      pairs_.clear();
+      more = comm_.all_reduce(std::int64_t{more ? 1 : 0}, comm::Reduction::kMax) != 0;
     }
   }
 
@@ -292,7 +309,8 @@ class Finder {
     });
     comm_.all_reduce(homes, comm::Reduction::kSum);
     // What a rank may hold is the least that any of them may.
-    const auto may_hold = std::max(search_.memory / kHomeBytes, kLeastHomes);
+    const auto may_hold =
+        std::max((search_.memory - 4 * (search_.memory / kPairsShare)) / kHomeBytes, kLeastHomes);
     const auto most = static_cast<std::uint64_t>(
         comm_.all_reduce(static_cast<std::int64_t>(may_hold), comm::Reduction::kMin));
     const auto ranks = static_cast<std::uint64_t>(comm_.size());
@@ -330,21 +348,21 @@ class Finder {
             }
           }
         },
-        [&](const std::vector<std::vector<HashedRow>>& arrived) {
-          compare(table, word, arrived);
-          take_(pairs_);
-          pairs_.clear();
-        });
+        [&](const std::vector<std::vector<HashedRow>>& arrived) { compare(table, word, arrived); });
   }
 
   void compare(const HomeTable& table, std::size_t word, const std::vector<std::vector<HashedRow>>& arrived) {
-    if (table.size() == 0) return;
-    for (const auto& probes : arrived) {
-      in_threads(probes.size(), [&](std::size_t i, HomeTable::Workspace& work, std::vector<NearPair>& found) {
-        for (const unsigned difference : differences_)
-          table.compare(probes[i], word_of(probes[i].bits, word) ^ difference, search_, radius_, work, found);
-      });
-    }
+    // One part after the other, as one list of probes; none where there is nothing to compare them with.
+    std::vector<std::size_t> ends;
+    std::size_t n = 0;
+    for (const auto& part : arrived) ends.push_back(n += table.size() == 0 ? 0 : part.size());
+    in_threads(n, [&](std::size_t i, HomeTable::Workspace& work, std::vector<NearPair>& found) {
+      const auto part =
+          static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), i) - ends.begin());
+      const auto& probe = arrived[part][i - (part == 0 ? 0 : ends[part - 1])];
+      for (const unsigned difference : differences_)
+        table.compare(probe, word_of(probe.bits, word) ^ difference, search_, radius_, work, found);
+    });
   }
 
   const NearSearch& search_;
@@ -353,6 +371,7 @@ class Finder {
   const std::function<void(std::span<const NearPair>)>& take_;
   const unsigned radius_;
   const std::vector<unsigned> differences_;
+  const std::size_t most_pairs_;      ///< That a thread holds before all hand theirs on.
   std::vector<std::uint64_t> asked_;  ///< By rank: the row that was last sent there.
   std::uint64_t asking_ = 0;
   std::vector<HomeTable::Workspace> work_;

@@ -47,7 +47,8 @@ struct NearSearch {
   HashSource homes;
   unsigned threshold = 31;  ///< Bits; below 64.
   bool one_set = false;     ///< Probes and homes are the same rows: a pair's probe has the lower number.
-  /// Bytes that this rank's part of the homes may take, at least a few thousand rows'.
+  /// Bytes that this rank's part of the homes and the pairs on their way to `take` may take, at least a few
+  /// thousand of each. One probe's pairs are not parted.
   std::uint64_t memory = 0;
   /// Where a rank has to look at no more pairs than that, it looks at each: that takes a second, and no
   /// rounds of messages.

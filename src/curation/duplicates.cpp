@@ -32,6 +32,9 @@ constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 /// Rows of the first block, and how many times as many each further one has.
 constexpr std::uint64_t kFirstBlock = 1024;
 constexpr std::uint64_t kGrowth = 8;
+/// Of what rows leave, the pairs within a block take one of so many parts, but at least so many pairs.
+constexpr std::uint64_t kEdgesShare = 8;
+constexpr std::size_t kLeastEdges = std::size_t{1} << 16U;
 /// Questions that a rank asks at once.
 constexpr std::size_t kAskedAtOnce = std::size_t{1} << 15U;
 
@@ -158,6 +161,8 @@ struct Duplicates::Impl {
   std::function<bool()> stop_requested;
   // Of the block at hand, on the owner of the better row.
   std::vector<Edge> edges;
+  std::size_t most_edges = 0;
+  bool too_many_edges = false;
   std::vector<std::uint64_t> vector_numbers;  ///< By row, where cosines are asked for.
   std::optional<cluster::CosinePairs> cosines;
   // After solving.
@@ -216,7 +221,8 @@ struct Duplicates::Impl {
   void leave_all(std::span<const NearPair> pairs, Likeness likeness);
   void add_edges(std::span<const NearPair> pairs, Likeness likeness);
   void leave_by_semdedup();
-  void decide_block(std::uint64_t begin, std::uint64_t end);
+  /// False, with nothing decided, where the pairs within the block are more than memory holds. Collective.
+  bool decide_block(std::uint64_t begin, std::uint64_t end);
   void leave_what_is_like_kept(std::uint64_t begin, std::uint64_t end);
   void settle();
   void follow(Likeness likeness);
@@ -319,12 +325,13 @@ void Duplicates::Impl::leave_what_is_outside() {
   });
 }
 
-void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
+bool Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
   const auto in_block = [&](std::size_t i) {
     const std::uint64_t number = owners->number(i);
     return is_open(i) && number >= begin && number < end;
   };
   edges.clear();
+  too_many_edges = false;
   if (rule.perceptual) {
     const cluster::NearSearch search{
         .probes = source(Hashes::kAllPoses, [&](std::size_t i) { return in_block(i) && can(i, kPicture); }),
@@ -340,6 +347,10 @@ void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
     const auto is_set = [&](std::uint64_t number) { return bit(open, number); };
     cosines->find({.probe = is_set, .home = is_set}, *team,
                   [&](std::span<const NearPair> pairs) { add_edges(pairs, Likeness::kCosine); });
+  }
+  if (comm.all_reduce(std::int64_t{too_many_edges ? 1 : 0}, comm::Reduction::kMax) != 0) {
+    for (std::size_t i = owners->first_local(begin); i < owners->first_local(end); ++i) rows[i].waits_for = 0;
+    return false;
   }
   std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
     return std::tuple(a.better, a.worse, a.likeness) < std::tuple(b.better, b.worse, b.likeness);
@@ -385,6 +396,7 @@ void Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
         said, [](const Word& word) { return word.row; }, hear);
     base::note_activity();
   }
+  return true;
 }
 
 void Duplicates::Impl::add_edges(std::span<const NearPair> pairs, Likeness likeness) {
@@ -396,6 +408,8 @@ void Duplicates::Impl::add_edges(std::span<const NearPair> pairs, Likeness liken
     if (const std::size_t worse = owners->owner(pair.home); worse != better) parts[worse].push_back(pair);
   }
   for (const auto& part : comm.exchange(parts)) {
+    too_many_edges = too_many_edges || edges.size() + part.size() > most_edges;
+    if (too_many_edges) continue;
     for (const auto& pair : part) {
       if (owners->is_local(pair.probe))
         edges.push_back({pair.probe, pair.home, static_cast<std::uint32_t>(pair.distance), likeness});
@@ -525,8 +539,12 @@ void Duplicates::Impl::find_alike() {
   const std::uint64_t all = owners->all();
   std::uint64_t block = kFirstBlock;
   for (std::uint64_t begin = owners->outside(); begin < all; block *= kGrowth) {
-    const std::uint64_t end = std::min(all, begin + block);
-    decide_block(begin, end);
+    std::uint64_t end = std::min(all, begin + block);
+    // The outcome is the same for any blocks. One of a single row has no pairs.
+    while (!decide_block(begin, end)) {
+      block = (end - begin) / 2;
+      end = begin + block;
+    }
     if (end < all) leave_what_is_like_kept(begin, end);
     begin = end;
   }
@@ -696,6 +714,8 @@ void Duplicates::solve(const std::function<bool()>& stop_requested) {
   // By row, also: which embedding, its clusters and places, and a bit for each of all ranks' rows.
   if (impl.rule.cosine) own += impl.rows.size() * 7 * sizeof(std::uint64_t) + impl.owners->all() / 4;
   impl.memory -= std::min(impl.memory, own);
+  impl.most_edges = std::max(kLeastEdges, static_cast<std::size_t>(impl.memory / kEdgesShare / sizeof(Edge)));
+  impl.memory -= std::min(impl.memory, impl.most_edges * sizeof(Edge));
   if (impl.rule.exact) impl.find_equal(Likeness::kExact);
   if (impl.rule.perceptual) impl.find_equal(Likeness::kPerceptual);
   if (impl.rule.perceptual || impl.rule.cosine) impl.find_alike();

@@ -11,7 +11,8 @@
 // a block are found and decided, in rounds in which every row decides whose better neighbours have; then all
 // later rows that are like a kept one of the block go. SemDeDup's rule, where it is asked for, then takes
 // away what is like a better row of its cluster, be that kept or not. No more pairs are held than lie within
-// one block of what is left, which are few however many rows are alike (Fischer, Noever 2018).
+// one block of what is left, which are few however many rows are alike (Fischer, Noever 2018); a block with
+// more than an eighth of the memory holds is halved.
 #pragma once
 
 #include <cstdint>

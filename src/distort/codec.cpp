@@ -125,27 +125,39 @@ std::vector<std::uint8_t> encode_jpeg2000(const RgbImage& image, double ratio) {
   return std::move(memory.bytes);
 }
 
-}  // namespace
-
-RgbImage jpeg_coded(const RgbImage& image, int quality) {
-  VipsHandle source(vips_image_new_from_memory(image.pixels.data(), image.pixels.size(), image.width,
-                                               image.height, 3, VIPS_FORMAT_UCHAR));
+/// What is left of a picture that one of libvips' savers has coded and its loader read again.
+RgbImage coded(const RgbImage& image, const char* format,
+               int (*save)(VipsImage* in, void** coded, std::size_t* length, ...),
+               int (*load)(void* coded, std::size_t length, VipsImage** out, ...), int quality) {
+  const VipsHandle source(vips_image_new_from_memory(image.pixels.data(), image.pixels.size(), image.width,
+                                                     image.height, 3, VIPS_FORMAT_UCHAR));
   if (!source) fail_vips("wrap a picture");
-  void* coded = nullptr;
+  void* bytes = nullptr;
   std::size_t length = 0;
-  if (vips_jpegsave_buffer(source.get(), &coded, &length, "Q", quality, nullptr) != 0)
-    fail_vips("write JPEG");
-  const std::unique_ptr<void, void (*)(void*)> owner(coded, g_free);
+  if (save(source.get(), &bytes, &length, "Q", quality, nullptr) != 0)
+    fail_vips((std::string("write ") + format).c_str());
+  const std::unique_ptr<void, void (*)(void*)> owner(bytes, g_free);
+  const std::string reading = std::string("read its own ") + format;
   VipsImage* loaded = nullptr;
-  if (vips_jpegload_buffer(coded, length, &loaded, nullptr) != 0) fail_vips("read its own JPEG");
+  if (load(bytes, length, &loaded, nullptr) != 0) fail_vips(reading.c_str());
   const VipsHandle decoded(loaded);
   std::size_t size = 0;
   const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(decoded.get(), &size),
                                                       g_free);
   RgbImage result(image.width, image.height);
-  if (!pixels || size != result.pixels.size()) fail_vips("read its own JPEG");
+  if (!pixels || size != result.pixels.size()) fail_vips(reading.c_str());
   std::memcpy(result.pixels.data(), pixels.get(), size);
   return result;
+}
+
+}  // namespace
+
+RgbImage jpeg_coded(const RgbImage& image, int quality) {
+  return coded(image, "JPEG", vips_jpegsave_buffer, vips_jpegload_buffer, quality);
+}
+
+RgbImage webp_coded(const RgbImage& image, int quality) {
+  return coded(image, "WebP", vips_webpsave_buffer, vips_webpload_buffer, quality);
 }
 
 RgbImage jpeg2000_coded(const RgbImage& image, double ratio) {

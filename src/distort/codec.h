@@ -6,6 +6,7 @@
 namespace quasar::distort {
 
 RgbImage jpeg_coded(const RgbImage& image, int quality);
+RgbImage webp_coded(const RgbImage& image, int quality);
 RgbImage jpeg2000_coded(const RgbImage& image, double ratio);
 
 }  // namespace quasar::distort

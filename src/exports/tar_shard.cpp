@@ -18,6 +18,7 @@
 #include "exports/sample_reader.h"
 #include "exports/tar_format.h"
 #include "exports/temporary_file.h"
+#include "image/exif_tags.h"
 
 namespace quasar::exports {
 namespace {
@@ -61,12 +62,20 @@ struct TarShards::PlacedSample {
   std::uint64_t place = 0;
   std::uint64_t size = 0;  ///< Headers and padding included.
   std::optional<LeftOut> left_out;
-  std::string sha256;  ///< Of the picture, where it is wanted.
+  std::string sha256;  ///< Of the picture, where a table is wanted; empty otherwise.
+  std::string exif;    ///< Its EXIF as JSON, likewise.
 };
 
 namespace {
 
 using PlacedSample = TarShards::PlacedSample;
+
+/// An object of texts, as img2dataset has it: "{}" of a picture without EXIF.
+std::string exif_json(std::span<const std::byte> picture) {
+  auto tags = nlohmann::ordered_json::object();
+  for (auto& [name, value] : image::exif_tags(picture)) tags[name] = std::move(value);
+  return tags.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 std::string header_of(const std::string& key, const PlannedFile& file) {
   return tar_header(key + "." + file.extension, file.size);
@@ -76,11 +85,11 @@ std::string header_of(const std::string& key, const PlannedFile& file) {
 class TarWriter {
  public:
   TarWriter(std::vector<PlacedSample>& samples, std::span<const std::size_t> reading_order,
-            std::uint64_t max_file_bytes, bool with_sha256, const std::filesystem::path& path)
+            std::uint64_t max_file_bytes, bool with_table, const std::filesystem::path& path)
       : samples_(samples),
         order_(reading_order),
         reader_(pointers(), max_file_bytes),
-        with_sha256_(with_sha256),
+        with_table_(with_table),
         tar_(path) {}
 
   /// Size and MD5 of the file.
@@ -115,7 +124,10 @@ class TarWriter {
       if (file.kind == PlannedFile::Kind::kPicture) {
         const auto bytes = room(file.size);
         if (auto left_out = reader_.read_picture(index, bytes)) return left_out;
-        if (with_sha256_) placed.sha256 = base::sha256_hex(bytes);
+        if (with_table_) {
+          placed.sha256 = base::sha256_hex(bytes);
+          placed.exif = exif_json(bytes);
+        }
       } else if (file.kind == PlannedFile::Kind::kText) {
         add_text(file.text);
       } else {
@@ -187,7 +199,7 @@ class TarWriter {
   std::vector<PlacedSample>& samples_;
   std::span<const std::size_t> order_;
   SampleReader reader_;
-  bool with_sha256_;
+  bool with_table_;
   TemporaryFile tar_;
   std::vector<std::byte> buffer_;  // Kept at its largest, as fresh memory is filled with zeros.
   std::size_t used_ = 0;
@@ -264,8 +276,11 @@ void TarShards::write_table(std::uint64_t shard, std::span<const KeptRow> rows,
       row[side] = line.columns.value(side, 0);
       row[std::string("original_") + side] = row[side];
     }
-    row["exif"] = nullptr;
-    row["sha256"] = placed.sha256.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(placed.sha256);
+    row["exif"] = row["sha256"] = nullptr;
+    if (!placed.left_out) {
+      row["exif"] = placed.exif;
+      row["sha256"] = placed.sha256;
+    }
     table.add(row);
   }
   table_->write(table, layout_.shard(shard, ".parquet"));

@@ -198,6 +198,23 @@ TEST(Duplicates, OverSeveralBlocksAndWithLittleMemory) {
   EXPECT_GT(check({}, rows, rule_of(true, true), 0), 2000U);
 }
 
+TEST(Duplicates, WherePairsOfABlockAreMoreThanMemoryHolds) {
+  // All within 30 bits of each other: half a million pairs in the first thousand rows. Some are alike to few,
+  // so that not all go at once.
+  base::Random random(12);
+  const Bits middle = random_bits(random);
+  std::vector<TestRow> rows(2600);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto bits = middle;
+    for (std::size_t flip = i % 5 == 0 ? 25 : 15; flip > 0; --flip) {
+      const auto bit = random.below(256);
+      bits[bit / 64] ^= std::uint64_t{1} << (bit % 64);
+    }
+    rows[i] = {fmt::format("{:032x}", i), {bits}};
+  }
+  EXPECT_EQ(check({}, rows, rule_of(false, true), 1), check({}, rows, rule_of(false, true)));
+}
+
 TEST(Duplicates, InAllPoses) {
   const auto rows = make_rows(1200, 3, 8);
   EXPECT_GT(check({}, rows, rule_of(true, true, 8)), check({}, rows, rule_of(true, true)));

@@ -110,13 +110,15 @@ anchors:
     corpus: {directory: $work/good, shard_size: 4}
     distortions: {kinds: [jpeg, gaussian_blur], levels: [2, 4]}
     recipe: {aggregation: clustering, k: 3, iterations: 10}
+export:
+  set: {format: webdataset, folder: $work/export-$1, rows: 100, order: shuffle}
 END
 }
 
 # same_result NAME: its files are those of the run "direct", byte by byte.
 same_result() {
   local file
-  for file in manifest.csv manifest.jsonl anchors/clusters.h5; do
+  for file in manifest.csv manifest.jsonl report.html anchors/clusters.h5; do
     cmp "$work/run-direct/$file" "$work/run-$1/$file" || fail "$1: another $file than that of a run on one host"
   done
 }

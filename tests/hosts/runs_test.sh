@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The same run on one host and on several, by mpirun, by srun and as a job array: the same files, byte by byte, with the
-# work shared evenly.
+# work shared evenly; and the same export of what it keeps.
 #
 # usage: runs_test.sh QUASAR   Exit status 77: hosts cannot be made here (an error where CI=true).
 set -euo pipefail
@@ -13,6 +13,7 @@ images=600
 pictures $images
 write_config direct
 "$quasar" run direct.yaml >direct.log 2>&1 || fail "the run on one host"
+"$quasar" export direct.yaml >>direct.log 2>&1 || fail "the export on one host"
 "$sandbox" start 3 "$HOST_SANDBOX" --share "$work" --share "$(dirname "$quasar")" >start.log
 
 # counted FILE...: pictures that each rank has embedded, one a line.
@@ -46,6 +47,13 @@ for how in mpirun1 mpirun2 mpirun3 srun2 srun3; do
     [ $limit != 0.6 ] || fail "$how: $images pictures are not shared evenly: ${shares[*]}"
     run_on $how
   done
+done
+
+# What is kept, on three hosts. .quasar has the export's own state.
+for how in mpirun3 srun3; do
+  launch $how "$quasar" export "$how.yaml" >>"$how.log" 2>&1 || fail "$how: status $? of the export"
+  diff -r -x .quasar export-direct "export-$how" >&2 || fail "$how: another export than that on one host"
+  [ -s "export-$how/00001.tar" ] || fail "$how: the export has no second shard"
 done
 
 # An array job over the nodes, each task with its part of the plan, and the steps that depend on it. More than two CPUs of
