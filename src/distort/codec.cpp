@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "base/errors.h"
+#include "distort/write_image.h"
 
 namespace quasar::distort {
 namespace {
@@ -128,16 +130,9 @@ std::vector<std::uint8_t> encode_jpeg2000(const RgbImage& image, double ratio) {
 }  // namespace
 
 RgbImage jpeg_coded(const RgbImage& image, int quality) {
-  VipsHandle source(vips_image_new_from_memory(image.pixels.data(), image.pixels.size(), image.width,
-                                               image.height, 3, VIPS_FORMAT_UCHAR));
-  if (!source) fail_vips("wrap a picture");
-  void* coded = nullptr;
-  std::size_t length = 0;
-  if (vips_jpegsave_buffer(source.get(), &coded, &length, "Q", quality, nullptr) != 0)
-    fail_vips("write JPEG");
-  const std::unique_ptr<void, void (*)(void*)> owner(coded, g_free);
+  std::string coded = jpeg_bytes(image, quality);
   VipsImage* loaded = nullptr;
-  if (vips_jpegload_buffer(coded, length, &loaded, nullptr) != 0) fail_vips("read its own JPEG");
+  if (vips_jpegload_buffer(coded.data(), coded.size(), &loaded, nullptr) != 0) fail_vips("read its own JPEG");
   const VipsHandle decoded(loaded);
   std::size_t size = 0;
   const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(decoded.get(), &size),
