@@ -18,6 +18,7 @@ void check(const EvaluateOptions& options) {
   const auto refuse = [](const std::string& why) { base::fail(base::ExitCode::kUsage, "evaluate: " + why); };
   if (options.config.empty() == options.table.empty())
     refuse("either a configuration, whose run is evaluated, or --table FILE");
+  if (!options.distortions.folder.empty()) return;
   if (options.folds != 0 && !options.columns.group.empty()) refuse("--folds and --group: one of them");
   if (options.table.empty()) {
     if (!options.columns.label.empty() || !options.columns.deviation.empty())
@@ -37,12 +38,47 @@ void evaluate_table(const EvaluateOptions& options, const comm::Communicator& co
   });
 }
 
+/// The options of photos under distortions, which go with few of the others.
+void add_distortion_options(CLI::App& command, EvaluateOptions& options) {
+  auto& job = options.distortions;
+  auto* folder =
+      command
+          .add_option(
+              "--distortions", job.folder,
+              "Instead of rated pictures: folder of good photos that anchors and encoder have not seen; "
+              "25 kinds x 5 levels of distortion are rendered, embedded with CONFIG's encoder, scored, and "
+              "compared with the mean human score of each in KADID-10k")
+          ->check(CLI::ExistingDirectory);
+  for (const char* other : {"--table", "--score", "--label", "--group", "--deviation", "--observers",
+                            "--folds", "--fold-seed", "--bootstrap", "--html"})
+    folder->excludes(command.get_option(other));
+  command.add_option("--photos", job.photos, "Photos of that folder to take, evenly spread")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str()
+      ->needs(folder);
+  command.add_option("--anchors", job.anchors, "Anchor set to measure on them; the first when not given")
+      ->type_name("NAME")
+      ->needs(folder);
+  command.add_option("--unseen", job.unseen, "Kinds to report apart, as the encoder was not trained on them")
+      ->delimiter(',')
+      ->type_name("KIND,...")
+      ->needs(folder);
+  command
+      .add_flag(
+          "--baselines", job.baselines,
+          "Measure on the same copies, too: every other anchor set of CONFIG, bytes as a JPEG of quality 75, "
+          "variance of the Laplacian")
+      ->needs(folder);
+}
+
 }  // namespace
 
 evaluation::Evaluation measured(evaluation::RatedPictures& pictures, const EvaluateOptions& options) {
   if (options.folds != 0)
     pictures.groups = evaluation::folds(pictures.labels.size(), options.folds, options.fold_seed);
-  return evaluation::evaluate(pictures, {.resamples = options.resamples, .seed = options.seed});
+  evaluation::EvaluationOptions how{.resamples = options.resamples};
+  if (options.seed) how.seed = *options.seed;
+  return evaluation::evaluate(pictures, how);
 }
 
 void tell(const evaluation::RatedPictures& pictures, const evaluation::Evaluation& evaluation,
@@ -58,8 +94,10 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
   auto options = std::make_shared<EvaluateOptions>();
   options->corpus = corpus::SourcePresence::kAny;
   options->anchors = pipeline::AnchorNeed::kSome;
-  auto* command = app.add_subcommand(
-      "evaluate", "Measure how well scores agree with ratings of the same pictures: of a run, or in a table");
+  auto* command = app.add_subcommand("evaluate",
+                                     "Measure how well scores agree with people: with ratings of a run's "
+                                     "pictures or of a table's, or on photos "
+                                     "under distortions");
   add_config_options(*command, *options);
   command->get_option("CONFIG")->required(false)->description(
       "Configuration, or directory, of a run that is scored, whose corpus has labels; what was measured is "
@@ -98,15 +136,21 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
       ->capture_default_str();
   command->add_option("--bootstrap", options->resamples,
                       "Resamples for intervals; 1000 up to 100,000 rows, and none beyond, unless given");
-  command->add_option("--seed", options->seed, "Of the resamples")->capture_default_str();
+  command->add_option("--seed", options->seed,
+                      "Of the resamples (1 when not given), or of the distortions (7)");
   command->add_option("--json", options->json, "Write all that was measured to this file");
   command->add_option("--csv", options->csv, "Write a line for each scorer and group to this file");
   command->add_option("--html", options->html, "Write a page of figures to this file");
+  add_distortion_options(*command, *options);
   command->callback([options, engine, &chosen] {
     check(*options);
     accept_run_directory(*options);
-    const Job<EvaluateOptions> of_table = evaluate_table;
-    chosen = work_of(options->table.empty() ? engine.evaluate : of_table, options);
+    if (!options->table.empty()) {
+      chosen = work_of<EvaluateOptions>(evaluate_table, options);
+    } else {
+      chosen = work_of(options->distortions.folder.empty() ? engine.evaluate : engine.evaluate_distortions,
+                       options);
+    }
   });
 }
 

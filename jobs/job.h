@@ -53,12 +53,6 @@ struct VerifyOptions : ConfigOptions {
   pipeline::VerifyJob job;
 };
 
-struct AgreementOptions : ConfigOptions {
-  pipeline::AgreementJob job;
-  std::string anchors;
-  std::vector<std::string> unseen;
-};
-
 /// Of a grid of runs, whose configuration is none of a run.
 struct StudyOptions {
   std::filesystem::path config;
@@ -68,11 +62,12 @@ struct StudyOptions {
 
 struct EvaluateOptions : ConfigOptions {
   std::filesystem::path table;
+  pipeline::AgreementJob distortions;
   pipeline::RatedTableColumns columns;
   int folds = 0;
   std::uint32_t fold_seed = 42;
   std::optional<std::uint64_t> resamples;
-  std::uint64_t seed = 1;
+  std::optional<std::uint64_t> seed;  ///< Of the resamples, or of the distortions.
   std::filesystem::path json;
   std::filesystem::path csv;
   std::filesystem::path html;
@@ -168,12 +163,12 @@ struct EngineJobs {
   Job<ConfigOptions> score = nullptr;
   Job<ConfigOptions> plan = nullptr;  ///< Without --freeze: all that a run would check.
   Job<VerifyOptions> verify = nullptr;
-  Job<AgreementOptions> agreement = nullptr;
   Job<StudyOptions> study = nullptr;
   Job<SceneOptions> scenes = nullptr;
   Job<HashOptions> hash = nullptr;
   Job<CopiesOptions> copies = nullptr;
-  Job<EvaluateOptions> evaluate = nullptr;         ///< Of a run, whose pictures it shows.
+  Job<EvaluateOptions> evaluate = nullptr;  ///< Of a run, whose pictures it shows.
+  Job<EvaluateOptions> evaluate_distortions = nullptr;
   std::string (*version)() = nullptr;              ///< Of this program and the libraries it has loaded.
   std::shared_ptr<void> (*libraries)() = nullptr;  ///< What has to live while a job works.
 };
@@ -215,6 +210,5 @@ void register_hash(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_copies(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_scenes(CLI::App& app, const EngineJobs& engine, Work& chosen);
 void register_study(CLI::App& app, const EngineJobs& engine, Work& chosen);
-void register_agreement(CLI::App& app, const EngineJobs& engine, Work& chosen);
 
 }  // namespace quasar::jobs

@@ -50,6 +50,13 @@ void check_subcommand(const CLI::App& app, int argc, const char* const* argv) {
   std::vector<std::string> names;
   for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), word) != names.end()) return;
+  // What it was until 0.1 was ready.
+  if (word == "agreement") {
+    quasar::base::fail(
+        ExitCode::kUsage,
+        "there is no subcommand \"agreement\"; photos under distortions are measured by \"quasar "
+        "evaluate CONFIG --distortions FOLDER\"");
+  }
   const auto near = quasar::base::nearest_word(word, names);
   quasar::base::fail(ExitCode::kUsage,
                      fmt::format("there is no subcommand \"{}\"{} There are: {}", word,
@@ -167,7 +174,6 @@ int program(int argc, char** argv, const quasar::jobs::EngineJobs& engine) {
   quasar::jobs::register_hash(app, engine, work);
   quasar::jobs::register_copies(app, engine, work);
   quasar::jobs::register_scenes(app, engine, work);
-  quasar::jobs::register_agreement(app, engine, work);
   // After the subcommands, which would inherit it.
   app.footer(footer());
 

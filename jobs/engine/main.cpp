@@ -38,12 +38,12 @@ int main(int argc, char** argv) {
                                   .score = score,
                                   .plan = plan,
                                   .verify = verify,
-                                  .agreement = agreement,
                                   .study = study,
                                   .scenes = scenes,
                                   .hash = hash,
                                   .copies = copies,
                                   .evaluate = evaluate,
+                                  .evaluate_distortions = evaluate_distortions,
                                   .version = version_text,
                                   .libraries = start_libraries});
   // All that the program owns is closed. What would follow is LibTorch taking apart its tables of operators

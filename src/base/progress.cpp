@@ -14,6 +14,8 @@ namespace quasar::base {
 namespace {
 constexpr auto kTerminalInterval = std::chrono::milliseconds(200);
 constexpr auto kLogInterval = std::chrono::seconds(10);
+/// The first line of a log, as soon as there is a rate: how long it will take is known early.
+constexpr auto kFirstLog = std::chrono::seconds(2);
 }  // namespace
 
 Progress::Progress(std::string what, std::string unit, std::uint64_t total)
@@ -43,7 +45,8 @@ void Progress::update(std::uint64_t done, const std::string& note) {
     last_report_ = now;
     fmt::print(stderr, "\r\033[K{}", line(done, note));
     std::fflush(stderr);
-  } else if (now - last_report_ >= kLogInterval) {
+  } else if (now - last_report_ >= kLogInterval ||
+             (last_report_ == start_ && done > first_done_ && now - start_ >= kFirstLog)) {
     last_report_ = now;
     log_info("{}", line(done, note));
   }

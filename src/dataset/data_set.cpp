@@ -129,9 +129,9 @@ DataSet open_data_set(const DataSetRequest& request, const comm::Communicator& c
     base::make_directories(request.run.data_sets());
     if (holds(files, plan)) return;
     std::filesystem::remove_all(files.folder());
-    if (holds(request.former, plan)) {
-      std::filesystem::rename(request.former.folder(), files.folder());
-      base::log_info("{} is now {}", request.former.folder().string(), files.folder().string());
+    if (request.former && holds(*request.former, plan)) {
+      std::filesystem::rename(request.former->folder(), files.folder());
+      base::log_info("{} is now {}", request.former->folder().string(), files.folder().string());
       return;
     }
     plan.save(files.folder());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,9 +64,9 @@ corpus::Plan load_plan(const std::filesystem::path& folder, const comm::Communic
 /// A data set of a run beside its corpus, as it is asked for.
 struct DataSetRequest {
   const store::RunLayout& run;
-  std::string settings;                 ///< All that embeddings depend on beside the pictures, as text.
-  store::DataSetLayout former;          ///< Where an earlier version has kept it.
-  std::function<corpus::Plan()> items;  ///< Called on root.
+  std::string settings;  ///< All that embeddings depend on beside the pictures, as text.
+  std::optional<store::DataSetLayout> former;  ///< Where an earlier version has kept it, if it did.
+  std::function<corpus::Plan()> items;         ///< Called on root.
 };
 
 /// Begins the data set in RUN/data, or finds it: its folder is named after the items and the settings, so

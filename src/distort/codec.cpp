@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "base/errors.h"
+#include "distort/write_image.h"
 
 namespace quasar::distort {
 namespace {
@@ -125,27 +127,18 @@ std::vector<std::uint8_t> encode_jpeg2000(const RgbImage& image, double ratio) {
   return std::move(memory.bytes);
 }
 
-/// What is left of a picture that one of libvips' savers has coded and its loader read again.
-RgbImage coded(const RgbImage& image, const char* format,
-               int (*save)(VipsImage* in, void** coded, std::size_t* length, ...),
-               int (*load)(void* coded, std::size_t length, VipsImage** out, ...), int quality) {
-  const VipsHandle source(vips_image_new_from_memory(image.pixels.data(), image.pixels.size(), image.width,
-                                                     image.height, 3, VIPS_FORMAT_UCHAR));
-  if (!source) fail_vips("wrap a picture");
-  void* bytes = nullptr;
-  std::size_t length = 0;
-  if (save(source.get(), &bytes, &length, "Q", quality, nullptr) != 0)
-    fail_vips((std::string("write ") + format).c_str());
-  const std::unique_ptr<void, void (*)(void*)> owner(bytes, g_free);
-  const std::string reading = std::string("read its own ") + format;
-  VipsImage* loaded = nullptr;
-  if (load(bytes, length, &loaded, nullptr) != 0) fail_vips(reading.c_str());
-  const VipsHandle decoded(loaded);
+/// The picture in `bytes`, which is of the size of `image` and that `load` of libvips reads; `what` names it
+/// in messages.
+RgbImage loaded(std::string bytes, const RgbImage& image, const std::string& what,
+                int (*load)(void* coded, std::size_t length, VipsImage** out, ...)) {
+  VipsImage* opened = nullptr;
+  if (load(bytes.data(), bytes.size(), &opened, nullptr) != 0) fail_vips(what.c_str());
+  const VipsHandle decoded(opened);
   std::size_t size = 0;
   const std::unique_ptr<void, void (*)(void*)> pixels(vips_image_write_to_memory(decoded.get(), &size),
                                                       g_free);
   RgbImage result(image.width, image.height);
-  if (!pixels || size != result.pixels.size()) fail_vips(reading.c_str());
+  if (!pixels || size != result.pixels.size()) fail_vips(what.c_str());
   std::memcpy(result.pixels.data(), pixels.get(), size);
   return result;
 }
@@ -153,11 +146,11 @@ RgbImage coded(const RgbImage& image, const char* format,
 }  // namespace
 
 RgbImage jpeg_coded(const RgbImage& image, int quality) {
-  return coded(image, "JPEG", vips_jpegsave_buffer, vips_jpegload_buffer, quality);
+  return loaded(jpeg_bytes(image, quality), image, "read its own JPEG", vips_jpegload_buffer);
 }
 
 RgbImage webp_coded(const RgbImage& image, int quality) {
-  return coded(image, "WebP", vips_webpsave_buffer, vips_webpload_buffer, quality);
+  return loaded(webp_bytes(image, quality), image, "read its own WebP", vips_webpload_buffer);
 }
 
 RgbImage jpeg2000_coded(const RgbImage& image, double ratio) {

@@ -3,7 +3,7 @@
 #include <vips/vips.h>
 
 #include <memory>
-#include <string_view>
+#include <string>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
@@ -18,8 +18,9 @@ struct ImageUnref {
   void operator()(VipsImage* image) const { g_object_unref(image); }
 };
 
+/// The picture as `save` encodes it; `what` is its name in messages.
 template <typename Save>
-void write(const RgbImage& image, const std::filesystem::path& path, const Save& save) {
+std::string encoded(const RgbImage& image, const std::string& what, const Save& save) {
   const std::unique_ptr<VipsImage, ImageUnref> source(vips_image_new_from_memory(
       image.pixels.data(), image.pixels.size(), image.width, image.height, 3, VIPS_FORMAT_UCHAR));
   void* bytes = nullptr;
@@ -27,24 +28,39 @@ void write(const RgbImage& image, const std::filesystem::path& path, const Save&
   if (!source || save(source.get(), &bytes, &size) != 0) {
     const std::string reason = vips_error_buffer();
     vips_error_clear();
-    base::fail(base::ExitCode::kOutput, "cannot encode " + path.string() + ": " + reason);
+    base::fail(base::ExitCode::kOutput, "cannot encode " + what + ": " + reason);
   }
   const std::unique_ptr<void, void (*)(void*)> owner(bytes, g_free);
-  base::write_file_atomically(path, std::string_view(static_cast<const char*>(bytes), size));
+  return {static_cast<const char*>(bytes), size};
+}
+
+std::string jpeg_of(const RgbImage& image, const std::string& what, int quality) {
+  return encoded(image, what, [quality](VipsImage* source, void** bytes, std::size_t* size) {
+    return vips_jpegsave_buffer(source, bytes, size, "Q", quality, nullptr);
+  });
 }
 
 }  // namespace
 
 void write_png(const RgbImage& image, const std::filesystem::path& path) {
-  write(image, path, [](VipsImage* source, void** bytes, std::size_t* size) {
-    return vips_pngsave_buffer(source, bytes, size, nullptr);
+  base::write_file_atomically(
+      path, encoded(image, path.string(), [](VipsImage* source, void** bytes, std::size_t* size) {
+        return vips_pngsave_buffer(source, bytes, size, nullptr);
+      }));
+}
+
+std::string jpeg_bytes(const RgbImage& image, int quality) {
+  return jpeg_of(image, "a picture as JPEG", quality);
+}
+
+std::string webp_bytes(const RgbImage& image, int quality) {
+  return encoded(image, "a picture as WebP", [quality](VipsImage* source, void** bytes, std::size_t* size) {
+    return vips_webpsave_buffer(source, bytes, size, "Q", quality, nullptr);
   });
 }
 
 void write_jpeg(const RgbImage& image, const std::filesystem::path& path, int quality) {
-  write(image, path, [quality](VipsImage* source, void** bytes, std::size_t* size) {
-    return vips_jpegsave_buffer(source, bytes, size, "Q", quality, nullptr);
-  });
+  base::write_file_atomically(path, jpeg_of(image, path.string(), quality));
 }
 
 }  // namespace quasar::distort

@@ -66,7 +66,7 @@ TEST(Engine, LoadsWhatQuasarDoesNot) {
 TEST_F(WithoutEngine, HelpAndMistakesOfEverySubcommandAreAnswered) {
   const auto help = quasar({"--help"});
   EXPECT_EQ(help.status, 0) << help.output;
-  EXPECT_THAT(help.output, HasSubstr("\n  agreement "));
+  EXPECT_THAT(help.output, HasSubstr("\n  evaluate "));
   for (const char* job : {"run", "embed", "score", "verify", "rank", "scenes"}) {
     const auto one = quasar({job, "--help"});
     EXPECT_EQ(one.status, 0) << one.output;

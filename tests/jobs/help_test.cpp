@@ -32,7 +32,7 @@ TEST(Help, OfTheProgramNamesEverySubcommandAndExitStatusAndAnExample) {
 
 TEST(Help, OfEverySubcommandFitsATerminalAndDoesNotRepeatTheProgramsFooter) {
   for (const char* name : {"run", "embed", "anchors", "score", "rank", "plan", "verify", "status", "inspect",
-                           "scenes", "agreement"}) {
+                           "scenes", "evaluate"}) {
     const auto outcome = run_quasar({name, "--help"});
     expect_lines_fit(outcome);
     EXPECT_THAT(outcome.output, HasSubstr("Usage: quasar " + std::string(name)));

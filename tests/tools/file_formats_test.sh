@@ -43,7 +43,7 @@ curation:
 END
 QUASAR_RESULT=$scratch/result "$quasar" run config.yaml >run.log 2>&1 || { cat run.log; exit 1; }
 [ "$(od -An -c result | tr -d ' ')" = '0\n' ] || { echo 'FAILED: QUASAR_RESULT'; failures=$((failures + 1)); }
-"$quasar" agreement config.yaml --photos good --count 2 --anchors shipped >agreement.log 2>&1 || { cat agreement.log; exit 1; }
+"$quasar" evaluate config.yaml --distortions good --photos 2 --anchors shipped --baselines >distortions.log 2>&1 || { cat distortions.log; exit 1; }
 
 check 'everything is described' 0 'names found' "$python" "$root/tests/tools/file_formats.py" "$root" "$scratch/run"
 [ "$failures" -eq 0 ] || exit 1

@@ -19,7 +19,7 @@ class Validation {
   Validation(std::span<const image::RgbImage> photos, std::uint64_t seed, int threads);
 
   /// Builds both centroids from the first sets of the pool, as `quasar anchors` does from photos, and
-  /// measures the score as `quasar agreement` does.
+  /// measures the score as `quasar evaluate --distortions` does.
   evaluation::DistortionAgreement measure(const MiniTrainer& trainer, const CropPool& pool,
                                           int threads) const;
 
