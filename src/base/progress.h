@@ -8,8 +8,8 @@
 
 namespace quasar::base {
 
-/// "12,345/60,000 images, 1,234/s, 38 s left": reports at most every 0.2 s on a terminal, every 10 s in a
-/// log. One object, one thread; only rank 0 of a job owns one.
+/// "12,345/60,000 images, 1,234/s, 38 s left": reports at most every 0.2 s on a terminal; in a log after 2 s,
+/// once there is a rate, then every 10 s. One object, one thread; only rank 0 of a job owns one.
 class Progress {
  public:
   /// `total` 0 means unknown.
