@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "evaluation/csv_cell.h"
+#include "base/csv_cell.h"
 
 namespace quasar::evaluation {
 namespace {
@@ -161,13 +161,13 @@ std::string agreement_csv(const AgreementReport& report) {
   for (const auto& scorer : report.scorers) {
     const auto& agreement = scorer.agreement;
     const auto line = [&](const std::string& kind, const std::vector<int>& kinds, const std::string& rest) {
-      text += fmt::format("{},{},{},{},{},{}\n", csv_text(scorer.scorer), csv_text(kind), kinds.size(),
-                          csv_number(agreement.mean_within_kind(kinds)),
-                          csv_number(agreement.mean_within_photo(kinds)), rest);
+      text += fmt::format("{},{},{},{},{},{}\n", base::csv_text(scorer.scorer), base::csv_text(kind),
+                          kinds.size(), base::csv_number(agreement.mean_within_kind(kinds)),
+                          base::csv_number(agreement.mean_within_photo(kinds)), rest);
     };
     const auto all = all_kinds();
     line(all.name, all.kinds,
-         csv_number(agreement.cell_srcc) + "," + csv_number(agreement.pairs_pristine_above));
+         base::csv_number(agreement.cell_srcc) + "," + base::csv_number(agreement.pairs_pristine_above));
     for (const auto& group : groups_of(report)) {
       if (!group.name.empty()) line(group.name, group.kinds, ",");
     }
