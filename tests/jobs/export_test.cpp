@@ -53,6 +53,24 @@ std::map<std::string, std::string> files_of(const fs::path& folder) {
   return files;
 }
 
+std::string big_endian(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xFFU);
+  return bytes;
+}
+
+/// The PNG with EXIF that describes it: a chunk behind its header, which takes 33 bytes.
+std::string described(std::string png, const std::string& text) {
+  auto chunk = std::string("eXIfMM\0*\0\0\0\x08\0\x01\x01\x0E\0\x02", 18);
+  chunk += big_endian(static_cast<std::uint32_t>(text.size())) + big_endian(26) + std::string(4, '\0') + text;
+  std::uint32_t sum = 0xFFFFFFFF;
+  for (const char c : chunk) {
+    sum ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) sum = sum >> 1U ^ ((sum & 1U) != 0 ? 0xEDB88320U : 0U);
+  }
+  return png.insert(33, big_endian(static_cast<std::uint32_t>(chunk.size()) - 4) + chunk + big_endian(~sum));
+}
+
 class ExportTest : public testing::Test {
  protected:
   /// 24 pictures: half in folders with a caption and half of these with a .json, half in two tars with .txt,
@@ -65,11 +83,15 @@ class ExportTest : public testing::Test {
     std::sort(scenes.begin(), scenes.end());
     std::array<TarBuilder, 2> tars;
     for (std::size_t i = 0; i < scenes.size(); ++i) {
-      const auto picture = content(scenes[i]);
+      auto picture = content(scenes[i]);
+      if (i % 3 == 0) picture = described(std::move(picture), "scene \"" + std::to_string(i) + "\"");
       const auto ending = scenes[i].extension().string();
       const auto number = std::to_string(100 + i);
       const auto json = "{\"caption\": \"scene " + number + "\", \"width\": 1e2, \"score\": NaN}";
-      auto& expected = expected_[quasar::base::xxh128_hex(std::as_bytes(std::span(picture)))];
+      const auto hash = quasar::base::xxh128_hex(std::as_bytes(std::span(picture)));
+      auto& expected = expected_[hash];
+      exif_[hash] =
+          i % 3 == 0 ? R"({"Image ImageDescription":"scene \")" + std::to_string(i) + R"(\""})" : "{}";
       expected["picture"] = picture;
       expected["txt"] = "scene " + number + "\n";
       if (i % 2 == 0) {
@@ -118,6 +140,7 @@ class ExportTest : public testing::Test {
   ScratchFolder scratch_;
   /// Of each picture by its xxh128: its sample's files by extension.
   std::map<std::string, std::map<std::string, std::string>> expected_;
+  std::map<std::string, std::string> exif_;  ///< Of each picture by its xxh128, as img2dataset has it.
 };
 
 /// Samples of a tar as webdataset reads them by its documentation, with Python's tarfile: regular members in
@@ -435,15 +458,64 @@ TEST_F(ExportTest, Img2datasetsTableStandsBesideEachTar) {
     const auto& picture = expected_.at(row.at("hash")).at("picture");
     expected.push_back(
         {row.at("fields").is_object() ? row.at("fields").at("caption").get<std::string>() : "NULL", key,
-         there ? "success" : "missing", "96", "80", "96",
+         there ? "success" : "missing", "96", "80", "96", there ? exif_.at(row.at("hash")) : "NULL",
          there ? quasar::base::sha256_hex(picture) : "NULL"});
   }
   EXPECT_EQ(query("SELECT caption, key, status, width::VARCHAR, height::VARCHAR, original_width::VARCHAR, "
-                  "sha256 FROM '" +
+                  "exif, sha256 FROM '" +
                   out("set") + "/00000.parquet'"),
             expected);
   EXPECT_EQ(query("SELECT typeof(width), typeof(exif) FROM '" + out("set") + "/00001.parquet' LIMIT 1"),
             (std::vector<std::vector<std::string>>{{"INTEGER", "VARCHAR"}}));
+}
+
+/// Rows of a Parquet file as npm's hyparquet, which shares no code with DuckDB, reads them: the named columns
+/// as texts; "NULL" where there is none. The file is read out of `modules`.
+std::vector<std::vector<std::string>> read_by_hyparquet(const fs::path& file, const std::string& columns,
+                                                        const fs::path& modules) {
+  const ScratchFolder scratch;
+  fs::create_directory_symlink(modules / "node_modules", scratch / "node_modules");
+  write_text(scratch / "reader.mjs", R"(
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+import { compressors } from 'hyparquet-compressors'
+const [path, ...columns] = process.argv.slice(2)
+const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors })
+const text = value => value === null || value === undefined ? 'NULL' : String(value)
+console.log(JSON.stringify(rows.map(row => columns.map(column => text(row[column])))))
+)");
+  const auto printed =
+      shell("node " + (scratch / "reader.mjs").string() + " " + file.string() + " " + columns + " 2>&1");
+  const auto rows = nlohmann::json::parse(printed, nullptr, false);
+  EXPECT_TRUE(rows.is_array()) << printed;
+  if (!rows.is_array()) return {};
+  return rows.get<std::vector<std::vector<std::string>>>();
+}
+
+TEST_F(ExportTest, TablesAreReadByAnotherReaderOfParquetAsByDuckDb) {
+  use_duckdb();
+  QUASAR_REQUIRE_DUCKDB();
+  const fs::path modules = *QUASAR_TEST_NODE != '\0' ? QUASAR_TEST_NODE : "/usr/local/lib/quasar-tests";
+  if (shell("node --version 2>&1").rfind('v', 0) != 0 || !fs::exists(modules / "node_modules" / "hyparquet"))
+    GTEST_SKIP() << "no node, or no hyparquet in " << (modules / "node_modules")
+                 << ": tools/setup fetches it where npm is";
+  const auto outcome =
+      run_quasar({"export", config("{tars: {format: webdataset, parquet: true, folder: " + out("tars") +
+                                   "}, all: {format: parquet, folder: " + out("all") +
+                                   "}, vectors: {format: npy, folder: " + out("vectors") + "}}")});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  const auto compare = [&](const std::string& file, const std::string& columns, std::size_t rows) {
+    std::string texts;
+    std::istringstream names(columns);
+    for (std::string name; names >> name;)
+      texts += (texts.empty() ? "" : ", ") + ("\"" + name + "\"") + "::VARCHAR";
+    const auto expected = query("SELECT " + texts + " FROM '" + out(file) + "'");
+    EXPECT_EQ(expected.size(), rows);
+    EXPECT_EQ(read_by_hyparquet(out(file), columns, modules), expected) << file;
+  };
+  compare("tars/00000.parquet", "caption key status error_message width original_height exif sha256", 20);
+  compare("all/00000.parquet", "rank id source member offset bytes hash width status keep reason row caption",
+          24);
+  compare("vectors/metadata/metadata_0.parquet", "rank id hash keep row caption", 20);
 }
 
 TEST_F(ExportTest, WithoutDuckDbParquetIsRefusedBeforeAnyWork) {
