@@ -19,6 +19,8 @@ void check(const EvaluateOptions& options) {
   if (options.config.empty() == options.table.empty())
     refuse("either a configuration, whose run is evaluated, or --table FILE");
   if (options.folds != 0 && !options.columns.group.empty()) refuse("--folds and --group: one of them");
+  if (!options.with.empty() && !options.table.empty())
+    refuse("--with is of a run; further scorers in a --table are columns, each with --score");
   if (options.table.empty()) {
     if (!options.columns.label.empty() || !options.columns.deviation.empty())
       refuse("--label and --deviation are columns of a --table; a run has those of its corpus");
@@ -66,6 +68,14 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
       "written to "
       "RUN/evaluation.json, .csv and .html");
   command->add_option("--table", options->table, "Instead of a run: CSV, TSV (.tsv) or JSON lines (.jsonl)");
+  command
+      ->add_option(
+          "--with", options->with,
+          "Further run of the same pictures and labels, whose scorers are compared with those of CONFIG "
+          "after the pictures' ids; may be given several times")
+      ->type_name("RUN")
+      ->take_all()
+      ->allow_extra_args(false);
   const auto add_column = [&](const char* name, std::string& column, const char* what) {
     return command->add_option(name, column, what)->type_name("COLUMN");
   };
