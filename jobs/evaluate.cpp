@@ -20,6 +20,8 @@ void check(const EvaluateOptions& options) {
     refuse("either a configuration, whose run is evaluated, or --table FILE");
   if (!options.distortions.folder.empty()) return;
   if (options.folds != 0 && !options.columns.group.empty()) refuse("--folds and --group: one of them");
+  if (!options.with.empty() && !options.table.empty())
+    refuse("--with is of a run; further scorers in a --table are columns, each with --score");
   if (options.table.empty()) {
     if (!options.columns.label.empty() || !options.columns.deviation.empty())
       refuse("--label and --deviation are columns of a --table; a run has those of its corpus");
@@ -49,8 +51,8 @@ void add_distortion_options(CLI::App& command, EvaluateOptions& options) {
               "25 kinds x 5 levels of distortion are rendered, embedded with CONFIG's encoder, scored, and "
               "compared with the mean human score of each in KADID-10k")
           ->check(CLI::ExistingDirectory);
-  for (const char* other : {"--table", "--score", "--label", "--group", "--deviation", "--observers",
-                            "--folds", "--fold-seed", "--bootstrap", "--html"})
+  for (const char* other : {"--table", "--with", "--score", "--label", "--group", "--deviation",
+                            "--observers", "--folds", "--fold-seed", "--bootstrap", "--html"})
     folder->excludes(command.get_option(other));
   command.add_option("--photos", job.photos, "Photos of that folder to take, evenly spread")
       ->check(CLI::Range(2, 1000000))
@@ -104,6 +106,14 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
       "written to "
       "RUN/evaluation.json, .csv and .html");
   command->add_option("--table", options->table, "Instead of a run: CSV, TSV (.tsv) or JSON lines (.jsonl)");
+  command
+      ->add_option(
+          "--with", options->with,
+          "Further run of the same pictures and labels, whose scorers are compared with those of CONFIG "
+          "after the pictures' ids; may be given several times")
+      ->type_name("RUN")
+      ->take_all()
+      ->allow_extra_args(false);
   const auto add_column = [&](const char* name, std::string& column, const char* what) {
     return command->add_option(name, column, what)->type_name("COLUMN");
   };

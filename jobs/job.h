@@ -63,6 +63,7 @@ struct StudyOptions {
 struct EvaluateOptions : ConfigOptions {
   std::filesystem::path table;
   pipeline::AgreementJob distortions;
+  std::vector<std::filesystem::path> with;  ///< Further runs of the same pictures.
   pipeline::RatedTableColumns columns;
   int folds = 0;
   std::uint32_t fold_seed = 42;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -140,6 +141,9 @@ TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
   const auto page = content(scratch_ / "run" / "evaluation.html");
   EXPECT_THAT(page, AllOf(HasSubstr("Worst disagreements"), HasSubstr("picture is missing"),
                           HasSubstr("<svg"), HasSubstr("data:image/jpeg;base64,")));
+  const auto csv = content(scratch_ / "run" / "evaluation.csv");
+  EXPECT_THAT(csv, AllOf(HasSubstr("srcc_low,srcc_high"), HasSubstr("1 picture is missing"))) << csv;
+  EXPECT_THAT(page, HasSubstr("95% intervals"));
   // Pictures that are gone are said to be; the numbers stay.
   fs::remove_all(scratch_ / "pictures");
   const auto of_folder = run_quasar({"evaluate", (scratch_ / "run").string(), "--folds", "2"});
@@ -152,6 +156,134 @@ TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
   EXPECT_THAT(nothing.output, HasSubstr("--group colour: no row has one"));
   const auto both = run_quasar({"evaluate", config.string(), "--table", list.string()});
   EXPECT_EQ(both.status, 2) << both.output;
+}
+
+TEST_F(EvaluateTest, WhatIsTooFewOrConstantIsNamedEverywhere) {
+  const auto csv_file = scratch_ / "out.csv";
+  const auto few = evaluate(table("few.csv", "score,mos\n1,1\n2,3\n4,\n"),
+                            {"--score", "score", "--label", "mos", "--csv", csv_file.string()});
+  ASSERT_EQ(few.status, 0) << few.output;
+  EXPECT_THAT(few.output, HasSubstr("fewer than three rated pictures (2)"));
+  EXPECT_THAT(written().at("remarks").dump(), HasSubstr("fewer than three rated pictures"));
+  EXPECT_EQ(written().at("left_out").at("label missing or not finite"), 1);
+  EXPECT_THAT(content(csv_file), HasSubstr(",3,1 label missing or not finite,"));
+
+  const auto groups = evaluate(table("groups.csv", "score,mos,g\n1,1,a\n1,2,a\n1,3,a\n1,4,b\n"),
+                               {"--score", "score", "--label", "mos", "--group", "g", "--csv",
+                                csv_file.string(), "--html", (scratch_ / "out.html").string()});
+  ASSERT_EQ(groups.status, 0) << groups.output;
+  EXPECT_EQ(written().at("noted").at("groups of fewer than three rated pictures"), 1);
+  EXPECT_THAT(written().at("undefined").dump(), HasSubstr("all scores are equal"));
+  const auto csv = content(csv_file);
+  EXPECT_THAT(csv, AllOf(HasSubstr("srcc: all scores are equal"),
+                         HasSubstr("1 groups of fewer than three rated pictures")));
+  EXPECT_THAT(content(scratch_ / "out.html"),
+              AllOf(HasSubstr("all scores are equal"), HasSubstr("groups of fewer than three")));
+}
+
+TEST_F(EvaluateTest, IntervalsOfBothKindsAreInEveryOutput) {
+  std::string text = "score,mos\n";
+  for (int i = 0; i < 50; ++i) text += std::to_string(i * 17 % 50 + i) + "," + std::to_string(i) + "\n";
+  const auto outcome =
+      evaluate(table("rated.csv", text),
+               {"--score", "score", "--label", "mos", "--bootstrap", "200", "--csv",
+                (scratch_ / "out.csv").string(), "--html", (scratch_ / "out.html").string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("95%: KRCC "), HasSubstr("by 200 resamples: SRCC ")));
+  const auto found = written();
+  const auto csv = content(scratch_ / "out.csv");
+  for (const double bound : {found.at("intervals95").at("srcc").at(0).get<double>(),
+                             found.at("intervals95").at("plcc").at(1).get<double>(),
+                             found.at("bootstrap").at("srcc").at("interval95").at(0).get<double>(),
+                             found.at("bootstrap").at("plcc").at("interval95").at(1).get<double>()}) {
+    EXPECT_THAT(csv, HasSubstr(json(bound).dump().substr(0, 12)));
+  }
+  EXPECT_THAT(content(scratch_ / "out.html"),
+              AllOf(HasSubstr("95% intervals"), HasSubstr("SRCC, resampled")));
+}
+
+/// A run's corpus that has what can go wrong with labels, and a second run of the same pictures.
+class RatedRunTest : public EvaluateTest {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(
+        render_scenes(scratch_ / "pictures", {"--count", "6", "--width", "64", "--height", "64"}).status, 0);
+    for (const auto& entry : fs::directory_iterator(scratch_ / "pictures"))
+      pictures_.push_back(entry.path().string());
+    std::sort(pictures_.begin(), pictures_.end());
+  }
+
+  /// Runs over rows of "path,mos,reference" into a folder of this name.
+  Outcome run(const std::string& name, const std::string& rows, const std::string& more = "") {
+    write_text(scratch_ / (name + ".csv"), "path,mos,reference\n" + rows);
+    write_text(scratch_ / (name + ".yaml"),
+               "run: " + (scratch_ / name).string() +
+                   "\ncorpus: {table: " + (scratch_ / (name + ".csv")).string() +
+                   ", path_column: path, label_column: mos, group_column: reference}\nanchors: {quality: " +
+                   (source_dir() / "anchors" / "mini-quality.h5").string() + "}\n" + more);
+    return run_quasar({"run", (scratch_ / (name + ".yaml")).string()});
+  }
+  std::string rows(double shift = 0) const {
+    std::string text;
+    for (std::size_t i = 0; i < pictures_.size(); ++i)
+      text += pictures_[i] + "," + std::to_string(static_cast<double>(i) + shift) + ",\n";
+    return text;
+  }
+  json evaluation(const std::string& name) {
+    return json::parse(content(scratch_ / name / "evaluation.json"));
+  }
+
+  std::vector<std::string> pictures_;
+};
+
+TEST_F(RatedRunTest, EveryKindOfBadDataIsCountedAndNamed) {
+  const auto reference = (scratch_ / "pictures" / "no-reference.png").string();
+  fs::copy_file(pictures_[0], scratch_ / "pictures" / "again.png");
+  std::string text = rows();
+  text += reference + ",5,\n";
+  text += (scratch_ / "pictures" / "again.png").string() + ",nan," + reference + "\n";
+  const auto made = run("run", text);
+  ASSERT_EQ(made.status, 0) << made.output;
+  const auto outcome = run_quasar({"evaluate", (scratch_ / "run").string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  const auto found = evaluation("run");
+  EXPECT_EQ(found.at("n"), pictures_.size());
+  EXPECT_EQ(found.at("left_out").at("picture is missing"), 1) << found.at("left_out");
+  EXPECT_EQ(found.at("left_out").at("label missing or not finite"), 1) << found.at("left_out");
+  EXPECT_EQ(found.at("noted").at("pictures whose reference could not be read"), 1) << found.at("noted");
+  EXPECT_EQ(found.at("noted").at("pictures whose bytes are those of an earlier row"), 1) << found.at("noted");
+  const auto csv = content(scratch_ / "run" / "evaluation.csv");
+  for (const char* said : {"picture is missing", "pictures whose reference could not be read"}) {
+    EXPECT_THAT(outcome.output, HasSubstr(said));
+    EXPECT_THAT(csv, HasSubstr(said));
+    EXPECT_THAT(content(scratch_ / "run" / "evaluation.html"), HasSubstr(said));
+  }
+}
+
+TEST_F(RatedRunTest, RunsOfTheSamePicturesAreCompared) {
+  ASSERT_EQ(run("first", rows()).status, 0);
+  ASSERT_EQ(run("second", rows()).status, 0);
+  const auto first = (scratch_ / "first").string();
+  const auto second = (scratch_ / "second").string();
+  const auto outcome = run_quasar({"evaluate", first, "--with", second}, 2);
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("quality against quality (second)"));
+  const auto found = evaluation("first");
+  ASSERT_EQ(run_quasar({"evaluate", second}).status, 0);
+  EXPECT_EQ(found.at("scorers").at("quality (second)").at("srcc"), evaluation("second").at("srcc"));
+  EXPECT_TRUE(found.at("comparisons").at(0).at("srcc").contains("steiger"));
+
+  ASSERT_EQ(run("fewer", rows().substr(0, rows().find('\n') + 1)).status, 0);
+  const auto other = run_quasar({"evaluate", first, "--with", (scratch_ / "fewer").string()});
+  EXPECT_EQ(other.status, 6) << other.output;
+  EXPECT_THAT(other.output, HasSubstr("1 ids are in both, 5 only in the first run, 0 only in the other"));
+  ASSERT_EQ(run("shifted", rows(0.5)).status, 0);
+  const auto labels = run_quasar({"evaluate", first, "--with", (scratch_ / "shifted").string()});
+  EXPECT_EQ(labels.status, 6) << labels.output;
+  EXPECT_THAT(labels.output, HasSubstr("those of 6 of 6 pictures differ"));
+  const auto table = run_quasar({"evaluate", "--table", (scratch_ / "first.csv").string(), "--with", second,
+                                 "--score", "mos", "--label", "mos"});
+  EXPECT_EQ(table.status, 2) << table.output;
 }
 
 }  // namespace
