@@ -14,15 +14,17 @@ namespace quasar::base {
 namespace {
 constexpr auto kTerminalInterval = std::chrono::milliseconds(200);
 constexpr auto kLogInterval = std::chrono::seconds(10);
-/// The first line of a log, as soon as there is a rate: how long it will take is known early.
+/// The first line of a log, as soon as there is a rate: how long it will take is known early. Brief work is
+/// over before.
 constexpr auto kFirstLog = std::chrono::seconds(2);
 }  // namespace
 
-Progress::Progress(std::string what, std::string unit, std::uint64_t total)
+Progress::Progress(std::string what, std::string unit, std::uint64_t total, Brief brief)
     : what_(std::move(what)),
       unit_(std::move(unit)),
       total_(total),
       terminal_(::isatty(STDERR_FILENO) == 1),
+      brief_(brief),
       start_(std::chrono::steady_clock::now()),
       last_report_(start_) {}
 
@@ -40,6 +42,7 @@ void Progress::update(std::uint64_t done, const std::string& note) {
     first_done_ = done;
   }
   done_ = done;
+  if (brief_ == Brief::kYes && now - start_ < kFirstLog) return;
   if (terminal_) {
     if (now - last_report_ < kTerminalInterval) return;
     last_report_ = now;
@@ -55,6 +58,7 @@ void Progress::update(std::uint64_t done, const std::string& note) {
 void Progress::finish() {
   if (finished_) return;
   finished_ = true;
+  if (brief_ == Brief::kYes && last_report_ == start_) return;
   if (terminal_) fmt::print(stderr, "\r\033[K");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const auto fresh = done_ - first_done_;

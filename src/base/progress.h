@@ -12,8 +12,11 @@ namespace quasar::base {
 /// once there is a rate, then every 10 s. One object, one thread; only rank 0 of a job owns one.
 class Progress {
  public:
+  /// Says nothing of work that takes less than two seconds, which most of its kind does.
+  enum class Brief { kNo, kYes };
+
   /// `total` 0 means unknown.
-  Progress(std::string what, std::string unit, std::uint64_t total);
+  Progress(std::string what, std::string unit, std::uint64_t total, Brief brief = Brief::kNo);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -34,6 +37,7 @@ class Progress {
   bool started_ = false;
   bool finished_ = false;
   bool terminal_;
+  Brief brief_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_report_;
 };

@@ -210,7 +210,9 @@ int take_shared(const EmbedJob& job, std::vector<int>& missing, const comm::Comm
 std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, const comm::Communicator& comm) {
   const auto places = shards_of_part(job);
   std::vector<std::uint64_t> counts(256, 0);
-  pass::run_pass({"count " + job.what, "", places.size()}, comm, [&](pass::ShardFeed& feed) {
+  const pass::PassJob pass{"count " + job.what,        "shards", places.size(), places.size(), 0, {},
+                           base::Progress::Brief::kYes};
+  pass::run_pass(pass, comm, [&](pass::ShardFeed& feed) {
     while (const auto next = feed.next()) {
       const auto reader = job.set.open(job.set.plan().shards()[places[*next]], WrittenBy::kThisJob,
                                        store::Integrity::kUnchecked);

@@ -38,7 +38,7 @@ class JobProgress {
       : done_before_(job.done_before),
         dispatcher_(dispatcher),
         start_(std::chrono::steady_clock::now()),
-        progress_(job.name, job.unit, job.total) {
+        progress_(job.name, job.unit, job.total, job.brief) {
     progress_.update(done_before_);
   }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/progress.h"
 #include "comm/communicator.h"
 
 namespace quasar::pass {
@@ -13,12 +14,13 @@ namespace quasar::pass {
 /// A list of shards to be worked off.
 struct PassJob {
   std::string name;             ///< Phase, and name in the progress line.
-  std::string unit = "shards";  ///< What add_done() counts; empty for a short pass, which reports nothing.
+  std::string unit = "shards";  ///< What add_done() counts; empty for a pass that reports nothing.
   std::size_t shards = 0;       ///< Length of the list.
   std::uint64_t total = 0;      ///< Units of the whole, those included that were done before.
   std::uint64_t done_before = 0;
   std::function<void()> tick =
       {};  ///< Called about five times a second on a thread of its own; throws nothing.
+  base::Progress::Brief brief = base::Progress::Brief::kNo;  ///< kYes for what mostly is over at once.
 };
 
 /// A rank's side of a pass.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/activity.h"
 #include "base/await_file.h"
 #include "base/file_status.h"
@@ -127,8 +129,12 @@ void await_scores(const RunConfig& config, const dataset::DataSet& corpus, const
 void check_scores(const RunConfig& config, const dataset::DataSet& corpus, dataset::WrittenBy scores,
                   const std::vector<ConfiguredSet>& sets, const comm::Communicator& comm) {
   const auto& shards = corpus.plan().shards();
+  std::optional<base::Progress> progress;
+  if (comm.is_root()) progress.emplace("check scores", "shards", shards.size(), base::Progress::Brief::kYes);
   for (std::size_t i = static_cast<std::size_t>(comm.rank()); i < shards.size();
        i += static_cast<std::size_t>(comm.size())) {
+    // Ranks go through their shards alike, one after the other of each.
+    if (progress) progress->update(i);
     if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
     if (scores == dataset::WrittenBy::kThisJob) {
       await_scores(config, corpus, shards[i], sets);

@@ -21,7 +21,7 @@ constexpr std::string_view kPageStyle =
     "nowrap; "
     "vertical-align: top }\n"
     ".n { text-align: right; font-variant-numeric: tabular-nums }\n"
-    ".long { white-space: normal; overflow-wrap: anywhere; min-width: 12em }\n"
+    ".long { white-space: normal; overflow-wrap: anywhere; min-width: 8em }\n"
     ".side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24em), 1fr)); gap: 1em "
     "}\n"
     ".pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9em, 1fr)); gap: 1em; "
