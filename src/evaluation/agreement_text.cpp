@@ -12,7 +12,7 @@
 namespace quasar::evaluation {
 namespace {
 
-using nlohmann::ordered_json;
+using nlohmann::ordered_json;  // Prints what is not finite as null.
 
 constexpr const char* kConstant = "all scores of a kind are equal";
 
@@ -48,12 +48,8 @@ std::string title_of(const KindGroup& group) {
   return fmt::format("{} kinds{}{}", group.kinds.size(), group.name.empty() ? "" : " ", group.name);
 }
 
-ordered_json number(double value) {
-  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
-}
-
 ordered_json pair_json(double over_photos, double within_photo) {
-  return {{"srcc_over_photos", number(over_photos)}, {"srcc_within_photo", number(within_photo)}};
+  return {{"srcc_over_photos", over_photos}, {"srcc_within_photo", within_photo}};
 }
 
 ordered_json mean_json(const DistortionAgreement& agreement, const KindGroup& group) {
@@ -65,8 +61,8 @@ ordered_json mean_json(const DistortionAgreement& agreement, const KindGroup& gr
 ordered_json scorer_json(const AgreementReport& report, const ScorerAgreement& scorer) {
   const auto& agreement = scorer.agreement;
   ordered_json json = {{"what", scorer.what},
-                       {"cell_srcc", number(agreement.cell_srcc)},
-                       {"pairs_pristine_above", number(agreement.pairs_pristine_above)},
+                       {"cell_srcc", agreement.cell_srcc},
+                       {"pairs_pristine_above", agreement.pairs_pristine_above},
                        {"mean_over_all", mean_json(agreement, all_kinds())}};
   for (const auto& group : groups_of(report)) {
     if (!group.name.empty()) json["mean_over_" + group.name] = mean_json(agreement, group);

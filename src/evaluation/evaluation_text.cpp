@@ -11,20 +11,15 @@
 namespace quasar::evaluation {
 namespace {
 
-using nlohmann::ordered_json;
-
-ordered_json number(double value) {
-  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
-}
+using nlohmann::ordered_json;  // Prints what is not finite as null.
 
 ordered_json interval_json(const std::optional<Interval>& interval) {
-  return interval ? ordered_json::array({number(interval->low), number(interval->high)})
-                  : ordered_json(nullptr);
+  return interval ? ordered_json::array({interval->low, interval->high}) : ordered_json(nullptr);
 }
 
 ordered_json test_json(const std::optional<TestResult>& test) {
   if (!test) return nullptr;
-  return {{"statistic", number(test->statistic)}, {"p", number(test->p)}};
+  return {{"statistic", test->statistic}, {"p", test->p}};
 }
 
 double fit_value(const LogisticFit& fit, double value) {
@@ -34,15 +29,15 @@ double fit_value(const LogisticFit& fit, double value) {
 ordered_json measures_json(const Measures& measures) {
   auto json = ordered_json::object();
   json["n"] = measures.n;
-  json["srcc"] = number(measures.srcc);
-  json["krcc"] = number(measures.krcc);
-  json["plcc"] = number(measures.plcc);
-  json["plcc_logistic4"] = number(fit_value(measures.logistic4, measures.logistic4.plcc));
-  json["plcc_logistic5"] = number(fit_value(measures.logistic5, measures.logistic5.plcc));
-  json["rmse"] = number(measures.rmse);
-  json["rmse_logistic4"] = number(fit_value(measures.logistic4, measures.logistic4.rmse));
-  json["rmse_logistic5"] = number(fit_value(measures.logistic5, measures.logistic5.rmse));
-  json["outlier_ratio"] = number(measures.outlier_ratio);
+  json["srcc"] = measures.srcc;
+  json["krcc"] = measures.krcc;
+  json["plcc"] = measures.plcc;
+  json["plcc_logistic4"] = fit_value(measures.logistic4, measures.logistic4.plcc);
+  json["plcc_logistic5"] = fit_value(measures.logistic5, measures.logistic5.plcc);
+  json["rmse"] = measures.rmse;
+  json["rmse_logistic4"] = fit_value(measures.logistic4, measures.logistic4.rmse);
+  json["rmse_logistic5"] = fit_value(measures.logistic5, measures.logistic5.rmse);
+  json["outlier_ratio"] = measures.outlier_ratio;
   json["intervals95"] = {{"srcc", interval_json(measures.srcc_interval)},
                          {"krcc", interval_json(measures.krcc_interval)},
                          {"plcc", interval_json(measures.plcc_interval)}};
@@ -67,28 +62,28 @@ ordered_json scorer_json(const ScorerEvaluation& scorer) {
   auto& groups = json["groups"] = ordered_json::object();
   for (const auto& [name, measures] : scorer.groups) groups[name] = measures_json(measures);
   json["mean_over_groups"] = {{"groups", scorer.groups_used},
-                              {"srcc", number(scorer.group_srcc)},
-                              {"krcc", number(scorer.group_krcc)},
-                              {"plcc", number(scorer.group_plcc)}};
+                              {"srcc", scorer.group_srcc},
+                              {"krcc", scorer.group_krcc},
+                              {"plcc", scorer.group_plcc}};
   return json;
 }
 
 ordered_json analysis_json(const PairAnalysis& analysis) {
-  return {{"auc_different", number(analysis.auc_different)},
-          {"auc_better", number(analysis.auc_better)},
-          {"correct", number(analysis.correct)}};
+  return {{"auc_different", analysis.auc_different},
+          {"auc_better", analysis.auc_better},
+          {"correct", analysis.correct}};
 }
 
 ordered_json comparison_json(const ScorerComparison& comparison) {
   ordered_json json = {{"first", comparison.first},
                        {"second", comparison.second},
                        {"srcc",
-                        {{"between", number(comparison.srcc_between)},
+                        {{"between", comparison.srcc_between},
                          {"williams", test_json(comparison.srcc_williams)},
                          {"meng", test_json(comparison.srcc_meng)},
                          {"steiger", test_json(comparison.srcc_steiger)}}},
                        {"plcc",
-                        {{"between", number(comparison.plcc_between)},
+                        {{"between", comparison.plcc_between},
                          {"williams", test_json(comparison.plcc_williams)},
                          {"meng", test_json(comparison.plcc_meng)},
                          {"steiger", test_json(comparison.plcc_steiger)}}},
