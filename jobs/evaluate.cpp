@@ -40,6 +40,17 @@ void evaluate_table(const EvaluateOptions& options, const comm::Communicator& co
   });
 }
 
+/// Photos under distortions have no ratings of their own. Throws Error(kUsage). CLI11's excludes() would list
+/// all of them in the help.
+void refuse_options_of_ratings(const CLI::App& command) {
+  if (command.count("--distortions") == 0) return;
+  for (const char* other : {"--table", "--with", "--score", "--label", "--group", "--deviation",
+                            "--observers", "--folds", "--fold-seed", "--bootstrap", "--html"}) {
+    if (command.count(other) > 0)
+      base::fail(base::ExitCode::kUsage, fmt::format("evaluate: --distortions does not go with {}", other));
+  }
+}
+
 /// The options of photos under distortions, which go with few of the others.
 void add_distortion_options(CLI::App& command, EvaluateOptions& options) {
   auto& job = options.distortions;
@@ -51,9 +62,6 @@ void add_distortion_options(CLI::App& command, EvaluateOptions& options) {
               "25 kinds x 5 levels of distortion are rendered, embedded with CONFIG's encoder, scored, and "
               "compared with the mean human score of each in KADID-10k")
           ->check(CLI::ExistingDirectory);
-  for (const char* other : {"--table", "--with", "--score", "--label", "--group", "--deviation",
-                            "--observers", "--folds", "--fold-seed", "--bootstrap", "--html"})
-    folder->excludes(command.get_option(other));
   command.add_option("--photos", job.photos, "Photos of that folder to take, evenly spread")
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str()
@@ -152,7 +160,8 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
   command->add_option("--csv", options->csv, "Write a line for each scorer and group to this file");
   command->add_option("--html", options->html, "Write a page of figures to this file");
   add_distortion_options(*command, *options);
-  command->callback([options, engine, &chosen] {
+  command->callback([options, engine, &chosen, command] {
+    refuse_options_of_ratings(*command);
     check(*options);
     accept_run_directory(*options);
     if (!options->table.empty()) {
