@@ -182,7 +182,10 @@ void write_hierarchy(const std::filesystem::path& path, const std::string& ident
 std::optional<cluster::Hierarchy> read_hierarchy(const std::filesystem::path& path,
                                                  const std::string& identity, std::size_t rows,
                                                  const comm::Communicator& comm) {
-  const auto [before, all] = rows_before(rows, comm);
+  // Named, as Clang 14 captures no structured bindings.
+  const auto place = rows_before(rows, comm);
+  const std::uint64_t before = place.first;
+  const std::uint64_t all = place.second;
   // Root alone says whether it is used, so that all do the same.
   std::int64_t usable = 0;
   comm.on_root([&] {

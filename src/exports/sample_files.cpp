@@ -171,9 +171,10 @@ std::vector<SampleFile> SampleFiles::find(const corpus::Item& item, Notes& notes
     // A picture that comes under a name that is none of a picture.
     if (extension == own) continue;
     const bool mine = is_of(extension, own);
-    const bool of_another =
-        !mine && std::any_of(sample->images.begin(), sample->images.end(),
-                             [&](const auto& image) { return is_of(extension, image.first); });
+    const bool of_another = !mine && std::any_of(sample->images.begin(), sample->images.end(),
+                                                 [&extension = extension](const auto& image) {
+                                                   return is_of(extension, image.first);
+                                                 });
     if (of_another) continue;
     SampleFile file{extension, mine ? extension.substr(stem_of(own).size()) : extension, source,
                     member.offset, member.size};

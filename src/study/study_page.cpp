@@ -124,7 +124,7 @@ void line_figures(const StudyConfig& config, const std::vector<CellSummary>& cel
   for (auto& [name, curve] : curves) {
     std::vector<std::size_t> order(curve.x.size());
     std::iota(order.begin(), order.end(), 0U);
-    std::ranges::sort(order, {}, [&](std::size_t i) { return curve.x[i]; });
+    std::ranges::sort(order, {}, [&x = curve.x](std::size_t i) { return x[i]; });
     const auto sorted = [&](std::vector<double>& values) {
       std::vector<double> copy;
       for (const auto i : order) copy.push_back(values[i]);
