@@ -57,10 +57,9 @@ void check_subcommand(const CLI::App& app, int argc, const char* const* argv) {
         "there is no subcommand \"agreement\"; photos under distortions are measured by \"quasar "
         "evaluate CONFIG --distortions FOLDER\"");
   }
-  const auto near = quasar::base::nearest_word(word, names);
   quasar::base::fail(ExitCode::kUsage,
                      fmt::format("there is no subcommand \"{}\"{} There are: {}", word,
-                                 near ? "; did you mean \"" + *near + "\"?" : ".", fmt::join(names, ", ")));
+                                 quasar::base::did_you_mean(word, names, "."), fmt::join(names, ", ")));
 }
 
 /// Runs the work on every rank; prints an error once. Ranks end together: what one of them ends with alone,

@@ -337,8 +337,7 @@ std::size_t ConfigNode::choose(const std::vector<std::string_view>& valid) const
   const auto found = std::find(valid.begin(), valid.end(), text);
   if (found != valid.end()) return static_cast<std::size_t>(found - valid.begin());
   const std::vector<std::string> words(valid.begin(), valid.end());
-  const auto near = nearest_word(text, words);
-  fail("\"" + text + "\" is not one of: " + join(words) + (near ? "; did you mean \"" + *near + "\"?" : ""));
+  fail("\"" + text + "\" is not one of: " + join(words) + did_you_mean(text, words));
 }
 
 void ConfigNode::finish() const {
@@ -347,9 +346,7 @@ void ConfigNode::finish() const {
     const ConfigNode node(document_, value, key_.empty() ? name : key_ + "." + name);
     if (tree_->known.find(name) == tree_->known.end()) {
       const std::vector<std::string> known(tree_->known.begin(), tree_->known.end());
-      const auto near = nearest_word(name, known);
-      node.fail("unknown key" +
-                (near ? "; did you mean \"" + *near + "\"?" : "; known here: " + join(known)));
+      node.fail("unknown key" + did_you_mean(name, known, "; known here: " + join(known)));
     }
     if (value->visited) node.finish();
   }

@@ -38,4 +38,10 @@ std::optional<std::string> nearest_word(std::string_view word, const std::vector
   return best;
 }
 
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates,
+                         std::string_view otherwise) {
+  const auto near = nearest_word(word, candidates);
+  return near ? "; did you mean \"" + *near + "\"?" : std::string(otherwise);
+}
+
 }  // namespace quasar::base

@@ -151,12 +151,11 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
   config.architecture = node.get<std::string>("architecture", config.architecture);
   const auto names = encoder_names();
   if (std::find(names.begin(), names.end(), config.architecture) == names.end()) {
-    const auto near = base::nearest_word(config.architecture, names);
     std::string list;
     for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
     node.child("architecture")
         .fail("there is no encoder \"" + config.architecture + "\"" +
-              (near ? "; did you mean \"" + *near + "\"?" : "") + " There are: " + list);
+              base::did_you_mean(config.architecture, names) + " There are: " + list);
   }
   if (config.architecture == kImported) return read_imported(node, config, files_needed);
   if (node.has("weights")) {

@@ -27,9 +27,8 @@ std::vector<const exports::ExportConfig*> chosen(const RunConfig& config,
   }
   for (const auto& name : only) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const auto near = base::nearest_word(name, names);
-    base::fail(base::ExitCode::kConfig, "--only " + name + ": there is no such export" +
-                                            (near ? "; did you mean \"" + *near + "\"?" : ""));
+    base::fail(base::ExitCode::kConfig,
+               "--only " + name + ": there is no such export" + base::did_you_mean(name, names));
   }
   return all;
 }

@@ -194,9 +194,7 @@ dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& no
     if (found == table.end()) {
       std::vector<std::string> names;
       for (const auto& info : table) names.emplace_back(info.name);
-      const auto near = base::nearest_word(name, names);
-      element.fail("there is no distortion \"" + name + "\"" +
-                   (near ? "; did you mean \"" + *near + "\"?" : ""));
+      element.fail("there is no distortion \"" + name + "\"" + base::did_you_mean(name, names));
     }
     recipe.kinds.push_back(static_cast<int>(found->kind));
   }

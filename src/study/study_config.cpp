@@ -37,11 +37,10 @@ std::string without_line_end(std::string text) {
 std::string key_of_run(const base::ConfigNode& place, const std::string& key) {
   const auto head = key.substr(0, key.find('.'));
   if (std::ranges::find(sections(), head) == sections().end()) {
-    const auto near = base::nearest_word(head, sections());
     place.fail(fmt::format(
         "a level sets sections of a run (anchors, corpus, decode, embed, encoder, rated_copies), or keys of "
         "theirs as in anchors.recipe.ratio; \"{}\" is none{}",
-        key, near ? "; did you mean \"" + *near + "\"?" : ""));
+        key, base::did_you_mean(head, sections())));
   }
   return head == "anchors" ? head + "." + kSet + key.substr(head.size()) : key;
 }

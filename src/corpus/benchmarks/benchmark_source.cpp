@@ -249,10 +249,8 @@ std::string one_of(const base::ConfigNode& node, const std::vector<std::string>&
   if (std::find(names.begin(), names.end(), value) != names.end()) return value;
   std::string list;
   for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
-  const auto near = base::nearest_word(value, names);
   node.fail(fmt::format("there is no {} \"{}\"; there are: {}{}{}", what, escaped_text(value), list,
-                        near ? "; did you mean \"" + *near + "\"?" : "",
-                        remark.empty() ? "" : " (" + remark + ")"));
+                        base::did_you_mean(value, names), remark.empty() ? "" : " (" + remark + ")"));
 }
 
 void read(const base::ConfigNode& node, const base::ConfigNode& place, SourcePresence presence,

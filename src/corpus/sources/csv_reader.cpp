@@ -42,9 +42,8 @@ std::size_t CsvReader::column(std::string_view name) const {
   if (found != columns_.end()) return static_cast<std::size_t>(found - columns_.begin());
   std::string list;
   for (const auto& column : columns_) list += (list.empty() ? "" : ", ") + column;
-  const auto near = base::nearest_word(name, columns_);
   fail(1, "there is no column \"" + std::string(name) + "\"; there are: " + list +
-              (near ? "; did you mean \"" + *near + "\"?" : ""));
+              base::did_you_mean(name, columns_));
 }
 
 std::optional<CsvRecord> CsvReader::next() {

@@ -107,9 +107,8 @@ class ParquetRows final : public TableRows {
   [[noreturn]] static void fail_missing(const std::string& column, const std::vector<std::string>& names) {
     std::string list;
     for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
-    const auto near = base::nearest_word(column, names);
     base::fail(base::ExitCode::kInput, "there is no column \"" + column + "\"; there are: " + list +
-                                           (near ? "; did you mean \"" + *near + "\"?" : ""));
+                                           base::did_you_mean(column, names));
   }
 
   std::string path_;

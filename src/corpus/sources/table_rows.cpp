@@ -65,8 +65,7 @@ class JsonLineRows final : public TableRows {
     if (found == row_.end()) {
       std::vector<std::string> keys;
       for (const auto& [name, value] : row_.items()) keys.push_back(name);
-      const auto near = base::nearest_word(column, keys);
-      fail("there is no key \"" + column + "\"" + (near ? "; did you mean \"" + *near + "\"?" : ""));
+      fail("there is no key \"" + column + "\"" + base::did_you_mean(column, keys));
     }
     if (column == source_.path_column && !found->is_string())
       fail("the value of \"" + column + "\" is no text, so it is no path");
