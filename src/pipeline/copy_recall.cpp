@@ -14,9 +14,9 @@
 #include "base/errors.h"
 #include "base/progress.h"
 #include "base/random.h"
-#include "corpus/plan.h"
 #include "image/pdq.h"
 #include "image/resize.h"
+#include "pipeline/folder_items.h"
 #include "pipeline/picture_files.h"
 
 namespace quasar::pipeline {
@@ -42,12 +42,7 @@ struct Photo {
 std::vector<std::filesystem::path> pictures_of(const std::vector<std::filesystem::path>& folders) {
   std::vector<std::filesystem::path> pictures;
   for (const auto& folder : folders) {
-    corpus::CorpusConfig config;
-    corpus::SourceConfig source;
-    source.kind = corpus::SourceKind::kDirectory;
-    source.path = std::filesystem::absolute(folder);
-    config.sources.push_back(source);
-    for (const auto& item : corpus::Plan::make(config).read_items()) pictures.emplace_back(item.source);
+    for (const auto& item : items_of_folder(folder)) pictures.emplace_back(item.source);
   }
   if (pictures.empty()) base::fail(base::ExitCode::kInput, "the folders hold no picture");
   return pictures;
@@ -90,24 +85,17 @@ class Measurement {
 
   void read(int workers) {
     const auto all = pictures_of(job_.folders);
-    const auto spread = [&](std::size_t of, int wanted) {
-      const auto count = std::min(of, static_cast<std::size_t>(wanted));
-      std::vector<std::size_t> places;
-      for (std::size_t i = 0; i < count; ++i) places.push_back(i * of / count);
-      return places;
-    };
     std::vector<std::filesystem::path> files;
-    for (const auto place : spread(all.size(), std::max(job_.distinct, job_.count)))
+    for (const auto place : spread_evenly(all.size(), std::max(job_.distinct, job_.count)))
       files.push_back(all[place]);
-    const auto chosen = spread(files.size(), job_.count);
+    const auto chosen = spread_evenly(files.size(), job_.count);
     const std::set<std::size_t> altered(chosen.begin(), chosen.end());
     std::vector<std::optional<Photo>> photos(files.size());
-    std::mutex mutex;
     std::uint64_t done = 0;
     base::Progress progress("copies", "photos", files.size());
     PictureFiles(workers).for_each(files, [&](std::size_t place, PictureFile& picture) {
       auto photo = look_at(files[place], place, picture, altered.contains(place));
-      const std::lock_guard lock(mutex);
+      const std::lock_guard lock(mutex_);
       photos[place] = std::move(photo);
       progress.update(++done);
     });

@@ -25,6 +25,7 @@
 #include "pipeline/anchor_check.h"
 #include "pipeline/anchor_step.h"
 #include "pipeline/embed_step.h"
+#include "pipeline/folder_items.h"
 #include "pipeline/picture_statistics.h"
 #include "scoring/score.h"
 
@@ -47,10 +48,9 @@ RunConfig with_sets(RunConfig config, const AgreementJob& job) {
   if (chosen == sets.end()) {
     std::vector<std::string> names;
     for (const auto& set : sets) names.push_back(set.name);
-    const auto near = base::nearest_word(job.anchors, names);
     base::fail(base::ExitCode::kUsage,
                fmt::format("--anchors: the configuration has no set {}{} There are: {}", job.anchors,
-                           near ? "; did you mean \"" + *near + "\"?" : ".", fmt::join(names, ", ")));
+                           base::did_you_mean(job.anchors, names, "."), fmt::join(names, ", ")));
   }
   std::rotate(sets.begin(), chosen, std::next(chosen));
   if (!job.baselines) sets.resize(1);
@@ -79,10 +79,9 @@ std::vector<int> numbers_of(const std::vector<std::string>& kinds) {
     if (found == table.end()) {
       std::vector<std::string> names;
       for (const auto& info : table) names.emplace_back(info.name);
-      const auto near = base::nearest_word(name, names);
       base::fail(base::ExitCode::kUsage,
                  fmt::format("--unseen: there is no distortion \"{}\"{} There are: {}", name,
-                             near ? "; did you mean \"" + *near + "\"?" : ".", fmt::join(names, ", ")));
+                             base::did_you_mean(name, names, "."), fmt::join(names, ", ")));
     }
     numbers.push_back(static_cast<int>(found->kind));
   }
@@ -91,22 +90,16 @@ std::vector<int> numbers_of(const std::vector<std::string>& kinds) {
 
 /// As many items as are asked for, evenly spread over all of the folder's, with their copies.
 std::vector<corpus::Item> photos_and_copies(const AgreementJob& job) {
-  corpus::CorpusConfig config;
-  corpus::SourceConfig source;
-  source.kind = corpus::SourceKind::kDirectory;
-  source.path = std::filesystem::absolute(job.folder);
-  config.sources.push_back(source);
-  const auto all = corpus::Plan::make(config).read_items();
+  const auto all = items_of_folder(job.folder);
   if (all.empty()) base::fail(base::ExitCode::kInput, job.folder.string() + " holds no picture");
-  const std::size_t count = std::min(all.size(), static_cast<std::size_t>(job.photos));
   std::vector<corpus::Item> chosen;
-  for (std::size_t i = 0; i < count; ++i) chosen.push_back(all[i * all.size() / count]);
+  for (const auto place : spread_evenly(all.size(), job.photos)) chosen.push_back(all[place]);
   dataset::DistortionRecipe recipe;
   recipe.seed = job.seed;
   auto items = dataset::with_distortions(chosen, recipe);
-  base::log_info("distortions: {} of {} in {}, each with {} kinds x {} levels of copies: {} pictures", count,
-                 base::counted(all.size(), "photo"), job.folder.string(), distort::kDistortionKinds,
-                 distort::kDistortionLevels, base::with_thousands(items.size()));
+  base::log_info("distortions: {} of {} in {}, each with {} kinds x {} levels of copies: {} pictures",
+                 chosen.size(), base::counted(all.size(), "photo"), job.folder.string(),
+                 distort::kDistortionKinds, distort::kDistortionLevels, base::with_thousands(items.size()));
   return items;
 }
 

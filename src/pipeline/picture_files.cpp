@@ -7,7 +7,6 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/stop_signal.h"
-#include "cluster/thread_team.h"
 #include "image/netpbm.h"
 
 namespace quasar::pipeline {
@@ -23,9 +22,9 @@ base::InputSpec native_size() {
 }  // namespace
 
 PictureFiles::PictureFiles(int workers)
-    : workers_(workers),
-      max_bytes_(static_cast<std::size_t>(image::DecodeConfig{}.max_file_bytes)),
-      pool_({.decode = {}, .spec = native_size(), .workers = workers}) {}
+    : max_bytes_(static_cast<std::size_t>(image::DecodeConfig{}.max_file_bytes)),
+      pool_({.decode = {}, .spec = native_size(), .workers = workers}),
+      team_(workers) {}
 
 PictureFile PictureFiles::read(const std::filesystem::path& path, int worker) {
   PictureFile picture;
@@ -66,8 +65,7 @@ PictureFile PictureFiles::read(const std::filesystem::path& path, int worker) {
 void PictureFiles::for_each(std::span<const std::filesystem::path> files,
                             const std::function<void(std::size_t, PictureFile&)>& work) {
   std::atomic<std::size_t> next{0};
-  cluster::ThreadTeam team(workers_);
-  team.run([&](int worker) {
+  team_.run([&](int worker) {
     for (std::size_t i = next++; i < files.size(); i = next++) {
       if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
       auto picture = read(files[i], worker);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "cluster/thread_team.h"
 #include "decode/worker_pool.h"
 
 namespace quasar::pipeline {
@@ -29,7 +30,7 @@ class PictureFiles {
   /// Throws Error where no worker can be started.
   explicit PictureFiles(int workers);
 
-  int workers() const { return workers_; }
+  int workers() const { return team_.size(); }
   /// Calls `work` with the place of each file and its picture, in no order and on several threads at once.
   /// Throws what `work` throws, and Error(kInterrupted) for a stop.
   void for_each(std::span<const std::filesystem::path> files,
@@ -38,9 +39,9 @@ class PictureFiles {
  private:
   PictureFile read(const std::filesystem::path& path, int worker);
 
-  int workers_;
   std::size_t max_bytes_;
   decode::WorkerPool pool_;
+  cluster::ThreadTeam team_;
 };
 
 }  // namespace quasar::pipeline
