@@ -8,27 +8,28 @@
 namespace quasar::decode {
 namespace {
 
-/// Bytes that a format's decoder holds beside the picture that it fills, for each byte of the picture as the
-/// loader gives it (all channels, at the file's depth).
-struct DecoderFactor {
+/// What a format's decoder holds beside what is made of its rows.
+struct DecoderNeed {
   std::string_view format;
-  double plain;   ///< Rows come one by one, or the whole is decoded at once.
-  double passes;  ///< Progressive or interlaced.
+  /// Bytes for each byte of the picture as the loader gives it (all channels, at the file's depth): rows come
+  /// one by one, or the whole is decoded at once;
+  double plain;
+  double passes;        ///< progressive or interlaced.
+  std::uint64_t lines;  ///< Rows that are held between decoder and picture, in all steps.
+  bool streams;         ///< Gives rows as it goes; another fills the whole picture first.
 };
 
-/// Each factor is what was measured as the peak of a worker, rounded up (tests/decode/memory_test.cpp
+/// Each number is what was measured as the peak of a worker, rounded up (tests/decode/memory_test.cpp
 /// measures again).
-constexpr DecoderFactor kDecoders[] = {
-    {"jpeg", 0, 2},  // Rows; progressive: all coefficients, 2 bytes for a sample, at full chroma.
-    {"png", 0, 1},   // Rows; interlaced: the picture once more.
-    {"webp", 4, 4},  // The frame and its canvas as RGBA; lossless: the codec's own copy.
-    {"tiff", 2, 2},  // Rows of strips, or of tiles, of which one may be the whole, held twice.
-    {"gif", 0, 0},   // Pixels go to their places.
-    {"heif", 4, 4},  // The codec's planes and their references, and the picture as RGB.
+constexpr DecoderNeed kDecoders[] = {
+    {"jpeg", 0, 2, 96, true},   // Rows; progressive: all coefficients, 2 bytes for a sample, at full chroma.
+    {"png", 0, 1, 256, true},   // Rows; interlaced: the picture once more.
+    {"webp", 4, 4, 256, true},  // The frame and its canvas as RGBA; lossless: the codec's own copy.
+    {"tiff", 2.4, 2.4, 256, true},  // Strips or tiles, of which one may be the whole, held twice; or RGBA.
+    {"gif", 0, 0, 256, false},      // Pixels go to their places.
+    {"heif", 4, 4, 256, true},      // The codec's planes and their references, and the picture as RGB.
 };
 
-/// Rows that libvips holds between a decoder and the picture, in all its steps.
-constexpr std::uint64_t kRows = 256;
 /// Rows beside those of a crop that resampling reaches for, in the crop's scale.
 constexpr std::uint64_t kTaps = 8;
 /// Libraries, tables and small blocks, whatever the picture.
@@ -36,11 +37,11 @@ constexpr std::uint64_t kFixed = std::uint64_t{16} << 20U;
 /// A degradation's planes of floats (3 channels of 4 bytes) and their copies, bytes for a pixel.
 constexpr std::uint64_t kDistortion = 64;
 
-double decoder_factor(const image::Header& header) {
+DecoderNeed decoder_of(const image::Header& header) {
   for (const auto& decoder : kDecoders) {
-    if (decoder.format == header.format) return header.whole_passes ? decoder.passes : decoder.plain;
+    if (decoder.format == header.format) return decoder;
   }
-  return 4;
+  return {header.format, 4, 4, 256, false};
 }
 
 }  // namespace
@@ -53,8 +54,9 @@ MemoryNeed memory_need(const image::Header& header, const base::InputSpec& spec,
   const std::uint64_t loaded = unsigned_of(header.channels) * unsigned_of(header.sample_bytes);
   const std::uint64_t channels = std::clamp<std::uint64_t>(unsigned_of(header.channels), 1, 4);
   const std::uint64_t raster = pixels * channels;
+  const DecoderNeed format = decoder_of(header);
   const auto decoder = static_cast<std::uint64_t>(
-      decoder_factor(header) *
+      (header.whole_passes ? format.passes : format.plain) *
       static_cast<double>(unsigned_of(header.width) * unsigned_of(header.height) * loaded));
   // A turned picture has its sides the other way round.
   const std::uint64_t rows = header.turned ? width : height;
@@ -76,10 +78,14 @@ MemoryNeed memory_need(const image::Header& header, const base::InputSpec& spec,
     between = unsigned_of(fit_width) * used * channels;
   }
   const std::uint64_t as_rgb = channels == 3 ? 0 : need.output;
-  const std::uint64_t decoding = decoder + raster + width * loaded * kRows;
+  // What is made of the rows as they come, and the whole picture before, where it is turned or degraded.
+  const bool whole = !format.streams || header.turned || distorted;
+  const std::uint64_t decoding =
+      decoder + (whole ? raster : 0) + (between != 0 ? between : fitted) + width * loaded * format.lines;
   const std::uint64_t turning = header.turned ? 2 * raster : 0;
   const std::uint64_t distorting = distorted ? pixels * kDistortion : 0;
-  const std::uint64_t resampling = std::max({raster + between, between + fitted, fitted + as_rgb});
+  const std::uint64_t resampling =
+      std::max({(whole ? raster : 0) + between, between + fitted, fitted + as_rgb});
   need.own = kFixed + std::max({decoding, turning, distorting, resampling});
   return need;
 }

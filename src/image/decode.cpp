@@ -8,7 +8,8 @@
 #include "image/gif_reader.h"
 #include "image/messages.h"
 #include "image/reader.h"
-#include "image/resize.h"
+#include "image/resampler.h"
+#include "image/row_sink.h"
 #include "image/vips_reader.h"
 
 namespace quasar::image {
@@ -79,17 +80,36 @@ bool accept(const Reading& reading, const DecodeConfig& config, int height, Prep
   return false;
 }
 
-/// The file's pixels in its own mode; empty, with the status set, when there are none. With `spec` and
-/// decode.mode fast, fewer pixels than the file has where that suffices for the spec.
-Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
-            const Admission& admit, Prepared& result) {
+/// Gives each row to two.
+class Both final : public RowSink {
+ public:
+  Both(RowSink& first, RowSink& second) : first_(first), second_(second) {}
+
+  void begin(const Raster& shape) override {
+    first_.begin(shape);
+    second_.begin(shape);
+  }
+  void rows(const std::uint8_t* const* rows, int count) override {
+    first_.rows(rows, count);
+    second_.rows(rows, count);
+  }
+
+ private:
+  RowSink& first_;
+  RowSink& second_;
+};
+
+/// Gives the file's pixels to the sink, in their own mode. False, with the status set, when there are none.
+/// With `spec` and decode.mode fast, fewer pixels than the file has where that suffices for the spec.
+bool load(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec* spec,
+          const Admission& admit, RowSink& sink, Prepared& result) {
   if (bytes.empty()) {
     fail(result, RowStatus::kEmpty, "zero bytes");
-    return {};
+    return false;
   }
   if (auto error = too_many_bytes(bytes.size(), config); !error.empty()) {
     fail(result, RowStatus::kTooManyBytes, std::move(error));
-    return {};
+    return false;
   }
   // What was left by an attempt that did not ask.
   forget_messages();
@@ -97,18 +117,18 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
   if (!opened.reader) {
     result.format = opened.format;
     fail(result, opened.status, opened.error);
-    return {};
+    return false;
   }
   Reader& reader = *opened.reader;
   Header header = reader.header();
   result.format = header.format;
-  if (!within_limits(header, config, spec != nullptr ? spec->min_side : 1, result)) return {};
+  if (!within_limits(header, config, spec != nullptr ? spec->min_side : 1, result)) return false;
   if (spec != nullptr && config.mode == DecodeMode::kFast) {
     const int factor = decode_shrink(result.width, result.height, *spec);
     const auto shrunk = factor > 1 ? reader.shrink(factor) : Reading{};
     if (shrunk.status != RowStatus::kOk) {
       fail(result, shrunk.status, shrunk.error);
-      return {};
+      return false;
     }
     header = reader.header();
   }
@@ -117,43 +137,48 @@ Raster load(std::span<const std::byte> bytes, const DecodeConfig& config, const 
   header.file_bytes = bytes.size();
   if (admit && !admit(header)) {
     fail(result, RowStatus::kOutOfMemory, "the memory that it needs is refused");
-    return {};
+    return false;
   }
-  Raster raster;
-  const auto reading = reader.pixels(raster);
-  if (!accept(reading, config, header.decoded_height, result)) return {};
-  if (orientation > 1 && !turn(raster, orientation)) {
-    fail(result, RowStatus::kOutOfMemory, "there is no memory to turn it in");
-    return {};
+  PdqRows hashed;
+  Both both(sink, hashed);
+  RowSink& all = config.perceptual_hashes > 0 ? static_cast<RowSink&>(both) : sink;
+  if (orientation <= 1) {
+    if (!accept(reader.pixels(all), config, header.decoded_height, result)) return false;
+  } else {
+    WholePicture whole;
+    if (!accept(reader.pixels(whole), config, header.decoded_height, result)) return false;
+    Raster raster = whole.release();
+    if (!turn(raster, orientation)) {
+      fail(result, RowStatus::kOutOfMemory, "there is no memory to turn it in");
+      return false;
+    }
+    all.take(std::move(raster));
   }
   if (config.perceptual_hashes > 0)
-    result.hashes = pdq_hashes(raster, static_cast<std::size_t>(config.perceptual_hashes));
-  return raster;
+    result.hashes = hashed.hashes(static_cast<std::size_t>(config.perceptual_hashes));
+  return true;
 }
 
 }  // namespace
 
 Prepared decode(std::span<const std::byte> bytes, const DecodeConfig& config, const Admission& admit) {
   Prepared result;
-  Raster raster = load(bytes, config, nullptr, admit, result);
-  if (result.status == RowStatus::kOk) result.image = to_rgb(std::move(raster));
+  WholePicture whole;
+  if (load(bytes, config, nullptr, admit, whole, result)) result.image = to_rgb(whole.release());
   return result;
 }
 
 Prepared prepare(std::span<const std::byte> bytes, const DecodeConfig& config, const base::InputSpec& spec,
                  const Admission& admit) {
   Prepared result;
-  Raster raster = load(bytes, config, &spec, admit, result);
-  if (result.status != RowStatus::kOk) return result;
-  if (config.mode == DecodeMode::kExact) {
-    result.image = fit(std::move(raster), spec);
-    return result;
-  }
-  // Pictures turned by their orientation have the header's sides the other way round.
-  const bool turned = (raster.width > raster.height) != (result.width > result.height);
-  const int width = turned ? result.height : result.width;
-  const int height = turned ? result.width : result.height;
-  result.image = fit(std::move(raster), width, height, spec);
+  Resampler resampler([&](const Raster& shape) {
+    if (config.mode == DecodeMode::kExact) return fit_target(shape, shape.width, shape.height, spec);
+    // Pictures turned by their orientation have the header's sides the other way round.
+    const bool turned = (shape.width > shape.height) != (result.width > result.height);
+    return turned ? fit_target(shape, result.height, result.width, spec)
+                  : fit_target(shape, result.width, result.height, spec);
+  });
+  if (load(bytes, config, &spec, admit, resampler, result)) result.image = to_rgb(resampler.finish());
   return result;
 }
 

@@ -214,15 +214,14 @@ class GifReader : public Reader {
             .channels = grey_ ? 1 : 3};
   }
 
-  Reading pixels(Raster& raster) override {
-    raster.width = width_;
-    raster.height = height_;
-    raster.channels = grey_ ? 1 : 3;
-    raster.palette = !grey_;
+  Reading pixels(RowSink& sink) override {
+    Raster raster{width_, height_, grey_ ? 1 : 3, !grey_, {}};
     raster.pixels.resize(static_cast<std::size_t>(width_) * static_cast<std::size_t>(height_) *
                          static_cast<std::size_t>(raster.channels));
     put(raster.pixels.data(), ground_, static_cast<std::size_t>(width_) * static_cast<std::size_t>(height_));
-    return read_frame(raster);
+    auto reading = read_frame(raster);
+    sink.take(std::move(raster));
+    return reading;
   }
 
  private:

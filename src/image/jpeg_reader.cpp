@@ -4,7 +4,6 @@
 #include <array>
 #include <csetjmp>
 #include <cstdio>
-#include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
@@ -98,25 +97,23 @@ int read_rows(Decompressor& jpeg, JSAMPROW* rows, int count) {
 }
 
 /// All rows of the picture; how many came.
-int read_picture(Decompressor& jpeg, Raster& raster) {
+int read_picture(Decompressor& jpeg, const Raster& shape, RowSink& sink) {
   constexpr int kAtOnce = 16;
-  std::array<JSAMPROW, kAtOnce> rows{};
-  const std::size_t line = static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.channels);
   // Shrinking rounds up, and the last column is then left out.
-  const std::size_t whole = static_cast<std::size_t>(jpeg.state.output_width) *
-                            static_cast<std::size_t>(jpeg.state.output_components);
-  std::vector<JSAMPLE> wide(whole > line ? whole * kAtOnce : 0);
+  const std::size_t line = static_cast<std::size_t>(jpeg.state.output_width) *
+                           static_cast<std::size_t>(jpeg.state.output_components);
+  std::vector<JSAMPLE> strip(line * kAtOnce);
+  std::array<JSAMPROW, kAtOnce> rows{};
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = strip.data() + i * line;
   int done = 0;
-  while (done < raster.height) {
-    const int count = std::min(kAtOnce, raster.height - done);
-    std::uint8_t* target = raster.pixels.data() + static_cast<std::size_t>(done) * line;
-    for (int i = 0; i < count; ++i) {
-      const auto row = static_cast<std::size_t>(i);
-      rows[row] = wide.empty() ? target + row * line : wide.data() + row * whole;
-    }
+  while (done < shape.height) {
+    const int count = std::min(kAtOnce, shape.height - done);
     const int read = read_rows(jpeg, rows.data(), count);
-    for (int i = 0; i < (wide.empty() ? 0 : read); ++i)
-      std::memcpy(target + static_cast<std::size_t>(i) * line, rows[static_cast<std::size_t>(i)], line);
+    // As every program has it since Photoshop began so: ink is a low value in the file.
+    if (shape.cmyk) {
+      for (auto& value : strip) value = static_cast<JSAMPLE>(255 - value);
+    }
+    sink.rows(rows.data(), read);
     done += read;
     if (read < count) break;
   }
@@ -144,7 +141,7 @@ std::span<const std::byte> before_last_marker(const Decompressor& jpeg, std::spa
   return bytes.first(at >= 2 ? at - 2 : 0);
 }
 
-Reading read_all(std::span<const std::byte> bytes, const Header& header, int shrink, Raster& raster,
+Reading read_all(std::span<const std::byte> bytes, const Header& header, int shrink, RowSink& sink,
                  std::span<const std::byte>& readable) {
   Decompressor jpeg;
   const auto failed = [&](RowStatus status) {
@@ -164,18 +161,12 @@ Reading read_all(std::span<const std::byte> bytes, const Header& header, int shr
     return {.status = RowStatus::kUnsupportedPixels,
             .error = "a JPEG of " + std::to_string(state.num_components) + " components"};
   }
-  raster.width = header.decoded_width;
-  raster.height = header.decoded_height;
-  raster.channels = state.output_components;
-  raster.cmyk = raster.channels == 4;
-  raster.pixels.resize(static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.height) *
-                       static_cast<std::size_t>(raster.channels));
+  const bool cmyk = state.output_components == 4;
+  const Raster shape{header.decoded_width, header.decoded_height, state.output_components, false, {}, cmyk};
+  sink.begin(shape);
   Reading reading;
-  reading.rows = read_picture(jpeg, raster);
-  // As every program has it since Photoshop began so: ink is a low value in the file.
-  if (raster.cmyk) {
-    for (auto& value : raster.pixels) value = static_cast<std::uint8_t>(255 - value);
-  }
+  reading.rows = read_picture(jpeg, shape, sink);
+  give_blank_rows(sink, shape, shape.height - reading.rows, cmyk ? 255 : 0);
   const auto& messages = jpeg.messages;
   if (messages.fatal[0] != 0) {
     const int rows = reading.rows;
@@ -200,16 +191,16 @@ Reading read_all(std::span<const std::byte> bytes, const Header& header, int shr
 
 }  // namespace
 
-Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int shrink, Raster& raster) {
+Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int shrink, RowSink& sink) {
   std::span<const std::byte> readable;
-  auto reading = read_all(bytes, header, shrink, raster, readable);
+  auto reading = read_all(bytes, header, shrink, sink, readable);
   if (readable.empty()) return reading;
   // What cannot be read stands behind passes that can.
   std::span<const std::byte> none;
-  auto earlier = read_all(readable, header, shrink, raster, none);
+  auto earlier = read_all(readable, header, shrink, sink, none);
   earlier.status = reading.status;
   earlier.error = std::move(reading.error);
-  earlier.coarse = earlier.coarse || earlier.rows == raster.height;
+  earlier.coarse = earlier.coarse || earlier.rows == header.decoded_height;
   return earlier;
 }
 

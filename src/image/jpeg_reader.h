@@ -17,6 +17,6 @@ namespace quasar::image {
 
 /// Reads what the header describes; `shrink` is 1, 2, 4 or 8, and decoded_width and decoded_height are that
 /// many times smaller. CMYK and YCCK come as CMYK with ink as high values.
-Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int shrink, Raster& raster);
+Reading read_jpeg(std::span<const std::byte> bytes, const Header& header, int shrink, RowSink& sink);
 
 }  // namespace quasar::image

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <numbers>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -20,24 +23,28 @@ constexpr int kFrequencies = 16;  ///< Along each axis.
 constexpr int kMostPixels = 512;  ///< A side; larger pictures are thinned out.
 constexpr int kLeastPixels = 5;
 
-using Luminance = std::vector<float>;
 using Frequencies = std::array<std::array<float, kFrequencies>, kFrequencies>;
 
-/// A plane of float32, [height, width]. Its memory only grows.
+/// A plane of float32, [height, width], with anything in it at first. Its memory only grows.
 struct Plane {
   int width = 0;
   int height = 0;
-  Luminance values;
 
   void shape(int new_width, int new_height) {
     width = new_width;
     height = new_height;
     const auto needed = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-    if (values.size() < needed) values.resize(needed);
+    if (capacity_ >= needed) return;
+    values_ = std::make_unique_for_overwrite<float[]>(needed);
+    capacity_ = needed;
   }
 
-  float* row(int y) { return values.data() + static_cast<std::ptrdiff_t>(y) * width; }
-  const float* row(int y) const { return values.data() + static_cast<std::ptrdiff_t>(y) * width; }
+  float* row(int y) { return values_.get() + static_cast<std::ptrdiff_t>(y) * width; }
+  const float* row(int y) const { return values_.get() + static_cast<std::ptrdiff_t>(y) * width; }
+
+ private:
+  std::unique_ptr<float[]> values_;  // NOLINT(modernize-avoid-c-arrays)
+  std::size_t capacity_ = 0;
 };
 
 /// 8-bit pixels, of which three bytes each are a colour.
@@ -51,68 +58,91 @@ struct Samples {
   ColourWeights weights = {0.299F, 0.587F, 0.114F};
 };
 
-/// The picture's luminance, thinned out where it is large, with rows and columns exchanged.
-void turn_luminance(const Samples& from, Plane& plane) {
-  const bool thinned = from.width > kMostPixels || from.height > kMostPixels;
-  const int width = thinned ? kMostPixels : from.width;
-  const int height = thinned ? kMostPixels : from.height;
+/// Means of `window` values, at `places` alone.
+struct Means {
+  int window;
+  std::span<const int> places;
+};
+
+/// Means along the rows of a strip of kStripRows, which run side by side, `size` values long each.
+void average_strip(const float* strip, int size, const Means& means, float* to) {
+  std::array<float, kStripRows> sums{};
+  kernels().slide(strip, kStripRows, size, {means.window, (means.window + 2) / 2, means.places}, sums.data(),
+                  to);
+}
+
+/// Means along the columns, which run side by side.
+void average_columns(const Plane& from, const Means& means, Plane& to) {
+  to.shape(from.width, static_cast<int>(means.places.size()));
+  std::vector<float> sums(static_cast<std::size_t>(from.width));
+  kernels().slide(from.row(0), static_cast<std::size_t>(from.width), from.height,
+                  {means.window, (means.window + 2) / 2, means.places}, sums.data(), to.row(0));
+}
+
+/// The rows of a plane from `top` on that a strip has; past the end, those that nobody reads.
+std::array<float*, kStripRows> strip_of(Plane& plane, int top, std::vector<float>& beyond) {
+  beyond.resize(static_cast<std::size_t>(plane.width));
+  std::array<float*, kStripRows> rows{};
+  for (std::size_t r = 0; r < kStripRows; ++r) {
+    const int y = top + static_cast<int>(r);
+    rows[r] = y < plane.height ? plane.row(y) : beyond.data();
+  }
+  return rows;
+}
+
+/// The picture's luminance; with means, those along its rows.
+void luminance(const Samples& from, const Means* means, Plane& plane) {
   const auto stride = static_cast<std::size_t>(from.stride);
-  const std::size_t line = static_cast<std::size_t>(width) * stride;
-  plane.shape(height, width);
-  std::vector<std::size_t> from_x(static_cast<std::size_t>(width));
-  for (int x = 0; x < width; ++x)
-    from_x[static_cast<std::size_t>(x)] =
-        static_cast<std::size_t>(std::int64_t{x} * from.width / width) * stride;
-  std::vector<std::uint8_t> taken(width == from.width ? 0 : line * kStripRows);
+  const std::size_t line = static_cast<std::size_t>(from.width) * stride;
+  plane.shape(from.width, from.height);
   std::vector<std::uint8_t> columns(line * kStripRows);
-  for (int top = 0; top < height; top += static_cast<int>(kStripRows)) {
+  std::vector<float> strip(static_cast<std::size_t>(from.width) * kStripRows);
+  std::vector<float> averaged(means != nullptr ? strip.size() : 0);
+  std::vector<float> beyond;
+  for (int top = 0; top < from.height; top += static_cast<int>(kStripRows)) {
     std::array<const std::uint8_t*, kStripRows> rows{};
     for (std::size_t r = 0; r < kStripRows; ++r) {
       // Past the end the last row is done again.
-      const int y = std::min(top + static_cast<int>(r), height - 1);
-      rows[r] = from.pixels + std::int64_t{y} * from.height / height * from.width * from.stride;
-      if (taken.empty()) continue;
-      std::uint8_t* to = taken.data() + r * line;
-      for (const std::size_t x : from_x) {
-        for (std::size_t c = 0; c < stride; ++c) *to++ = rows[r][x + c];
-      }
-      rows[r] = taken.data() + r * line;
+      const int y = std::min(top + static_cast<int>(r), from.height - 1);
+      rows[r] = from.pixels + static_cast<std::size_t>(y) * line;
     }
     kernels().to_columns(rows.data(), line, columns.data());
-    kernels().luminance(columns.data(), static_cast<std::size_t>(width), stride,
+    kernels().luminance(columns.data(), static_cast<std::size_t>(from.width), stride,
                         static_cast<std::size_t>(from.green), static_cast<std::size_t>(from.blue),
-                        from.weights, std::min(kStripRows, static_cast<std::size_t>(height - top)),
-                        plane.values.data() + top, static_cast<std::size_t>(height));
+                        from.weights, strip.data());
+    if (means != nullptr) average_strip(strip.data(), from.width, *means, averaged.data());
+    kernels().floats_to_rows(means != nullptr ? averaged.data() : strip.data(),
+                             static_cast<std::size_t>(from.width), strip_of(plane, top, beyond).data());
   }
 }
 
-/// Means of `window` values along each column, of `rows`, all columns side by side.
-void average_columns(const Plane& from, int window, std::span<const int> rows, Plane& to) {
-  to.shape(from.width, static_cast<int>(rows.size()));
-  std::vector<float> sums(static_cast<std::size_t>(from.width));
-  kernels().slide(from.values.data(), static_cast<std::size_t>(from.width), from.height,
-                  {window, (window + 2) / 2, rows}, sums.data(), to.values.data());
-}
-
-void turn(const Plane& from, Plane& to) {
-  to.shape(from.height, from.width);
-  kernels().transpose(from.values.data(), static_cast<std::size_t>(from.width),
-                      static_cast<std::size_t>(from.height), to.values.data());
+/// Means along the rows.
+void average_rows(Plane& from, const Means& means, Plane& to) {
+  to.shape(static_cast<int>(means.places.size()), from.height);
+  std::vector<float> strip(static_cast<std::size_t>(from.width) * kStripRows);
+  std::vector<float> averaged(static_cast<std::size_t>(to.width) * kStripRows);
+  std::vector<float> beyond_from;
+  std::vector<float> beyond_to;
+  for (int top = 0; top < from.height; top += static_cast<int>(kStripRows)) {
+    const auto rows = strip_of(from, top, beyond_from);
+    kernels().floats_to_columns(rows.data(), static_cast<std::size_t>(from.width), strip.data());
+    average_strip(strip.data(), from.width, means, averaged.data());
+    kernels().floats_to_rows(averaged.data(), static_cast<std::size_t>(to.width),
+                             strip_of(to, top, beyond_to).data());
+  }
 }
 
 std::vector<int> all_of(int size) {
   std::vector<int> places(static_cast<std::size_t>(size));
-  for (int i = 0; i < size; ++i) places[static_cast<std::size_t>(i)] = i;
+  std::iota(places.begin(), places.end(), 0);
   return places;
 }
 
-/// 64 x 64 values: a tent of means, twice along each axis, of every so many-th value. Means along rows are
-/// those along the columns of the turned plane, which run side by side.
-Plane downsample(Plane& plane, Plane& other) {
+/// 64 x 64 values of luminance: a tent of means, twice along each axis, of every so many-th value.
+Plane downsample(const Samples& from) {
   Plane small;
-  small.shape(kSide, kSide);
-  if (plane.width == kSide && plane.height == kSide) {
-    turn(plane, small);
+  if (from.width == kSide && from.height == kSide) {
+    luminance(from, nullptr, small);
     return small;
   }
   const auto window_of = [](int side) { return (side + 2 * kSide - 1) / (2 * kSide); };
@@ -126,26 +156,28 @@ Plane downsample(Plane& plane, Plane& other) {
     places.erase(std::unique(places.begin(), places.end()), places.end());
     return places;
   };
-  const int width = plane.height;
-  const int height = plane.width;
-  const auto columns = taken_of(width);
-  const auto rows = taken_of(height);
+  const auto columns = taken_of(from.width);
+  const auto rows = taken_of(from.height);
   const auto distinct_columns = distinct_of(columns);
   const auto distinct_rows = distinct_of(rows);
-  average_columns(plane, window_of(width), all_of(width), other);
-  turn(other, plane);
-  average_columns(plane, window_of(height), all_of(height), other);
-  turn(other, plane);
-  average_columns(plane, window_of(width), distinct_columns, other);
-  turn(other, plane);
-  average_columns(plane, window_of(height), distinct_rows, other);
+  const auto all_columns = all_of(from.width);
+  const auto all_rows = all_of(from.height);
+  const Means along_rows{window_of(from.width), all_columns};
+  const int down = window_of(from.height);
+  Plane plane;
+  Plane other;
+  luminance(from, &along_rows, plane);
+  average_columns(plane, {down, all_rows}, other);
+  average_rows(other, {along_rows.window, distinct_columns}, plane);
+  average_columns(plane, {down, distinct_rows}, other);
   const auto place_of = [](const std::vector<int>& distinct, int wanted) {
     return static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), wanted) - distinct.begin());
   };
+  small.shape(kSide, kSide);
   for (std::size_t y = 0; y < rows.size(); ++y) {
-    const float* const from = other.row(place_of(distinct_rows, rows[y]));
+    const float* const line = other.row(place_of(distinct_rows, rows[y]));
     for (std::size_t x = 0; x < columns.size(); ++x)
-      small.row(static_cast<int>(y))[x] = from[place_of(distinct_columns, columns[x])];
+      small.row(static_cast<int>(y))[x] = line[place_of(distinct_columns, columns[x])];
   }
   return small;
 }
@@ -258,20 +290,6 @@ Frequencies posed(const Frequencies& upright, PdqPose pose) {
   return result;
 }
 
-/// The pixels of a large picture that are hashed.
-Raster thin(const Raster& raster) {
-  Raster thinned{kMostPixels, kMostPixels, raster.channels, raster.palette, {}, raster.cmyk};
-  for (int y = 0; y < kMostPixels; ++y) {
-    const auto row = std::int64_t{y} * raster.height / kMostPixels * raster.width;
-    for (int x = 0; x < kMostPixels; ++x) {
-      const auto from =
-          raster.pixels.begin() + (row + std::int64_t{x} * raster.width / kMostPixels) * raster.channels;
-      thinned.pixels.insert(thinned.pixels.end(), from, from + raster.channels);
-    }
-  }
-  return thinned;
-}
-
 struct Transformed {
   Frequencies frequencies{};
   int quality = 0;
@@ -279,32 +297,21 @@ struct Transformed {
 };
 
 Transformed transformed(const Samples& from) {
-  if (from.width < kLeastPixels || from.height < kLeastPixels) return {};
-  Plane plane;
-  Plane other;
-  turn_luminance(from, plane);
-  const auto small = downsample(plane, other);
+  const auto small = downsample(from);
   return {transform(small), quality_of(small), false};
 }
 
-Transformed transformed(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
-  QUASAR_CHECK((channels == 1 || channels == 3) && width >= 0 && height >= 0);
-  QUASAR_CHECK(pixels.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
-                                    static_cast<std::size_t>(channels));
-  if (channels == 3) return transformed({pixels.data(), width, height, 3, 1, 2});
-  return transformed({pixels.data(), width, height, 1, 0, 0, {1.0F, 0.0F, 0.0F}});
-}
-
-Transformed transformed(const Raster& raster) {
-  if (!raster.cmyk) {
-    const bool grey = raster.channels < 3;
-    return transformed(
-        {raster.pixels.data(), raster.width, raster.height, raster.channels, grey ? 0 : 1, grey ? 0 : 2});
+/// `own_grey`: of a picture of one channel the luminance is that channel, not the sum of its shares.
+Transformed transformed(const Raster& raster, bool own_grey) {
+  if (raster.cmyk) {
+    // Inks are mixed first.
+    const auto rgb = to_rgb(raster);
+    return transformed({rgb.pixels.data(), rgb.width, rgb.height, 3, 1, 2});
   }
-  // Inks are mixed first, of those pixels that are looked at.
-  const bool thinned = raster.width > kMostPixels || raster.height > kMostPixels;
-  const auto rgb = to_rgb(thinned ? thin(raster) : raster);
-  return transformed(rgb.pixels, rgb.width, rgb.height, 3);
+  Samples samples{raster.pixels.data(), raster.width, raster.height, raster.channels, 1, 2};
+  if (raster.channels < 3) samples.green = samples.blue = 0;
+  if (own_grey && raster.channels == 1) samples.weights = {1.0F, 0.0F, 0.0F};
+  return transformed(samples);
 }
 
 std::vector<PdqHash> hashes_of(const Transformed& found, std::size_t poses) {
@@ -313,6 +320,15 @@ std::vector<PdqHash> hashes_of(const Transformed& found, std::size_t poses) {
   for (std::size_t pose = 0; pose < poses; ++pose)
     hashes[pose] = hash_of(posed(found.frequencies, static_cast<PdqPose>(pose)), found.quality);
   return hashes;
+}
+
+/// The pixels at `columns` of a row, one behind the other.
+template <std::size_t kChannels>
+void copy_pixels(const std::uint8_t* row, const std::vector<std::size_t>& columns, std::uint8_t* to) {
+  for (const std::size_t column : columns) {
+    std::memcpy(to, row + column * kChannels, kChannels);
+    to += kChannels;
+  }
 }
 
 }  // namespace
@@ -334,21 +350,92 @@ int hamming_distance(const PdqHash& a, const PdqHash& b) {
   return distance;
 }
 
+void PdqRows::begin(const Raster& shape) {
+  too_small_ = shape.width < kLeastPixels || shape.height < kLeastPixels;
+  thinned_ = shape.width > kMostPixels || shape.height > kMostPixels;
+  height_ = shape.height;
+  kept_ = {thinned_ ? kMostPixels : shape.width,
+           thinned_ ? kMostPixels : shape.height,
+           shape.channels,
+           shape.palette,
+           {},
+           shape.cmyk};
+  kept_.pixels.resize(static_cast<std::size_t>(kept_.width) * static_cast<std::size_t>(kept_.height) *
+                      static_cast<std::size_t>(kept_.channels));
+  columns_.clear();
+  for (int x = 0; x < kept_.width; ++x)
+    columns_.push_back(static_cast<std::size_t>(std::int64_t{x} * shape.width / kept_.width));
+  next_ = 0;
+  kept_rows_ = 0;
+}
+
+void PdqRows::rows(const std::uint8_t* const* rows, int count) {
+  const auto channels = static_cast<std::size_t>(kept_.channels);
+  const std::size_t line = columns_.size() * channels;
+  const int first = next_;
+  next_ += count;
+  for (; kept_rows_ < kept_.height; ++kept_rows_) {
+    const auto wanted = static_cast<int>(std::int64_t{kept_rows_} * height_ / kept_.height);
+    if (wanted >= next_) break;
+    const std::uint8_t* const from = rows[wanted - first];
+    std::uint8_t* const to = kept_.pixels.data() + static_cast<std::size_t>(kept_rows_) * line;
+    if (!thinned_) {
+      std::copy_n(from, line, to);
+      continue;
+    }
+    switch (channels) {
+      case 1:
+        copy_pixels<1>(from, columns_, to);
+        break;
+      case 2:
+        copy_pixels<2>(from, columns_, to);
+        break;
+      case 3:
+        copy_pixels<3>(from, columns_, to);
+        break;
+      default:
+        copy_pixels<4>(from, columns_, to);
+    }
+  }
+}
+
+std::vector<PdqHash> PdqRows::hashes(std::size_t poses) const {
+  QUASAR_CHECK(poses == 1 || poses == kPdqPoses);
+  QUASAR_CHECK(kept_rows_ == kept_.height);
+  return hashes_of(too_small_ ? Transformed{} : transformed(kept_, own_grey_), poses);
+}
+
+namespace {
+
+std::vector<PdqHash> hashes_of_samples(std::span<const std::uint8_t> pixels, int width, int height,
+                                       int channels, std::size_t poses) {
+  QUASAR_CHECK((channels == 1 || channels == 3) && width >= 0 && height >= 0);
+  QUASAR_CHECK(pixels.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
+                                    static_cast<std::size_t>(channels));
+  PdqRows rows(true);
+  rows.take_from({width, height, channels, false, {}}, pixels.data());
+  return rows.hashes(poses);
+}
+
+}  // namespace
+
 PdqHash pdq_hash(std::span<const std::uint8_t> pixels, int width, int height, int channels) {
-  return hashes_of(transformed(pixels, width, height, channels), 1).front();
+  return hashes_of_samples(pixels, width, height, channels, 1).front();
 }
 
 std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, int width, int height,
                                           int channels) {
-  const auto all = hashes_of(transformed(pixels, width, height, channels), kPdqPoses);
+  const auto all = hashes_of_samples(pixels, width, height, channels, kPdqPoses);
   std::array<PdqHash, kPdqPoses> hashes{};
   std::copy(all.begin(), all.end(), hashes.begin());
   return hashes;
 }
 
 std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses) {
-  QUASAR_CHECK(poses == 1 || poses == kPdqPoses);
-  return hashes_of(transformed(raster), poses);
+  PdqRows rows;
+  rows.take_from({raster.width, raster.height, raster.channels, raster.palette, {}, raster.cmyk},
+                 raster.pixels.data());
+  return rows.hashes(poses);
 }
 
 }  // namespace quasar::image

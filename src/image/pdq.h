@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "image/resize.h"
+#include "image/row_sink.h"
 
 namespace quasar::image {
 
@@ -44,5 +45,29 @@ std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, 
 /// Of a picture in its file's own layout: the hashes of what to_rgb() makes of it. `poses`: 1 for the upright
 /// one alone, or kPdqPoses.
 std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses);
+
+/// The same of a picture whose rows come from the top: it keeps the pixels that are looked at, 512 x 512 at
+/// most.
+class PdqRows final : public RowSink {
+ public:
+  /// `own_grey`: of a picture of one channel the luminance is that channel, as in the authors' code, not what
+  /// to_rgb() makes of it.
+  explicit PdqRows(bool own_grey = false) : own_grey_(own_grey) {}
+
+  void begin(const Raster& shape) override;
+  void rows(const std::uint8_t* const* rows, int count) override;
+  /// Once all rows have come; as pdq_hashes().
+  std::vector<PdqHash> hashes(std::size_t poses) const;
+
+ private:
+  bool own_grey_;
+  bool too_small_ = true;
+  bool thinned_ = false;
+  int height_ = 0;
+  int next_ = 0;
+  int kept_rows_ = 0;
+  Raster kept_;
+  std::vector<std::size_t> columns_;
+};
 
 }  // namespace quasar::image

@@ -230,8 +230,8 @@ QUASAR_BODY void sum_rows_body(const std::uint8_t* in, std::size_t stride, const
 template <typename Set>
 QUASAR_BODY void luminance_body(const std::uint8_t* columns, std::size_t pixels, std::size_t channels,
                                 std::size_t green, std::size_t blue, const ColourWeights& weights,
-                                std::size_t rows, float* out, std::size_t out_stride) {
-  for (std::size_t x = 0; x < pixels; ++x) {
+                                float* out) {
+  for (std::size_t x = 0; x < pixels; ++x, out += kStripRows) {
     const std::uint8_t* const pixel = columns + x * channels * kStripRows;
     Lanes<Set> r;
     Lanes<Set> g;
@@ -239,114 +239,192 @@ QUASAR_BODY void luminance_body(const std::uint8_t* columns, std::size_t pixels,
     widen(pixel, r);
     widen(pixel + green * kStripRows, g);
     widen(pixel + blue * kStripRows, b);
-    float sums[kStripRows];
     using Floats = typename Set::Floats;
     for (std::size_t i = 0; i < Lanes<Set>::kParts; ++i) {
       const Floats sum = __builtin_convertvector(r.part[i], Floats) * weights.red +
                          __builtin_convertvector(g.part[i], Floats) * weights.green +
                          __builtin_convertvector(b.part[i], Floats) * weights.blue;
-      store(sum, sums + i * Lanes<Set>::kEach);
+      store(sum, out + i * Lanes<Set>::kEach);
     }
-    std::memcpy(out + x * out_stride, sums, rows * sizeof(float));
   }
 }
 
-QUASAR_BODY void transpose_body(const float* in, std::size_t width, std::size_t height, float* out) {
+QUASAR_BODY void floats_to_columns_body(const float* const* rows, std::size_t n, float* columns) {
   constexpr std::size_t kSquare = 4;
-  std::size_t y = 0;
-  for (; y + kSquare <= height; y += kSquare) {
-    std::size_t x = 0;
-    for (; x + kSquare <= width; x += kSquare) {
+  std::size_t x = 0;
+  for (; x + kSquare <= n; x += kSquare) {
+    for (std::size_t r = 0; r < kStripRows; r += kSquare) {
       FourFloats square[kSquare];
-      for (std::size_t i = 0; i < kSquare; ++i) load(in + (y + i) * width + x, square[i]);
+      for (std::size_t i = 0; i < kSquare; ++i) load(rows[r + i] + x, square[i]);
       transpose_square(square);
-      for (std::size_t i = 0; i < kSquare; ++i) store(square[i], out + (x + i) * height + y);
-    }
-    for (; x < width; ++x) {
-      for (std::size_t i = 0; i < kSquare; ++i) out[x * height + y + i] = in[(y + i) * width + x];
+      for (std::size_t i = 0; i < kSquare; ++i) store(square[i], columns + (x + i) * kStripRows + r);
     }
   }
-  for (; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) out[x * height + y] = in[y * width + x];
+  for (; x < n; ++x) {
+    for (std::size_t r = 0; r < kStripRows; ++r) columns[x * kStripRows + r] = rows[r][x];
   }
 }
 
-QUASAR_BODY void slide_body(const float* in, std::size_t width, int height, const SlidingMeans& means,
-                            float* __restrict sums, float* __restrict out) {
-  const auto row = [&](int y) { return in + static_cast<std::size_t>(y) * width; };
-  const auto add = [&](const float* __restrict values) {
-    for (std::size_t x = 0; x < width; ++x) sums[x] += values[x];
+QUASAR_BODY void floats_to_rows_body(const float* columns, std::size_t n, float* const* rows) {
+  constexpr std::size_t kSquare = 4;
+  std::size_t x = 0;
+  for (; x + kSquare <= n; x += kSquare) {
+    for (std::size_t r = 0; r < kStripRows; r += kSquare) {
+      FourFloats square[kSquare];
+      for (std::size_t i = 0; i < kSquare; ++i) load(columns + (x + i) * kStripRows + r, square[i]);
+      transpose_square(square);
+      for (std::size_t i = 0; i < kSquare; ++i) store(square[i], rows[r + i] + x);
+    }
+  }
+  for (; x < n; ++x) {
+    for (std::size_t r = 0; r < kStripRows; ++r) rows[r][x] = columns[x * kStripRows + r];
+  }
+}
+
+/// Divides by the number of values of a mean. By a power of two that is a product with its inverse, to the
+/// bit.
+struct Divisor {
+  float number;
+  float inverse;  ///< 0 for another number.
+
+  explicit Divisor(int count)
+      : number(static_cast<float>(count)), inverse((count & (count - 1)) == 0 ? 1.0F / number : 0.0F) {}
+};
+
+/// out[x] = sums[x] / divisor, after sums[x] += added[x] and sums[x] -= taken[x] where those are not null.
+QUASAR_BODY void slide_row(const float* __restrict added, const float* __restrict taken, std::size_t width,
+                           const Divisor& divisor, float* __restrict sums, float* __restrict out) {
+  if (added != nullptr && taken != nullptr && out != nullptr && divisor.inverse != 0) {
+    for (std::size_t x = 0; x < width; ++x) {
+      const float sum = sums[x] + added[x] - taken[x];
+      sums[x] = sum;
+      out[x] = sum * divisor.inverse;
+    }
+    return;
+  }
+  if (added != nullptr) {
+    for (std::size_t x = 0; x < width; ++x) sums[x] += added[x];
+  }
+  if (taken != nullptr) {
+    for (std::size_t x = 0; x < width; ++x) sums[x] -= taken[x];
+  }
+  if (out == nullptr) return;
+  for (std::size_t x = 0; x < width; ++x) out[x] = sums[x] / divisor.number;
+}
+
+/// slide() of any width.
+QUASAR_BODY void slide_plane(const float* in, std::size_t width, int height, const SlidingMeans& means,
+                             float* sums, float* out) {
+  const auto row = [&](int y) {
+    return y >= 0 && y < height ? in + static_cast<std::size_t>(y) * width : nullptr;
   };
   std::fill_n(sums, width, 0.0F);
-  for (int y = 0; y < std::min(means.ahead - 1, height); ++y) add(row(y));
+  for (int y = 0; y < std::min(means.ahead - 1, height); ++y)
+    slide_row(row(y), nullptr, width, Divisor(1), sums, nullptr);
   std::size_t done = 0;
   for (int y = 0; y < height && done < means.rows.size(); ++y) {
     const int next = y + means.ahead - 1;
-    const int last = next - means.window;
     const bool wanted = means.rows[done] == y;
-    const auto divisor =
-        static_cast<float>(std::min(next + 1, height) - std::max(next + 1 - means.window, 0));
-    if (next < height && last >= 0 && wanted) {
-      const float* __restrict const added = row(next);
-      const float* __restrict const taken = row(last);
-      for (std::size_t x = 0; x < width; ++x) {
-        const float sum = sums[x] + added[x] - taken[x];
-        sums[x] = sum;
-        out[x] = sum / divisor;
-      }
-    } else {
-      if (next < height) add(row(next));
-      if (last >= 0) {
-        const float* __restrict const taken = row(last);
-        for (std::size_t x = 0; x < width; ++x) sums[x] -= taken[x];
-      }
-      if (!wanted) continue;
-      for (std::size_t x = 0; x < width; ++x) out[x] = sums[x] / divisor;
-    }
+    const Divisor divisor(std::min(next + 1, height) - std::max(next + 1 - means.window, 0));
+    slide_row(row(next), row(next - means.window), width, divisor, sums, wanted ? out : nullptr);
+    if (!wanted) continue;
     out += width;
     ++done;
   }
 }
 
+/// slide() of a strip, kStripRows wide, whose sums stay in registers.
+template <typename Set>
+QUASAR_BODY void slide_strip(const float* in, int height, const SlidingMeans& means, float* out) {
+  using Floats = typename Set::Floats;
+  constexpr std::size_t kParts = Lanes<Set>::kParts;
+  constexpr std::size_t kEach = Lanes<Set>::kEach;
+  Floats sums[kParts] = {};
+  Floats values;
+  for (int y = 0; y < std::min(means.ahead - 1, height); ++y) {
+    const float* const row = in + static_cast<std::size_t>(y) * kStripRows;
+    for (std::size_t i = 0; i < kParts; ++i) {
+      load(row + i * kEach, values);
+      sums[i] += values;
+    }
+  }
+  std::size_t done = 0;
+  for (int y = 0; y < height && done < means.rows.size(); ++y) {
+    const int next = y + means.ahead - 1;
+    const int last = next - means.window;
+    if (next < height) {
+      const float* const row = in + static_cast<std::size_t>(next) * kStripRows;
+      for (std::size_t i = 0; i < kParts; ++i) {
+        load(row + i * kEach, values);
+        sums[i] += values;
+      }
+    }
+    if (last >= 0) {
+      const float* const row = in + static_cast<std::size_t>(last) * kStripRows;
+      for (std::size_t i = 0; i < kParts; ++i) {
+        load(row + i * kEach, values);
+        sums[i] -= values;
+      }
+    }
+    if (means.rows[done] != y) continue;
+    const Divisor divisor(std::min(next + 1, height) - std::max(last + 1, 0));
+    for (std::size_t i = 0; i < kParts; ++i) {
+      values = divisor.inverse != 0 ? sums[i] * divisor.inverse : sums[i] / divisor.number;
+      store(values, out + i * kEach);
+    }
+    out += kStripRows;
+    ++done;
+  }
+}
+
+template <typename Set>
+QUASAR_BODY void slide_body(const float* in, std::size_t width, int height, const SlidingMeans& means,
+                            float* sums, float* out) {
+  if (width == kStripRows) return slide_strip<Set>(in, height, means, out);
+  slide_plane(in, width, height, means, sums, out);
+}
+
 }  // namespace
 
 // The loops once more for an instruction set, as functions of `space`.
-#define QUASAR_KERNELS(space, set, target)                                                                   \
-  namespace space {                                                                                          \
-  namespace {                                                                                                \
-  target void to_columns(const std::uint8_t* const* rows, std::size_t n, std::uint8_t* columns) {            \
-    to_columns_body(rows, n, columns);                                                                       \
-  }                                                                                                          \
-  target void to_rows(const std::uint8_t* columns, std::size_t n, std::uint8_t* const* rows) {               \
-    to_rows_body(columns, n, rows);                                                                          \
-  }                                                                                                          \
-  target void resample_strip(const std::uint8_t* in, int begin, const AxisWeights& weights,                  \
-                             std::size_t channels, std::uint8_t* out) {                                      \
-    resample_strip_body<set>(in, begin, weights, channels, out);                                             \
-  }                                                                                                          \
-  target void sum_rows(const std::uint8_t* in, std::size_t stride, const int* weights, int count,            \
-                       std::size_t n, std::uint8_t* out) {                                                   \
-    sum_rows_body<set>(in, stride, weights, count, n, out);                                                  \
-  }                                                                                                          \
-  target void luminance(const std::uint8_t* columns, std::size_t pixels, std::size_t channels,               \
-                        std::size_t green, std::size_t blue, const ColourWeights& weights, std::size_t rows, \
-                        float* out, std::size_t out_stride) {                                                \
-    luminance_body<set>(columns, pixels, channels, green, blue, weights, rows, out, out_stride);             \
-  }                                                                                                          \
-  target void transpose(const float* in, std::size_t width, std::size_t height, float* out) {                \
-    transpose_body(in, width, height, out);                                                                  \
-  }                                                                                                          \
-  target void slide(const float* in, std::size_t width, int height, const SlidingMeans& means, float* sums,  \
-                    float* out) {                                                                            \
-    slide_body(in, width, height, means, sums, out);                                                         \
-  }                                                                                                          \
-  }                                                                                                          \
+#define QUASAR_KERNELS(space, set, target)                                                                  \
+  namespace space {                                                                                         \
+  namespace {                                                                                               \
+  target void to_columns(const std::uint8_t* const* rows, std::size_t n, std::uint8_t* columns) {           \
+    to_columns_body(rows, n, columns);                                                                      \
+  }                                                                                                         \
+  target void to_rows(const std::uint8_t* columns, std::size_t n, std::uint8_t* const* rows) {              \
+    to_rows_body(columns, n, rows);                                                                         \
+  }                                                                                                         \
+  target void resample_strip(const std::uint8_t* in, int begin, const AxisWeights& weights,                 \
+                             std::size_t channels, std::uint8_t* out) {                                     \
+    resample_strip_body<set>(in, begin, weights, channels, out);                                            \
+  }                                                                                                         \
+  target void sum_rows(const std::uint8_t* in, std::size_t stride, const int* weights, int count,           \
+                       std::size_t n, std::uint8_t* out) {                                                  \
+    sum_rows_body<set>(in, stride, weights, count, n, out);                                                 \
+  }                                                                                                         \
+  target void luminance(const std::uint8_t* columns, std::size_t pixels, std::size_t channels,              \
+                        std::size_t green, std::size_t blue, const ColourWeights& weights, float* out) {    \
+    luminance_body<set>(columns, pixels, channels, green, blue, weights, out);                              \
+  }                                                                                                         \
+  target void floats_to_columns(const float* const* rows, std::size_t n, float* columns) {                  \
+    floats_to_columns_body(rows, n, columns);                                                               \
+  }                                                                                                         \
+  target void floats_to_rows(const float* columns, std::size_t n, float* const* rows) {                     \
+    floats_to_rows_body(columns, n, rows);                                                                  \
+  }                                                                                                         \
+  target void slide(const float* in, std::size_t width, int height, const SlidingMeans& means, float* sums, \
+                    float* out) {                                                                           \
+    slide_body<set>(in, width, height, means, sums, out);                                                   \
+  }                                                                                                         \
+  }                                                                                                         \
   }
 
 #define QUASAR_TABLE(name, space)                                                                      \
   {                                                                                                    \
     name, space::to_columns, space::to_rows, space::resample_strip, space::sum_rows, space::luminance, \
-        space::transpose, space::slide                                                                 \
+        space::floats_to_columns, space::floats_to_rows, space::slide                                  \
   }
 
 QUASAR_KERNELS(portable, Portable, )

@@ -14,6 +14,12 @@ constexpr std::size_t kStripRows = 16;
 /// Fractional bits of resampling weights: 32, less the 8 of a sample and 2 for sums that overshoot.
 constexpr int kWeightBits = 32 - 8 - 2;
 
+/// a * b / 255, rounded as Pillow's MULDIV255.
+constexpr std::uint8_t multiply_255(int a, int b) {
+  const int product = a * b + 128;
+  return static_cast<std::uint8_t>(((product >> 8) + product) >> 8);
+}
+
 /// Weights of the samples of one axis.
 struct AxisWeights {
   const int* first;   ///< [outputs] Place of the first input sample of each.
@@ -52,13 +58,13 @@ struct PixelKernels {
   /// One output row of n samples: the sum of `count` rows, `stride` apart, by their weights.
   void (*sum_rows)(const std::uint8_t* in, std::size_t stride, const int* weights, int count, std::size_t n,
                    std::uint8_t* out);
-  /// Luminance of the pixels of a strip as to_columns makes it: out[x * out_stride + r] for r < rows, the
-  /// products added from red to blue. `green` and `blue` are the bytes from red to them.
+  /// Luminance of the pixels of a strip as to_columns makes it, in the same order: out[x * kStripRows + r],
+  /// the products added from red to blue. `green` and `blue` are the bytes from red to them.
   void (*luminance)(const std::uint8_t* columns, std::size_t pixels, std::size_t channels, std::size_t green,
-                    std::size_t blue, const ColourWeights& weights, std::size_t rows, float* out,
-                    std::size_t out_stride);
-  /// out[x * height + y] = in[y * width + x].
-  void (*transpose)(const float* in, std::size_t width, std::size_t height, float* out);
+                    std::size_t blue, const ColourWeights& weights, float* out);
+  /// As to_columns and to_rows.
+  void (*floats_to_columns)(const float* const* rows, std::size_t n, float* columns);
+  void (*floats_to_rows)(const float* columns, std::size_t n, float* const* rows);
   /// out[i, x]: the mean around [means.rows[i], x], over fewer values at the ends. `sums` has room for a row.
   void (*slide)(const float* in, std::size_t width, int height, const SlidingMeans& means, float* sums,
                 float* out);

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "image/decode.h"
-#include "image/resize.h"
+#include "image/row_sink.h"
 
 namespace quasar::image {
 
@@ -36,8 +36,9 @@ class Reader {
   /// Makes pixels() give fewer pixels, `factor` (2, 4 or 8) times as few along each side, where the format
   /// allows.
   virtual Reading shrink(int /*factor*/) { return {}; }
-  /// Fills the raster, in the file's own mode. Throws std::bad_alloc without memory for it.
-  virtual Reading pixels(Raster& raster) = 0;
+  /// Gives the rows, in the file's own mode. Those that the file lacks are given, too, without light, where
+  /// there are any or the picture is coarse. Throws std::bad_alloc without memory.
+  virtual Reading pixels(RowSink& sink) = 0;
 };
 
 /// A reader, or why there is none.

@@ -34,7 +34,7 @@ Raster resize_bicubic(Raster raster, int width, int height);
 Raster resize_bilinear(Raster raster, int width, int height);
 
 /// Resamples as PIL.Image.resize(size, NEAREST).
-Raster resize_nearest(const Raster& raster, int width, int height);
+Raster resize_nearest(Raster raster, int width, int height);
 
 /// Width and height of what fit makes of a picture of that size.
 std::pair<int, int> fitted_size(int width, int height, const base::InputSpec& spec);
@@ -44,9 +44,6 @@ std::pair<int, int> fitted_size(int width, int height, const base::InputSpec& sp
 /// out is not computed, so that a long strip takes little more than its own pixels.
 RgbImage fit(Raster raster, const base::InputSpec& spec);
 RgbImage fit(RgbImage image, const base::InputSpec& spec);
-/// The same for a raster that was decoded smaller than its picture of width x height: the result has the size
-/// that the full picture's would have.
-RgbImage fit(Raster raster, int width, int height, const base::InputSpec& spec);
 
 /// Grey repeated, alpha dropped; inks as PIL.Image.convert("RGB") mixes them: (255 - ink) * (255 - black) /
 /// 255.

@@ -125,10 +125,8 @@ class TiffReader : public Reader {
 
   int orientation() const override { return file_->field<std::uint16_t>(TIFFTAG_ORIENTATION, 1); }
 
-  Reading pixels(Raster& raster) override {
-    raster.width = width_;
-    raster.height = height_;
-    raster.channels = 4;
+  Reading pixels(RowSink& sink) override {
+    Raster raster{width_, height_, 4, false, {}};
     raster.pixels.resize(static_cast<std::size_t>(width_) * static_cast<std::size_t>(height_) * 4);
     Rgba rgba;
     std::array<char, 1024> message{};
@@ -144,6 +142,7 @@ class TiffReader : public Reader {
       return {.status = RowStatus::kDecodeFailed, .error = "libtiff: its data are broken or end early"};
     }
     to_bytes(raster);
+    sink.take(std::move(raster));
     return {.rows = height_};
   }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -158,26 +157,30 @@ struct Rows {
   int sound = 0;  ///< Of them, before an error was said that it went on after.
 };
 
-/// Evaluates from the top into the raster.
-Rows write_rows(VipsImage* image, Raster& raster) {
-  raster.width = vips_image_get_width(image);
-  raster.height = vips_image_get_height(image);
-  raster.channels = vips_image_get_bands(image);
-  raster.pixels.resize(VIPS_IMAGE_SIZEOF_IMAGE(image));
-  if (vips_image_pio_input(image) != 0) return {};
-  const std::unique_ptr<VipsRegion, Unref> region(vips_region_new(image));
-  const std::size_t line = VIPS_IMAGE_SIZEOF_LINE(image);
-  constexpr int kAtOnce = 16;
+/// Evaluates from the top; what does not come is blank.
+Rows give_rows(VipsImage* image, bool palette, bool cmyk, RowSink& sink) {
+  const Raster shape{vips_image_get_width(image),
+                     vips_image_get_height(image),
+                     vips_image_get_bands(image),
+                     palette,
+                     {},
+                     cmyk};
+  sink.begin(shape);
   Rows rows;
-  while (rows.read < raster.height) {
-    const VipsRect part{0, rows.read, raster.width, std::min(kAtOnce, raster.height - rows.read)};
-    if (!region || vips_region_prepare(region.get(), &part) != 0) return rows;
-    for (int y = part.top; y < part.top + part.height; ++y)
-      std::memcpy(raster.pixels.data() + static_cast<std::size_t>(y) * line,
-                  VIPS_REGION_ADDR(region.get(), 0, y), line);
+  const std::unique_ptr<VipsRegion, Unref> region(vips_image_pio_input(image) == 0 ? vips_region_new(image)
+                                                                                   : nullptr);
+  constexpr int kAtOnce = 16;
+  while (region && rows.read < shape.height) {
+    const VipsRect part{0, rows.read, shape.width, std::min(kAtOnce, shape.height - rows.read)};
+    if (vips_region_prepare(region.get(), &part) != 0) break;
+    std::array<const std::uint8_t*, kAtOnce> lines{};
+    for (int i = 0; i < part.height; ++i)
+      lines[static_cast<std::size_t>(i)] = VIPS_REGION_ADDR(region.get(), 0, part.top + i);
+    sink.rows(lines.data(), part.height);
     rows.read += part.height;
     if (!says_lost_data(vips_error_buffer())) rows.sound = rows.read;
   }
+  give_blank_rows(sink, shape, shape.height - rows.read, 0);
   return rows;
 }
 
@@ -222,10 +225,10 @@ class VipsReader : public Reader {
     return {};
   }
 
-  Reading pixels(Raster& raster) override {
-    if (format_ == "jpeg") return read_jpeg(bytes_, header(), shrunk_, raster);
-    raster.palette = has_field(image_.get(), "palette-bit-depth");
-    raster.cmyk = is_cmyk(image_.get());
+  Reading pixels(RowSink& sink) override {
+    if (format_ == "jpeg") return read_jpeg(bytes_, header(), shrunk_, sink);
+    const bool palette = has_field(image_.get(), "palette-bit-depth");
+    const bool cmyk = is_cmyk(image_.get());
     if (!to_8_bit(image_)) {
       auto reading = failed(RowStatus::kUnsupportedPixels, format_);
       reading.error = "no conversion to 8-bit sRGB: " + reading.error;
@@ -233,17 +236,15 @@ class VipsReader : public Reader {
     }
     // What was said of the header was not enough to refuse it.
     vips_error_clear();
-    const Rows rows = write_rows(image_.get(), raster);
+    const Rows rows = give_rows(image_.get(), palette, cmyk, sink);
     // libtiff goes on after data that it cannot read, and says so.
     const int whole = format_ == "tiff" ? std::min(rows.read, rows.sound) : rows.read;
-    if (whole < raster.height) {
+    if (whole < vips_image_get_height(image_.get())) {
       auto reading = failed(RowStatus::kDecodeFailed, format_);
       reading.rows = whole;
       const bool other_way = format_ == "tiff" && reading.status == RowStatus::kUnsupportedPixels;
       const auto reader = other_way ? open_tiff(bytes_) : nullptr;
-      if (!reader) return reading;
-      raster = {};
-      return reader->pixels(raster);
+      return reader ? reader->pixels(sink) : reading;
     }
     return {.rows = whole};
   }
@@ -279,12 +280,11 @@ bool turn(Raster& raster, int orientation) {
   vips_image_set_int(image.get(), VIPS_META_ORIENTATION, orientation);
   if (!replace(image, [](VipsImage* in, VipsImage** out) { return vips_autorot(in, out, nullptr); }))
     return false;
-  Raster turned;
-  turned.palette = raster.palette;
-  turned.cmyk = raster.cmyk;
-  if (write_rows(image.get(), turned).read < turned.height) return false;
+  WholePicture turned;
+  if (give_rows(image.get(), raster.palette, raster.cmyk, turned).read < vips_image_get_height(image.get()))
+    return false;
   image.reset();
-  raster = std::move(turned);
+  raster = turned.release();
   return true;
 }
 

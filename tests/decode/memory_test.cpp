@@ -59,6 +59,7 @@ struct Kind {
   VipsBandFormat format = VIPS_FORMAT_UCHAR;
   bool turned = false;
   base::InputSpec spec = {};
+  std::uint64_t careful = 3;  ///< How many times what it takes may be estimated, beside a fixed part.
 };
 
 std::string file_of(const Kind& kind) {
@@ -99,12 +100,14 @@ const Kind kKinds[] = {
     {"webp-lossless", 4000, 2500, 3, ".webp[lossless,effort=0]"},
     {"tiff", 4000, 2500, 3, ".tif"},
     {"tiff-one-strip", 4000, 2500, 3, ".tif[tile_height=100000]"},
-    {"tiff-deflate", 4000, 2500, 3, ".tif[compression=deflate]"},
+    {"tiff-deflate", 4000, 2500, 3, ".tif[compression=deflate]", VIPS_FORMAT_UCHAR, false, {}, 4},
     {"tiff-one-tile", 4096, 3072, 3, ".tif[tile,tile_width=4096,tile_height=3072]"},
     {"tiff-one-tile-deflate", 4096, 3072, 3,
      ".tif[tile,tile_width=4096,tile_height=3072,compression=deflate]"},
     {"tiff-tiled", 4000, 2500, 3, ".tif[tile,tile_width=256,tile_height=256,compression=lzw]"},
-    {"tiff-jpeg", 4000, 2500, 3, ".tif[compression=jpeg]"},
+    // The header does not say that its strips are small, here and above.
+    {"tiff-jpeg", 4000, 2500, 3, ".tif[compression=jpeg]", VIPS_FORMAT_UCHAR, false, {}, 8},
+    {"tiff-jpeg-one-strip", 4000, 2496, 3, ".tif[compression=jpeg,tile_height=2496]"},
     {"tiff-float", 3000, 2000, 3, ".tif", VIPS_FORMAT_FLOAT},
     {"gif", 3000, 2000, 3, ".gif[effort=1]"},
     {"heic", 1500, 1000, 3, ".heic[effort=0]"},
@@ -149,7 +152,8 @@ TEST_P(Memory, TakesWhatIsEstimatedAndNotMuchLess) {
                 static_cast<int>(taken / kMiB), static_cast<int>(bytes.size() / kMiB),
                 kind.width * kind.height * kind.bands >> 20);
   EXPECT_LE(taken, estimated);
-  EXPECT_LE(estimated, 3 * taken) << "too careful: others would wait for what nobody uses";
+  EXPECT_LE(estimated, kind.careful * taken + 16 * kMiB)
+      << "too careful: others would wait for what nobody uses";
 }
 
 std::string file_of(const std::string& name) {
@@ -233,7 +237,7 @@ TEST(Budget, LargeFilesSideBySideAllComeThrough) {
   const std::string bytes = file_of("png-strip");
   constexpr int kWorkers = 3;
   auto config = pool_config(kWorkers);
-  config.memory = least_memory(kWorkers) + 80 * kMiB;
+  config.memory = least_memory(kWorkers) + 40 * kMiB;
   WorkerPool pool(config);
   std::vector<std::thread> threads;
   threads.reserve(kWorkers);
@@ -243,7 +247,7 @@ TEST(Budget, LargeFilesSideBySideAllComeThrough) {
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_GT(pool.gate().peak(), 40 * kMiB);
+  EXPECT_GT(pool.gate().peak(), 25 * kMiB) << "only one at a time has room";
 }
 
 TEST(Budget, TheStripOfTheReportTakesLittleMoreThanItsPixels) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <vector>
 
 #include "base/random.h"
@@ -133,35 +134,51 @@ TEST_P(EachInstructionSet, SumsRowsAsPlainLoopsDo) {
 }
 
 TEST_P(EachInstructionSet, WeighsColoursInTheOrderOfRedGreenBlue) {
-  for (const std::size_t rows : {std::size_t{1}, std::size_t{7}, kStripRows}) {
-    for (const std::size_t channels : {1U, 3U, 4U}) {
-      const std::size_t green = channels == 1 ? 0 : 1;
-      const std::size_t blue = channels == 1 ? 0 : 2;
-      const auto columns = random_samples(50 * channels * kStripRows, rows + channels);
-      std::vector<float> out(50 * rows, -1.0F);
-      kernels_().luminance(columns.data(), 50, channels, green, blue, {0.299F, 0.587F, 0.114F}, rows,
-                           out.data(), rows);
-      for (std::size_t x = 0; x < 50; ++x) {
-        for (std::size_t r = 0; r < rows; ++r) {
-          const auto value = [&](std::size_t c) {
-            return static_cast<float>(columns[(x * channels + c) * kStripRows + r]);
-          };
-          const float expected = 0.299F * value(0) + 0.587F * value(green) + 0.114F * value(blue);
-          ASSERT_EQ(out[x * rows + r], expected);
-        }
+  for (const std::size_t channels : {1U, 3U, 4U}) {
+    const std::size_t green = channels == 1 ? 0 : 1;
+    const std::size_t blue = channels == 1 ? 0 : 2;
+    const auto columns = random_samples(50 * channels * kStripRows, channels);
+    std::vector<float> out(50 * kStripRows, -1.0F);
+    kernels_().luminance(columns.data(), 50, channels, green, blue, {0.299F, 0.587F, 0.114F}, out.data());
+    for (std::size_t x = 0; x < 50; ++x) {
+      for (std::size_t r = 0; r < kStripRows; ++r) {
+        const auto value = [&](std::size_t c) {
+          return static_cast<float>(columns[(x * channels + c) * kStripRows + r]);
+        };
+        const float expected = 0.299F * value(0) + 0.587F * value(green) + 0.114F * value(blue);
+        ASSERT_EQ(out[x * kStripRows + r], expected);
       }
     }
   }
 }
 
-TEST_P(EachInstructionSet, SlidesMeansAndTransposesAsPlainLoopsDo) {
+TEST_P(EachInstructionSet, TurnsStripsOfFloatsThereAndBack) {
+  for (const std::size_t n : {1U, 4U, 5U, 16U, 37U, 512U}) {
+    std::vector<float> in(n * kStripRows);
+    std::vector<float> back(in.size(), -1.0F);
+    std::iota(in.begin(), in.end(), 0.5F);
+    std::array<const float*, kStripRows> rows{};
+    std::array<float*, kStripRows> back_rows{};
+    for (std::size_t r = 0; r < kStripRows; ++r) {
+      rows[r] = in.data() + r * n;
+      back_rows[r] = back.data() + r * n;
+    }
+    std::vector<float> columns(in.size());
+    kernels_().floats_to_columns(rows.data(), n, columns.data());
+    for (std::size_t x = 0; x < n; ++x) {
+      for (std::size_t r = 0; r < kStripRows; ++r) ASSERT_EQ(columns[x * kStripRows + r], rows[r][x]);
+    }
+    kernels_().floats_to_rows(columns.data(), n, back_rows.data());
+    EXPECT_EQ(back, in) << n;
+  }
+}
+
+TEST_P(EachInstructionSet, SlidesMeansAsPlainLoopsDo) {
   for (const std::size_t width : {1U, 5U, 16U, 37U, 321U}) {
     for (const int height : {1, 5, 16, 64, 130}) {
       std::vector<float> in;
       for (const auto sample : random_samples(width * static_cast<std::size_t>(height), width))
         in.push_back(static_cast<float>(sample) * 0.587F + 0.1F);
-      std::vector<float> turned(in.size());
-      kernels_().transpose(in.data(), width, static_cast<std::size_t>(height), turned.data());
       for (const int window : {1, 2, 3, 4, 8}) {
         std::vector<int> wanted;
         for (int y = 0; y < height; y += window) wanted.push_back(y);
@@ -170,19 +187,19 @@ TEST_P(EachInstructionSet, SlidesMeansAndTransposesAsPlainLoopsDo) {
         std::vector<float> out(width * wanted.size());
         kernels_().slide(in.data(), width, height, means, sums.data(), out.data());
         for (std::size_t x = 0; x < width; ++x) {
-          const float* const column = turned.data() + x * static_cast<std::size_t>(height);
+          const auto value = [&](int y) { return in[static_cast<std::size_t>(y) * width + x]; };
           float sum = 0;
           int count = 0;
-          for (int y = 0; y < means.ahead - 1 && y < height; ++y, ++count) sum += column[y];
+          for (int y = 0; y < means.ahead - 1 && y < height; ++y, ++count) sum += value(y);
           std::size_t done = 0;
           for (int y = 0; y < height; ++y) {
             const int next = y + means.ahead - 1;
             if (next < height) {
-              sum += column[next];
+              sum += value(next);
               ++count;
             }
             if (next - window >= 0) {
-              sum -= column[next - window];
+              sum -= value(next - window);
               --count;
             }
             if (y % window != 0) continue;
