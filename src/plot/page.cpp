@@ -13,7 +13,7 @@ namespace quasar::plot {
 namespace {
 
 constexpr std::string_view kPageStyle =
-    "body { font: 15px/1.45 sans-serif; max-width: 64em; margin: 0 auto; padding: 1em; color: var(--ink); "
+    "body { font: 15px/1.45 sans-serif; max-width: 80em; margin: 0 auto; padding: 1em; color: var(--ink); "
     "background: var(--paper); overflow-wrap: break-word }\n"
     ".scroll { overflow-x: auto; margin: 0.5em 0 }\n"
     "table { border-collapse: collapse }\n"
