@@ -157,6 +157,7 @@ class ClipResNet final : public Network {
   }
 
   /// Walks through the layers as forward() does.
+  std::int64_t pixels_at_once() const override { return kPixelsOfConvolutions; }
   double forward_bytes(double count, double height, double width) const override {
     double h = std::ceil(height / 2.0);
     double w = std::ceil(width / 2.0);

@@ -43,8 +43,9 @@ class Encoder {
   /// Device as LibTorch names it: "cpu", "cuda:0".
   virtual std::string device() const = 0;
   /// What the embeddings' bits are made on, in one line: where it differs, so may their last digits. On the
-  /// CPU the processor and the instruction sets that the libraries use; on a GPU its model and, where its
-  /// memory has not taken a whole batch, the largest part that it takes. Thread-safe.
+  /// CPU the processor and the instruction sets that the libraries use, and the parts that batches are cut
+  /// into; on a GPU its model and, where its memory has not taken a whole batch, the largest part that it
+  /// takes. Thread-safe.
   virtual std::string computed_on() const = 0;
 
   /// For the log, how the file of weights was read: whose names it had, what was left out. Often empty.
@@ -52,9 +53,9 @@ class Encoder {
 
   /// Writes embeddings [count, d], float32, not normalised. On the CPU each call computes on one thread and
   /// calls from several threads run side by side, so that a result never depends on how many threads there
-  /// are; on a GPU calls are serialised. A row's values depend on its own pixels and on the batch's shape
-  /// only. Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice) when the device
-  /// fails.
+  /// are; on a GPU calls are serialised. A row's values depend on its own pixels, its place in the batch and
+  /// the batch's shape only. Throws Error(kMismatch) for a shape the encoder does not take, Error(kDevice)
+  /// when the device fails.
   virtual void encode(const ImageBatch& batch, std::span<float> embeddings) = 0;
 
   /// Time that calls of encode() have spent so far on bringing pixels to the device, summed over threads;

@@ -7,6 +7,9 @@
 
 namespace quasar::encoder {
 
+/// Network::pixels_at_once() of convolutions: four pictures of 224 x 224.
+constexpr std::int64_t kPixelsOfConvolutions = 4 * 224 * 224;
+
 /// A visual tower with its weights, complete after construction. Thread-safe for concurrent forward() on the
 /// CPU.
 class Network {
@@ -30,6 +33,10 @@ class Network {
   /// network's device and in its type: activations, copies, and the scratch of convolutions and products;
   /// beyond the weights and the pixels. A double does not overflow for any shape.
   virtual double forward_bytes(double count, double height, double width) const = 0;
+  /// On a CPU: pixels of one plane, height x width, that forward() is given at once, at least one picture; 0
+  /// for whole batches. What convolutions make of many pictures falls out of the caches, and comes in blocks
+  /// that the C library gives back to the system and takes anew each time.
+  virtual std::int64_t pixels_at_once() const { return 0; }
 
  protected:
   Network() = default;

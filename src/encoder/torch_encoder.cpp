@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "base/errors.h"
 #include "encoder/compute_kind.h"
@@ -52,6 +53,8 @@ TorchEncoder::TorchEncoder(std::unique_ptr<Network> network, base::InputSpec spe
     uploader_ = std::make_unique<Uploader>(device_);
   }
   computed_on_ = device_.is_cpu() ? processor_kind().describe() : gpu_models();
+  if (device_.is_cpu() && network_->pixels_at_once() > 0)
+    computed_on_ += ", in batches of at most " + std::to_string(network_->pixels_at_once()) + " pixels";
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   for (std::size_t c = 0; c < 3; ++c) {
@@ -106,7 +109,7 @@ void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) 
   try {
     if (device_.is_cpu()) {
       compute_on_one_thread();
-      result = forward(pixels);
+      result = forward_on_cpu(pixels);
     } else {
       result = forward_on_gpu(pixels);
     }
@@ -121,14 +124,21 @@ void TorchEncoder::encode(const ImageBatch& batch, std::span<float> embeddings) 
   std::memcpy(embeddings.data(), result.data_ptr<float>(), embeddings.size_bytes());
 }
 
+std::int64_t TorchEncoder::at_once(int height, int width) const {
+  const std::int64_t limit = device_.is_cpu() ? network_->pixels_at_once() : 0;
+  if (limit == 0) return std::numeric_limits<std::int64_t>::max();
+  return std::max<std::int64_t>(1, limit / std::max<std::int64_t>(1, std::int64_t{height} * width));
+}
+
 WorkingMemory TorchEncoder::working_memory(int count, int height, int width) const {
-  const double pixels = 3.0 * count * height * width;
+  const auto together = static_cast<double>(std::min<std::int64_t>(count, at_once(height, width)));
+  const double pixels = 3.0 * together * height * width;
   const double rows = static_cast<double>(sizeof(float)) * count * dimension();
   const double typed = type_ == torch::kFloat32 ? 0.0 : static_cast<double>(c10::elementSize(type_));
   // forward(): the pixels in float32, and once more in the network's type; the result is copied when it is
-  // not contiguous.
+  // not contiguous, or put together of parts.
   const double forward =
-      pixels * (sizeof(float) + typed) + 2.0 * rows + network_->forward_bytes(count, height, width);
+      pixels * (sizeof(float) + typed) + 3.0 * rows + network_->forward_bytes(together, height, width);
   if (device_.is_cpu()) return {whole_bytes(forward + kThreadBytes), 0};
   const double uploads = Uploader::uploads_at_once(std::numeric_limits<int>::max());
   return {whole_bytes(Uploader::pinned_bytes(pixels) + 2.0 * rows),
@@ -145,6 +155,17 @@ torch::Tensor TorchEncoder::forward(const torch::Tensor& pixels) {
   torch::Tensor input = pixels.permute({0, 3, 1, 2}).to(torch::kFloat32);
   input.div_(255.0).sub_(mean_).div_(deviation_);
   return network_->forward(input.to(type_));
+}
+
+torch::Tensor TorchEncoder::forward_on_cpu(const torch::Tensor& pixels) {
+  const std::int64_t rows = pixels.size(0);
+  const std::int64_t at_once =
+      this->at_once(static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(2)));
+  if (rows <= at_once) return forward(pixels);
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t first = 0; first < rows; first += at_once)
+    parts.push_back(forward(pixels.narrow(0, first, std::min(at_once, rows - first))));
+  return torch::cat(parts);
 }
 
 torch::Tensor TorchEncoder::forward_on_gpu(const torch::Tensor& pixels) {

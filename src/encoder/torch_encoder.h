@@ -35,6 +35,9 @@ class TorchEncoder : public Encoder {
 
  private:
   torch::Tensor forward(const torch::Tensor& pixels);
+  torch::Tensor forward_on_cpu(const torch::Tensor& pixels);
+  /// Of pictures of that size, how many the network is given in one call.
+  std::int64_t at_once(int height, int width) const;
   /// The result on the host, float32.
   torch::Tensor forward_on_gpu(const torch::Tensor& pixels);
   void check_shape(const ImageBatch& batch, std::size_t values) const;

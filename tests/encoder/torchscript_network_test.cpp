@@ -121,6 +121,24 @@ TEST_F(TorchScript, EncodesBytesThroughTheConfiguration) {
       << "as files of before have it, which were made so";
 }
 
+TEST_F(TorchScript, OnTheCpuGetsAsManyPicturesAsCachesHold) {
+  constexpr int kLarge = 224;
+  EncoderConfig config;
+  config.architecture = "torchscript";
+  config.weights = saved("return torch.ones([x.size(0), 1]) * x.size(0) * self.scale");
+  config.device = DeviceKind::kCpu;
+  config.optimize = false;
+  config.input = base::InputSpec{.size = kLarge};
+  const auto encoder = make_encoder(config, 0);
+  const std::vector<std::uint8_t> grey(std::size_t{10} * kLarge * kLarge * 3, 128);
+  std::vector<float> rows(10);
+  encoder->encode({10, kLarge, kLarge, grey}, rows);
+  EXPECT_EQ(rows, (std::vector<float>{8, 8, 8, 8, 8, 8, 8, 8, 4, 4})) << "twice how many came together";
+  EXPECT_THAT(encoder->computed_on(), HasSubstr("in batches of at most 200704 pixels"));
+  EXPECT_LE(encoder->working_memory(1000, kLarge, kLarge).host,
+            encoder->working_memory(4, kLarge, kLarge).host + 16 * 1000);
+}
+
 /// A convolution with its normalisation, as networks are made of.
 std::filesystem::path saved_convolution(const std::filesystem::path& file) {
   torch::manual_seed(7);
