@@ -11,7 +11,7 @@ struct PlanOptions : ConfigOptions {
 
 void freeze(const ConfigOptions& options, const comm::Communicator& comm) {
   const auto config = load_config(options, comm);
-  const auto draft = pipeline::draft_run(config, comm);
+  const auto draft = pipeline::draft_run(config, comm, pipeline::FrozenPlan::kListed);
   const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kLater, comm);
   if (comm.is_root()) print_plan(corpus.plan(), config);
 }

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "dataset/shard_encoder.h"
 #include "engine/engine.h"
+#include "pipeline/against_check.h"
 #include "pipeline/anchor_check.h"
 #include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
@@ -32,6 +33,7 @@ void plan(const ConfigOptions& options, const comm::Communicator& comm) {
   const auto draft = pipeline::draft_run(config, comm);
   const auto encoder = pipeline::open_encoder(config, comm);
   pipeline::check_anchor_files(config, *encoder, comm);
+  pipeline::check_against(config, *encoder, comm);
   const auto memory = pipeline::check_memory(config, draft, *encoder, comm);
   comm.on_root([&] {
     const auto& plan = *draft.plan;

@@ -1,5 +1,6 @@
 #include "base/logging.h"
 #include "engine/engine.h"
+#include "pipeline/against_check.h"
 #include "pipeline/anchor_check.h"
 #include "pipeline/anchor_step.h"
 #include "pipeline/embed_step.h"
@@ -16,6 +17,7 @@ void run(const RunOptions& options, const comm::Communicator& comm) {
   const auto draft = pipeline::draft_run(config, comm);
   const auto encoder = pipeline::open_encoder(config, comm);
   pipeline::check_anchor_files(config, *encoder, comm);
+  pipeline::check_against(config, *encoder, comm);
   pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
   const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
   pipeline::embed_step(config, corpus, *encoder, comm, {}, retry);

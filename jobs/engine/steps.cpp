@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "engine/engine.h"
+#include "pipeline/against_check.h"
 #include "pipeline/anchor_step.h"
 #include "pipeline/embed_step.h"
 #include "pipeline/memory_plan.h"
@@ -31,6 +32,7 @@ void embed(const EmbedOptions& options, const comm::Communicator& comm) {
   const auto draft = pipeline::draft_run(
       config, comm, options.part.empty() ? pipeline::FrozenPlan::kExtended : pipeline::FrozenPlan::kAsItIs);
   const auto encoder = pipeline::open_encoder(config, comm);
+  pipeline::check_against(config, *encoder, comm);
   pipeline::report_memory(pipeline::check_memory(config, draft, *encoder, comm), comm);
   const auto corpus = pipeline::freeze_run(config, draft, pipeline::RunStart::kEmbedding, comm);
   pipeline::embed_step(config, corpus, *encoder, comm, part, retry);

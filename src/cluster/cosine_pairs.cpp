@@ -15,6 +15,7 @@
 #include "base/activity.h"
 #include "base/descriptor.h"
 #include "base/errors.h"
+#include "base/read_at.h"
 #include "cluster/blas.h"
 #include "cluster/kmeans.h"
 #include "cluster/row_kernels.h"
@@ -249,13 +250,8 @@ void CosinePairs::Impl::open_files(bool create) {
 
 void CosinePairs::Impl::read_at(const base::Descriptor& from, std::size_t rank, const char* what,
                                 std::span<std::byte> bytes, std::uint64_t offset) const {
-  for (std::size_t done = 0; done < bytes.size();) {
-    const auto count =
-        ::pread(from.number(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) fail(base::ExitCode::kInput, "read", file(what, rank), count < 0 ? errno : 0);
-    done += static_cast<std::size_t>(count);
-  }
+  const auto read = base::read_at(from, offset, bytes);
+  if (read.bytes != bytes.size()) fail(base::ExitCode::kInput, "read", file(what, rank), read.error);
 }
 
 /// Puts every row's vector where its clusters lie, in the order of numbers.

@@ -78,6 +78,7 @@ std::vector<std::int64_t> nearest_rows(RowSource& rows, const RowLabels& labels,
   std::vector<Candidate> mine;
   comm.together([&] {
     rows.read(0, rows.size(), {}, numbers);
+    mine.reserve(numbers.size());
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       if (labels.labels[i] < 0) continue;
       mine.push_back({numbers[i], static_cast<std::int64_t>(i), labels.distances[i], labels.labels[i]});

@@ -70,6 +70,12 @@ struct CorpusConfig {
   int shard_size = 4096;  ///< Images per shard, at most: what is lost when a rank dies.
 };
 
+/// How closely sources are compared with what a plan records of them.
+enum class SourceCheck {
+  kListing,  ///< As if they were listed again.
+  kStamps,   ///< By sizes and times of change of files and folders; as the other where these differ.
+};
+
 /// What is asked of the folders, lists, tables and tars of a section.
 enum class SourcePresence {
   kRequired,  ///< They have to be there: the section's images are about to be listed or read.

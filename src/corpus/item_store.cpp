@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/errors.h"
+#include "base/read_at.h"
 
 namespace quasar::corpus {
 namespace {
@@ -130,16 +132,10 @@ std::string ItemStore::read(std::uint64_t offset, std::uint64_t length) const {
   };
   if (offset > size_ || length > size_ - offset) fail_short();
   std::string text(static_cast<std::size_t>(length), '\0');
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t got =
-        ::pread(file_.number(), text.data() + done, text.size() - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      base::fail(base::ExitCode::kInput, "cannot read " + name_ + ": " + base::describe_errno(errno));
-    if (got == 0) fail_short();
-    done += static_cast<std::size_t>(got);
-  }
+  const auto read = base::read_at(file_, offset, std::as_writable_bytes(std::span(text)));
+  if (read.error != 0)
+    base::fail(base::ExitCode::kInput, "cannot read " + name_ + ": " + base::describe_errno(read.error));
+  if (read.bytes != text.size()) fail_short();
   return text;
 }
 

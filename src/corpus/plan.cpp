@@ -1,5 +1,7 @@
 #include "corpus/plan.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -33,6 +35,9 @@ std::string Plan::read_text(const std::filesystem::path& run) {
 Plan Plan::from_text(const std::string& plan_json, const std::filesystem::path& run) {
   const auto path = plan_file(run);
   auto state = State::from_json(plan_json, path.string());
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0)
+    state.written = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   state.items = ItemStore::open(items_file(run));
   // Longer is well: an extension that was cut short before its plan.json was in place.
   if (state.items->size() < state.items_bytes()) {
@@ -91,15 +96,14 @@ std::vector<const SourceConfig*> sources_of(const CorpusConfig& config) {
 
 }  // namespace
 
-Plan Plan::extend(const CorpusConfig& config) const {
+Plan Plan::extend(const CorpusConfig& config, SourceCheck check) const {
   auto added = sources_of(config);
   for (const auto& old : state_->sources) {
     const auto source = make_source(take_source(added, old.description));
-    const std::string now = source->state();
-    if (!now.empty() && now != old.state) {
+    const std::string change = source->change_since(old.state, check, state_->written);
+    if (!change.empty()) {
       base::fail(base::ExitCode::kMismatch,
-                 "the source " + old.description +
-                     " has changed since the run was planned: " + source->describe_change(old.state, now) +
+                 "the source " + old.description + " has changed since the run was planned: " + change +
                      "; put it back, name what is new as a source of its own, or use a new run directory");
     }
   }

@@ -59,9 +59,9 @@ class Plan {
   /// This plan with the sources of `config` that it does not have yet appended; shards that exist stay as
   /// they are. Equal fingerprints mean that nothing was new. Sources that are gone from disk altogether are
   /// left alone (stored embeddings outlive their images). Throws Error(kMismatch), naming what, when a source
-  /// of the plan is not in `config` or has changed: other files in a folder, another content of a list or
-  /// table, tars more or of another size.
-  Plan extend(const CorpusConfig& config) const;
+  /// of the plan is not in `config` or has changed as far as `check` tells: other files in a folder, another
+  /// content of a list or table, tars more or of another size.
+  Plan extend(const CorpusConfig& config, SourceCheck check = SourceCheck::kListing) const;
 
   /// Looks at the sources of `config` as they are configured, and at no file: they must be those of the plan,
   /// in whatever order. Throws Error(kMismatch) naming one that is not.

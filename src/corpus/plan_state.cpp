@@ -5,6 +5,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "base/version.h"
+#include "corpus/sources/stamps.h"
 
 namespace quasar::corpus {
 namespace {
@@ -94,6 +95,12 @@ std::string Plan::State::to_json() const {
     plan["sources"].push_back({{"description", parsed_or_null(source.description)},
                                {"text", source.description},
                                {"state", parsed_or_null(source.state)}});
+    // Beside the state, which earlier versions compare as a whole.
+    auto& entry = plan["sources"].back();
+    if (auto& state = entry["state"]; state.contains(kStamps)) {
+      entry[kStamps] = std::move(state[kStamps]);
+      state.erase(kStamps);
+    }
     if (source.set) plan["sources"].back()["set"] = set_to_json(*source.set);
   }
   plan["shards"] = json::array();
@@ -124,7 +131,8 @@ Plan::State Plan::State::from_json(const std::string& text, const std::string& n
     state.fingerprint = plan.at("fingerprint").get<std::string>();
     state.item_count = plan.at("item_count").get<std::uint64_t>();
     for (const auto& source : plan.at("sources")) {
-      const auto& recorded = source.at("state");
+      auto recorded = source.at("state");
+      if (recorded.is_object() && source.contains(kStamps)) recorded[kStamps] = source[kStamps];
       state.sources.push_back(
           {source.at("text").get<std::string>(), recorded.is_null() ? std::string() : recorded.dump()});
       if (source.contains("set")) state.sources.back().set = set_from_json(source["set"]);

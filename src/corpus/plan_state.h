@@ -30,6 +30,7 @@ struct Plan::State {
   std::uint64_t item_count = 0;
   std::string fingerprint;
   std::shared_ptr<ItemStore> items;
+  std::int64_t written = 0;  ///< When its plan.json was, in nanoseconds since 1970; 0: not yet.
 
   std::uint64_t items_bytes() const {
     return shards.empty() ? 0 : shards.back().offset + shards.back().length;

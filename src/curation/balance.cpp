@@ -194,23 +194,18 @@ cluster::Hierarchy Balance::Impl::clustered(std::span<const std::uint64_t> own,
   remove_states(false);
   const int threads = comm::cores_of_rank(comm);
   cluster::KMeansRuntime runtime{.checkpoint = state, .threads = threads, .stop_requested = stop_requested};
-  // Of each row, its number here and twice where it is read, its label, its distance, and its place while the
-  // nearest are chosen.
-  constexpr std::uint64_t kBytesOfRow = 56;
-  const std::uint64_t least =
-      cluster::least_kmeans_memory(embeddings.dimension(), rule.clusters.levels.front(), threads);
-  const std::uint64_t of_rows = own.size() * kBytesOfRow;
+  const auto least = least_balance_memory(rule, own.size(), embeddings.dimension(), threads);
   comm.together([&] {
-    if (memory >= least + of_rows) return;
+    if (memory >= least.total()) return;
     base::fail(
         base::ExitCode::kConfig,
         fmt::format("curation.memory: {} is too little to balance {} on a rank in {} of {} values: {} is "
                     "the least; give more, or fewer clusters",
                     base::human_bytes(memory), base::counted(own.size(), "row"),
                     base::counted(static_cast<std::uint64_t>(rule.clusters.levels.front()), "cluster"),
-                    embeddings.dimension(), base::human_bytes(least + of_rows)));
+                    embeddings.dimension(), base::human_bytes(least.total())));
   });
-  runtime.memory_bytes = memory - of_rows;
+  runtime.memory_bytes = memory - least.rows;
   auto hierarchy = cluster::cluster_hierarchy(embeddings, rule.clusters, comm, runtime);
   comm.together([&] {
     const auto lost = std::ranges::find(hierarchy.labels, -1);

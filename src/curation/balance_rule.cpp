@@ -114,4 +114,12 @@ void check_clusters(const BalanceRule& rule, std::uint64_t rows, std::string_vie
                          base::counted(clusters, "cluster"), base::counted(rows, "row"), what));
 }
 
+BalanceMemory least_balance_memory(const BalanceRule& rule, std::uint64_t rows, std::size_t dimension,
+                                   int threads) {
+  // Of each row, its number here (in a vector that has grown), twice where it is read (likewise), its label
+  // and distance, and, while the nearest are chosen, its number again and what is sorted of it.
+  constexpr std::uint64_t kBytesOfRow = 16 + 16 + 8 + 8 + 8 + 24;
+  return {rows * kBytesOfRow, cluster::least_kmeans_memory(dimension, rule.clusters.levels.front(), threads)};
+}
+
 }  // namespace quasar::curation

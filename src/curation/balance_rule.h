@@ -44,4 +44,15 @@ BalanceRule balance_rule_from_yaml(const base::ConfigNode& node);
 /// what the message calls them.
 void check_clusters(const BalanceRule& rule, std::uint64_t rows, std::string_view what);
 
+/// What balancing takes of curation.memory on a rank, at least: bytes.
+struct BalanceMemory {
+  std::uint64_t rows = 0;    ///< Of its rows, beside their embeddings, which are read again and again.
+  std::uint64_t kmeans = 0;  ///< Of k-means at level 1, the embeddings streamed.
+
+  std::uint64_t total() const { return rows + kmeans; }
+};
+/// `rows` of a rank, embeddings of `dimension` values, `threads` of a rank.
+BalanceMemory least_balance_memory(const BalanceRule& rule, std::uint64_t rows, std::size_t dimension,
+                                   int threads);
+
 }  // namespace quasar::curation

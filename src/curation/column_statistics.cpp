@@ -56,7 +56,6 @@ void ColumnSurvey::end_first(const comm::Communicator& comm) {
     column.min = comm.all_reduce(column.min, comm::Reduction::kMin);
     column.max = comm.all_reduce(column.max, comm::Reduction::kMax);
     column.slot_of.assign(kHalves, 0);
-    column.histogram.assign(kHistogramBins, 0);
     if (rows_ == 0) continue;
     // The largest magnitude, times the rows, stays below 2^62 units.
     const double largest = std::max(std::abs(column.min), std::abs(column.max));
@@ -87,9 +86,6 @@ void ColumnSurvey::add_second(std::span<const float> values) {
     const std::size_t slot = column.slot_of[code >> 16U];
     if (slot != 0) ++column.lower[(slot - 1) * kHalves + (code & 0xFFFFU)];
     column.sum += std::llrint(value / column.unit);
-    const double width = column.max - column.min;
-    const double place = width > 0 ? (value - column.min) / width * static_cast<double>(kHistogramBins) : 0.0;
-    ++column.histogram[std::min(kHistogramBins - 1, static_cast<std::size_t>(place))];
   }
 }
 
@@ -97,7 +93,6 @@ std::vector<ColumnStatistics> ColumnSurvey::end_second(const comm::Communicator&
   std::vector<ColumnStatistics> result;
   for (auto& column : columns_) {
     comm.all_reduce(column.lower, comm::Reduction::kSum);
-    comm.all_reduce(column.histogram, comm::Reduction::kSum);
     column.sum = comm.all_reduce(column.sum, comm::Reduction::kSum);
     ColumnStatistics& statistics = result.emplace_back();
     statistics.count = rows_;
@@ -110,7 +105,6 @@ std::vector<ColumnStatistics> ColumnSurvey::end_second(const comm::Communicator&
     statistics.min = column.min;
     statistics.max = column.max;
     statistics.mean = static_cast<double>(column.sum) * column.unit / static_cast<double>(rows_);
-    std::copy(column.histogram.begin(), column.histogram.end(), statistics.histogram.begin());
     std::uint64_t before = 0;
     std::size_t quantile = 0;
     for (std::size_t half = 0; half < kHalves; ++half) {

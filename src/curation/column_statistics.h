@@ -14,8 +14,7 @@
 
 namespace quasar::curation {
 
-inline constexpr std::size_t kQuantiles = 11;      ///< Minimum, nine deciles, maximum.
-inline constexpr std::size_t kHistogramBins = 40;  ///< Of equal width between minimum and maximum.
+inline constexpr std::size_t kQuantiles = 11;  ///< Minimum, nine deciles, maximum.
 
 struct ColumnStatistics {
   std::uint64_t count = 0;
@@ -24,7 +23,6 @@ struct ColumnStatistics {
   double max = 0;
   /// Quantile i/10: the value at position floor(i / 10 * (count - 1)) of the ascending order.
   std::array<double, kQuantiles> quantiles{};
-  std::array<std::uint64_t, kHistogramBins> histogram{};
 };
 
 /// Gathers the statistics of several columns in two passes over the same rows.
@@ -55,7 +53,6 @@ class ColumnSurvey {
     std::vector<std::uint32_t> wanted;   ///< Upper halves that hold a quantile, ascending.
     std::vector<std::uint16_t> slot_of;  ///< [2^16] 1 + index into `wanted`, or 0.
     std::vector<std::uint64_t> lower;    ///< [wanted, 2^16] rows by the lower half.
-    std::vector<std::uint64_t> histogram;
   };
   std::vector<Column> columns_;
   std::uint64_t rows_ = 0;  ///< Of all ranks once the first pass has ended.

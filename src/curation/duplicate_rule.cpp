@@ -1,5 +1,6 @@
 #include "curation/duplicate_rule.h"
 
+#include "base/errors.h"
 #include "base/file_status.h"
 
 namespace quasar::curation {
@@ -60,8 +61,8 @@ DuplicateRule duplicate_rule_from_yaml(const base::ConfigNode& node) {
       node.child("against").fail(set.string() +
                                  " is no run directory, and a file of hashes needs perceptual: true");
   }
-  if (!rule.against.empty() && !rule.exact && !rule.perceptual)
-    node.fail("\"against\" needs exact: true or perceptual: true, by which rows of other sets are compared");
+  if (!rule.against.empty() && !rule.any())
+    node.fail("\"against\" needs exact, perceptual or cosine, by which rows of other sets are compared");
   return rule;
 }
 
@@ -73,6 +74,16 @@ void check_embeddings(const base::ConfigNode& node, const DuplicateRule& rule, b
       "distinct photos have a median cosine of 0.94 there, and a recompressed copy 0.96; use perceptual: "
       "true, or "
       "another encoder (docs/curation.md)");
+}
+
+void check_outside_encoder(const std::filesystem::path& shard, const base::EncoderIdentity& theirs,
+                           const base::EncoderIdentity& ours) {
+  if (theirs == ours) return;
+  base::fail(base::ExitCode::kMismatch,
+             shard.string() + " was embedded by another encoder (" + theirs.describe() + ") than this run (" +
+                 ours.describe() +
+                 "): cosines between them mean nothing; embed that set with this encoder, or take it out of "
+                 "curation.duplicates.against");
 }
 
 std::string DuplicateRule::set_name(std::size_t set) const {

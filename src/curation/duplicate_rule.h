@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/config_node.h"
+#include "base/encoder_identity.h"
 
 namespace quasar::curation {
 
@@ -54,5 +55,10 @@ DuplicateRule duplicate_rule_from_yaml(const base::ConfigNode& node);
 /// Throws Error(kConfig), with file, line and key, when the section `node` asks for duplicates by the cosine
 /// of embeddings that are no measure of likeness: those of `mini`, whose architecture is named.
 void check_embeddings(const base::ConfigNode& node, const DuplicateRule& rule, bool made_by_mini);
+
+/// Throws Error(kMismatch), naming both encoders, when a shard of another set was not embedded by this run's:
+/// for rules that ask for cosines.
+void check_outside_encoder(const std::filesystem::path& shard, const base::EncoderIdentity& theirs,
+                           const base::EncoderIdentity& ours);
 
 }  // namespace quasar::curation

@@ -155,7 +155,7 @@ struct Duplicates::Impl {
   ScratchTexts names;
   std::uint64_t outside_here = 0;
   std::optional<RowOwners> owners;
-  std::vector<char> usable;  ///< By row: whether bytes (1) and picture (2) can be compared.
+  std::vector<char> usable;  ///< By row: whether bytes (1), picture (2), embedding (4) can be compared.
   std::vector<RowState> rows;
   std::optional<cluster::ThreadTeam> team;
   std::function<bool()> stop_requested;
@@ -185,12 +185,15 @@ struct Duplicates::Impl {
 
   static constexpr int kBytes = 1;
   static constexpr int kPicture = 2;
+  static constexpr int kVector = 4;
 
   void add(const Fingerprint& print, std::string_view name) {
     const bool bytes = print.bytes_hash.size() == kBytesDigits;
     const bool picture = print.picture.size() >= kPictureDigits && print.quality >= rule.quality;
-    usable.push_back(
-        static_cast<char>((rule.exact && bytes ? kBytes : 0) | (rule.perceptual && picture ? kPicture : 0)));
+    const bool vector = print.vector != kNoVector;
+    usable.push_back(static_cast<char>((rule.exact && bytes ? kBytes : 0) |
+                                       (rule.perceptual && picture ? kPicture : 0) |
+                                       (rule.cosine && vector ? kVector : 0)));
     prints.append(Record::pack(print, rule.exact && bytes, rule.perceptual && picture));
     names.append(name);
     if (rule.cosine) vector_numbers.push_back(print.vector);
@@ -213,9 +216,13 @@ struct Duplicates::Impl {
   void find_equal(Likeness likeness);
   void find_alike();
   void leave_what_is_outside();
+  void leave_what_is_outside_by_cosine();
+  /// Rows here (the probes) are like those of other sets (the homes), of which the nearest is noted.
+  /// Collective.
+  void leave_to_nearest(std::span<const NearPair> pairs, Likeness likeness);
   void open_cosines();
   bool greedy_cosines() const { return rule.cosine && rule.cosine_rule == CosineRule::kGreedy; }
-  /// One bit for each row of all ranks. Collective.
+  /// One bit for each row of all ranks; `is_set` is asked of none of another set. Collective.
   std::vector<char> bits_of_all(const std::function<bool(std::size_t)>& is_set) const;
   /// Rows are like those in `pairs`, each told to its owner, who `take`s it. Collective.
   void leave_all(std::span<const NearPair> pairs, Likeness likeness);
@@ -310,19 +317,34 @@ void Duplicates::Impl::leave_what_is_outside() {
       .threshold = static_cast<unsigned>(rule.threshold),
       .memory = memory};
   cluster::find_near(search, *team, comm, [&](std::span<const NearPair> pairs) {
-    deliver<NearPair>(
-        pairs, [](const NearPair& pair) { return pair.probe; },
-        [&](const NearPair& pair) {
-          const std::size_t i = owners->local(pair.probe);
-          rows[i].state = State::kGone;
-          // All of those stay; the nearest is named.
-          auto& row = rows[i];
-          row.likeness = Likeness::kPerceptual;
-          const auto found = std::pair(static_cast<std::uint16_t>(pair.distance), pair.home);
-          if (row.other == kNone || found < std::pair(row.distance, row.other))
-            std::tie(row.distance, row.other) = found;
-        });
+    leave_to_nearest(pairs, Likeness::kPerceptual);
   });
+}
+
+/// The same by embeddings, of those that share a cluster.
+void Duplicates::Impl::leave_what_is_outside_by_cosine() {
+  const auto open = bits_of_all([&](std::size_t i) { return is_open(i); });
+  std::vector<NearPair> turned;
+  cosines->find({.probe = [&](std::uint64_t number) { return number < owners->outside(); },
+                 .home = [&](std::uint64_t number) { return bit(open, number); }},
+                *team, [&](std::span<const NearPair> pairs) {
+                  turned.clear();
+                  for (const auto& pair : pairs) turned.push_back({pair.home, pair.probe, pair.distance});
+                  leave_to_nearest(turned, Likeness::kCosine);
+                });
+}
+
+void Duplicates::Impl::leave_to_nearest(std::span<const NearPair> pairs, Likeness likeness) {
+  deliver<NearPair>(
+      pairs, [](const NearPair& pair) { return pair.probe; },
+      [&](const NearPair& pair) {
+        auto& row = rows[owners->local(pair.probe)];
+        row.state = State::kGone;
+        row.likeness = likeness;
+        const auto found = std::pair(static_cast<std::uint16_t>(pair.distance), pair.home);
+        if (row.other == kNone || found < std::pair(row.distance, row.other))
+          std::tie(row.distance, row.other) = found;
+      });
 }
 
 bool Duplicates::Impl::decide_block(std::uint64_t begin, std::uint64_t end) {
@@ -432,7 +454,7 @@ std::vector<char> Duplicates::Impl::bits_of_all(const std::function<bool(std::si
   std::vector<char> bits((owners->all() + 7) / 8, 0);
   std::string mine;
   std::uint64_t first = 0;
-  // Rows of other sets have no cosines: a rank's others lie together.
+  // None is of another set: a rank's others lie together.
   const std::size_t count = rows.size() - outside_here;
   if (count > 0) {
     first = owners->number(outside_here) / 8;
@@ -460,12 +482,15 @@ void Duplicates::Impl::open_cosines() {
     std::uint64_t row = 0;
   };
   const auto ranks = static_cast<std::uint64_t>(comm.size());
+  const auto is_compared = [&](std::size_t i) { return can(i, kVector) && (i < outside_here || is_open(i)); };
   std::uint64_t end = 0;
-  for (const auto number : vector_numbers) end = std::max(end, number + 1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (is_compared(i)) end = std::max(end, vector_numbers[i] + 1);
+  }
   end = static_cast<std::uint64_t>(comm.all_reduce(static_cast<std::int64_t>(end), comm::Reduction::kMax));
   std::vector<std::vector<Numbered>> parts(ranks);
-  for (std::size_t i = outside_here; i < rows.size(); ++i) {
-    if (!is_open(i)) continue;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!is_compared(i)) continue;
     const std::uint64_t rank = vector_numbers[i] / ((end + ranks - 1) / ranks);
     parts[rank].push_back({vector_numbers[i], owners->number(i)});
   }
@@ -530,12 +555,13 @@ void Duplicates::Impl::leave_what_is_like_kept(std::uint64_t begin, std::uint64_
 
 void Duplicates::Impl::find_alike() {
   if (rule.cosine) open_cosines();
+  team.emplace(comm::cores_of_rank(comm));
+  if (rule.perceptual && owners->outside() > 0) leave_what_is_outside();
+  if (rule.cosine && owners->outside() > 0) leave_what_is_outside_by_cosine();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     // What cannot be compared is like nothing.
     if (is_open(i) && !can(i, kPicture) && !greedy_cosines()) rows[i].state = State::kKept;
   }
-  team.emplace(comm::cores_of_rank(comm));
-  if (rule.perceptual && owners->outside() > 0) leave_what_is_outside();
   const std::uint64_t all = owners->all();
   std::uint64_t block = kFirstBlock;
   for (std::uint64_t begin = owners->outside(); begin < all; block *= kGrowth) {

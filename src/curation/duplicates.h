@@ -5,7 +5,7 @@
 // at best first, and one goes only when it is like a better one that is *kept*: the lexicographically first
 // maximal independent set of what is alike, in the order of rows. There is one such set, so that the outcome
 // depends on the rows alone. Rows of other sets (`against`) come before all, and all stay:
-// of these the nearest is named.
+// of these the nearest is named, by its hash before its embedding.
 //
 // Equal rows are taken as one first. The others are gone through in blocks of growing size: the pairs within
 // a block are found and decided, in rounds in which every row decides whose better neighbours have; then all
@@ -41,12 +41,15 @@ struct Fate {
   std::uint64_t group = 0;              ///< Rows of its group, with the one kept; 0 where it is alone.
 };
 
+/// The number of a row whose embedding is not known.
+inline constexpr std::uint64_t kNoVector = UINT64_MAX;
+
 /// What rows are compared by.
 struct Fingerprint {
-  std::string_view bytes_hash;  ///< xxh128, 32 digits; empty: unknown.
-  std::string_view picture;     ///< PDQ, 64 digits, or eight times 64; empty: unknown.
-  int quality = -1;             ///< Of PDQ.
-  std::uint64_t vector = 0;     ///< Number of its embedding.
+  std::string_view bytes_hash;       ///< xxh128, 32 digits; empty: unknown.
+  std::string_view picture;          ///< PDQ, 64 digits, or eight times 64; empty: unknown.
+  int quality = -1;                  ///< Of PDQ.
+  std::uint64_t vector = kNoVector;  ///< Number of its embedding.
 };
 
 /// Gives the embeddings of these numbers, ascending, on whatever rank; the same dimension for any.

@@ -18,13 +18,13 @@
 #include "curation/manifest_row.h"
 #include "curation/outside_rows.h"
 #include "curation/report_sink.h"
-#include "curation/row_vectors.h"
 #include "curation/scratch_folder.h"
 #include "curation/selection.h"
 #include "curation/shard_rows.h"
 #include "curation/share_progress.h"
 #include "curation/summary.h"
 #include "curation/text_sink.h"
+#include "store/embedding_shard.h"
 
 namespace quasar::curation {
 namespace {
@@ -233,14 +233,20 @@ void Ranking::find_duplicates(SortedSlice& slice, const std::filesystem::path& s
   const base::Phase phase("duplicates");
   const Columns& columns = selection_->columns();
   const std::size_t hash = columns.index_of("hash");
+  std::optional<OutsideSets> outside;
+  comm_.together([&] { outside.emplace(config_.duplicates); });
   duplicates_.emplace(
       config_.duplicates, scratch, static_cast<std::uint64_t>(config_.memory), comm_,
-      [&](std::vector<std::uint64_t> rows) { return std::make_unique<RowVectors>(input_, std::move(rows)); });
+      [&](std::vector<std::uint64_t> rows) { return outside->open_vectors(input_, std::move(rows)); });
   comm_.together([&] {
-    for_each_outside(config_.duplicates, comm_,
-                     [&](std::size_t set, const Fingerprint& print, std::string_view name) {
-                       duplicates_->add_outside(set, print, name);
-                     });
+    base::EncoderIdentity encoder;
+    if (!input_.shards.empty()) {
+      const auto first = input_.embeddings.shard(input_.shards.front());
+      encoder = store::EmbeddingShardReader(first, store::Integrity::kRows).header().encoder;
+    }
+    outside->for_each(comm_, encoder, [&](std::size_t set, const Fingerprint& print, std::string_view name) {
+      duplicates_->add_outside(set, print, name);
+    });
     SortRecord record;
     ManifestRow row;
     ShareProgress progress("duplicates", slice.size(), stop_requested_, comm_);
@@ -254,7 +260,7 @@ void Ranking::find_duplicates(SortedSlice& slice, const std::filesystem::path& s
         print.picture = std::get<std::string_view>(row[columns.index_of(kPictureColumn)]);
         print.quality = static_cast<int>(std::get<std::uint64_t>(row[columns.index_of(kQualityColumn)])) - 1;
       }
-      print.vector = record.row;
+      print.vector = outside->vectors() + record.row;
       duplicates_->add(print, record.id);
     }
   });

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-[[noreturn]] void refuse(const std::filesystem::path& path, std::size_t line, const std::string& what) {
+[[noreturn]] void refuse(const std::filesystem::path& path, std::uint64_t line, const std::string& what) {
   base::fail(base::ExitCode::kInput, path.string() + ":" + std::to_string(line) + ": " + what +
                                          "; \"quasar rank\" writes the manifest again");
 }
@@ -31,18 +31,13 @@ Cell cell_of(const ordered_json& value, CellType type, std::string& text) {
 }  // namespace
 
 ManifestReader::ManifestReader(std::filesystem::path path, const std::vector<std::string>& scores)
-    : path_(std::move(path)), file_(path_, std::ios::binary), columns_(scores) {
-  if (!file_) {
-    base::fail(
-        base::ExitCode::kInput,
-        path_.string() + " cannot be read: \"quasar rank\" writes it, where curation.manifest has jsonl");
-  }
-  peeked_ = read_line();
-  if (!peeked_) return;
-  const auto first = ordered_json::parse(line_, nullptr, false);
-  if (!first.is_object()) refuse(path_, number_, "no row of a manifest");
+    : lines_(std::move(path)), cursor_(lines_), columns_(scores) {
+  ManifestLines::Cursor peek(lines_);
+  if (!peek.next()) return;
+  const auto first = ordered_json::parse(peek.line(), nullptr, false);
+  if (!first.is_object()) refuse(lines_.path(), 1, "no row of a manifest");
   for (const auto& score : scores) {
-    if (!first.contains(score)) refuse(path_, number_, "the row has no score '" + score + "'");
+    if (!first.contains(score)) refuse(lines_.path(), 1, "the row has no score '" + score + "'");
   }
   std::vector<Column> added;
   for (const auto& [name, value] : first.items()) {
@@ -52,19 +47,10 @@ ManifestReader::ManifestReader(std::filesystem::path path, const std::vector<std
   columns_ = Columns(scores, std::move(added));
 }
 
-bool ManifestReader::read_line() {
-  if (!std::getline(file_, line_)) {
-    if (file_.bad()) base::fail(base::ExitCode::kInput, path_.string() + " cannot be read to its end");
-    return false;
-  }
-  ++number_;
-  return true;
-}
-
 bool ManifestReader::next(ManifestRow& row) {
-  if (!std::exchange(peeked_, false) && !read_line()) return false;
-  const auto object = ordered_json::parse(line_, nullptr, false);
-  if (!object.is_object()) refuse(path_, number_, "no row of a manifest");
+  if (!cursor_.next()) return false;
+  const auto object = ordered_json::parse(cursor_.line(), nullptr, false);
+  if (!object.is_object()) refuse(lines_.path(), cursor_.number(), "no row of a manifest");
   row.assign(columns_.size(), Cell());
   texts_.resize(columns_.size());
   for (std::size_t c = 0; c < columns_.size(); ++c) {
@@ -76,7 +62,7 @@ bool ManifestReader::next(ManifestRow& row) {
   };
   if (!has_text(columns_.id()) || !has_text(columns_.index_of("status")) ||
       !has_text(columns_.index_of("reason")) || !std::holds_alternative<bool>(row[columns_.index_of("keep")]))
-    refuse(path_, number_, "a row without id, status, keep or reason");
+    refuse(lines_.path(), cursor_.number(), "a row without id, status, keep or reason");
   return true;
 }
 

@@ -3,15 +3,16 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "curation/column.h"
+#include "curation/manifest_lines.h"
 #include "curation/manifest_row.h"
 
 namespace quasar::curation {
 
+/// Not to be moved.
 class ManifestReader {
  public:
   /// `scores`: names of its score columns. Throws Error(kInput), naming the file, when it is missing or
@@ -21,17 +22,12 @@ class ManifestReader {
   /// Its columns; those that selection has added, such as duplicate_of, at the end.
   const Columns& columns() const { return columns_; }
   /// Goes to the next row, whose texts are valid until the next call; false at the end. Throws Error(kInput)
-  /// with file and line.
+  /// with file and line, and what ManifestLines::Cursor throws.
   bool next(ManifestRow& row);
 
  private:
-  bool read_line();
-
-  std::filesystem::path path_;
-  std::ifstream file_;
-  std::string line_;
-  std::size_t number_ = 0;  ///< Of the line, from 1.
-  bool peeked_ = false;     ///< The line was read to see the columns.
+  ManifestLines lines_;
+  ManifestLines::Cursor cursor_;
   std::vector<std::string> texts_;
   Columns columns_;
 };

@@ -1,7 +1,5 @@
 #include "curation/rewrite_report.h"
 
-#include <algorithm>
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,40 +10,12 @@
 #include "base/file_lock.h"
 #include "base/stop_signal.h"
 #include "curation/manifest_reader.h"
+#include "curation/ranking_summary.h"
 #include "curation/report_sink.h"
 #include "curation/written_files.h"
 
 namespace quasar::curation {
 namespace {
-
-using nlohmann::ordered_json;
-
-/// A summary of a ranking, as far as its rows are read by it.
-struct Ranked {
-  ordered_json summary;
-  std::vector<std::string> scores;
-  std::string ranked_by;
-  std::uint64_t scored = 0;
-};
-
-Ranked read_summary(const store::RunLayout& run) {
-  const auto path = run.summary();
-  const auto text = base::read_file(path);
-  Ranked ranked;
-  try {
-    ranked.summary = ordered_json::parse(text);
-    for (const auto& [name, statistics] : ranked.summary.at("columns").items()) ranked.scores.push_back(name);
-    const auto rank_by = ranked.summary.at("config").at("rank_by").get<std::string>();
-    // The combination of a single score is that score.
-    const auto found = std::find(ranked.scores.begin(), ranked.scores.end(), rank_by);
-    ranked.ranked_by = found == ranked.scores.end() ? ranked.scores.at(0) : rank_by;
-    ranked.scored = ranked.summary.at("scored").get<std::uint64_t>();
-  } catch (const std::exception& error) {
-    base::fail(base::ExitCode::kInput, path.string() + " is no summary of a ranking (" + error.what() +
-                                           "): \"quasar rank\" writes it");
-  }
-  return ranked;
-}
 
 /// Refuses a manifest that the summary is not of.
 void check_manifest(const store::RunLayout& run) {
@@ -62,12 +32,12 @@ void rewrite_report(const store::RunLayout& run, const FindDetails& find_details
   std::optional<base::FileLock> lock;
   std::optional<ReportTally> tally;
   std::optional<Columns> columns;
-  Ranked ranked;
+  RankingSummary ranked;
   comm.on_root([&] {
     lock.emplace(
         run.rank_lock(),
         run.root().string() + " is being ranked by another job, which makes the report; wait for its end");
-    ranked = read_summary(run);
+    ranked = read_ranking_summary(run);
     check_manifest(run);
     ManifestReader reader(run.manifest_jsonl(), ranked.scores);
     columns.emplace(reader.columns());
@@ -82,14 +52,14 @@ void rewrite_report(const store::RunLayout& run, const FindDetails& find_details
     columns.emplace(std::vector<std::string>{"score"});
     tally.emplace(*columns, "score", 0);
   }
-  const auto sum = write_report(run.report(), ranked.summary.dump(), *tally, find_details, comm);
+  const auto sum = write_report(run.report(), ranked.json.dump(), *tally, find_details, comm);
   comm.on_root([&] {
     lock->confirm();
-    auto& written = ranked.summary["files"][run.report().filename().string()];
-    const ordered_json now = {{"bytes", sum.bytes}, {"xxh128", sum.xxh128}};
+    auto& written = ranked.json["files"][run.report().filename().string()];
+    const nlohmann::ordered_json now = {{"bytes", sum.bytes}, {"xxh128", sum.xxh128}};
     if (written == now) return;
     written = now;
-    base::write_file_atomically(run.summary(), ranked.summary.dump(2) + "\n");
+    base::write_file_atomically(run.summary(), ranked.json.dump(2) + "\n");
   });
 }
 

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "base/errors.h"
 #include "base/packer.h"
+#include "base/read_at.h"
 
 namespace quasar::curation {
 namespace {
@@ -69,19 +71,15 @@ void ScratchTexts::Cursor::fill(std::size_t bytes) {
   if (buffer_.size() - at_ >= bytes) return;
   buffer_.erase(0, at_);
   at_ = 0;
-  std::size_t there = buffer_.size();
+  const std::size_t there = buffer_.size();
   buffer_.resize(std::max(bytes, kTextBlock / 16));
-  while (there < buffer_.size()) {
-    const auto count = ::pread(texts_.file_.number(), buffer_.data() + there, buffer_.size() - there,
-                               static_cast<off_t>(offset_));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(base::ExitCode::kInput, "read", texts_.path_);
-    if (count == 0) break;
-    there += static_cast<std::size_t>(count);
-    offset_ += static_cast<std::uint64_t>(count);
-  }
-  buffer_.resize(there);
-  if (there < bytes)
+  const auto read =
+      base::read_at(texts_.file_, offset_, std::as_writable_bytes(std::span(buffer_).subspan(there)));
+  errno = read.error;
+  if (read.error != 0) fail(base::ExitCode::kInput, "read", texts_.path_);
+  offset_ += read.bytes;
+  buffer_.resize(there + read.bytes);
+  if (buffer_.size() < bytes)
     base::fail(base::ExitCode::kInput, texts_.path_.string() + " is shorter than it was written");
 }
 

@@ -84,8 +84,11 @@ class FilterPass : public SelectionPass {
 class DuplicatePass : public SelectionPass {
  public:
   explicit DuplicatePass(const DuplicateRule& rule) : pictures_(rule.perceptual) {
-    for (std::size_t set = 0; set < rule.against.size(); ++set)
+    for (std::size_t set = 0; set < rule.against.size(); ++set) {
       against_.push_back("against: " + rule.set_name(set));
+      // Its distance is of another kind.
+      against_by_cosine_.push_back(against_.back() + " (cosine)");
+    }
   }
   std::vector<Column> columns() const override {
     std::vector<Column> columns = {
@@ -105,7 +108,8 @@ class DuplicatePass : public SelectionPass {
     if (fate.likeness == Likeness::kNone) return {};
     row[first_] = fate.of;
     row[first_ + 1] = std::uint64_t{fate.distance};
-    if (fate.outside) return against_.at(fate.set);
+    if (fate.outside)
+      return (fate.likeness == Likeness::kCosine ? against_by_cosine_ : against_).at(fate.set);
     switch (fate.likeness) {
       case Likeness::kExact:
         return "duplicate: exact";
@@ -119,6 +123,7 @@ class DuplicatePass : public SelectionPass {
  private:
   bool pictures_;
   std::vector<std::string> against_;
+  std::vector<std::string> against_by_cosine_;
   std::size_t first_ = 0;
 };
 

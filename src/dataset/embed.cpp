@@ -77,27 +77,41 @@ void remove_old_metrics(const EmbedJob& job) {
   }
 }
 
+/// Rows by status.
+using StatusCounts = std::vector<std::uint64_t>;
+constexpr std::size_t kStatuses = 256;
+
+void count_rows(const std::vector<base::RowStatus>& statuses, StatusCounts& counts) {
+  for (const auto status : statuses) ++counts[static_cast<std::size_t>(status)];
+}
+
+/// What a pass finds of an earlier one.
+struct Found {
+  std::vector<int> missing;           ///< Places of shards that are not finished, the largest first.
+  StatusCounts rows;                  ///< Of the finished ones that this rank has looked at.
+  std::set<std::string> computed_on;  ///< Likewise.
+};
+
 /// Whether the shard's file is there, whole, undamaged and of this encoder, and holds no row to retry. A
-/// damaged one is said to be so. What its embeddings were computed on is added to `computed_on`.
+/// damaged one is said to be so. Adds what it holds to `found`.
 bool is_finished(const EmbedJob& job, const base::EncoderIdentity& identity, const corpus::Shard& shard,
-                 std::set<std::string>& computed_on) {
+                 Found& found) {
   const auto path = job.set.path(shard);
-  if (!store::verify_shard(path) || !job.set.has(shard)) {
+  const auto reader = store::open_verified_shard(path);
+  if (!reader || !reader->is_of(shard.sha256, shard.count)) {
     if (std::filesystem::exists(path)) {
       base::log_warning("{} is damaged, or of other images: its {} images are embedded anew", path.string(),
                         shard.count);
     }
     return false;
   }
-  const store::EmbeddingShardReader reader(path);
-  check_shard_encoder(path, reader.header().encoder, identity);
-  computed_on.insert(reader.header().computed_on.begin(), reader.header().computed_on.end());
+  check_shard_encoder(path, reader->header().encoder, identity);
+  found.computed_on.insert(reader->header().computed_on.begin(), reader->header().computed_on.end());
   if (job.shared != nullptr) job.shared->offer(job.set, shard, false);
-  if (job.retry) {
-    const auto statuses = reader.read_statuses();
-    return std::none_of(statuses.begin(), statuses.end(),
-                        [&](base::RowStatus status) { return job.retry->covers(status); });
-  }
+  const auto statuses = reader->read_statuses();
+  const auto is_retried = [&](base::RowStatus status) { return job.retry && job.retry->covers(status); };
+  if (std::ranges::any_of(statuses, is_retried)) return false;
+  count_rows(statuses, found.rows);
   return true;
 }
 
@@ -133,36 +147,35 @@ void warn_of_mixed_kinds(const EmbedJob& job, const std::set<std::string>& found
       job.what, listed);
 }
 
-/// Shards that are not finished, largest first so that no long one is left for the end. The files are read to
-/// the last byte. Collective.
-std::vector<int> missing_shards(const EmbedJob& job, const base::EncoderIdentity& identity,
-                                const comm::Communicator& comm) {
+/// Looks at all files, which are read to the last byte. The largest shards come first so that no long one is
+/// left for the end. Collective.
+Found find_finished(const EmbedJob& job, const base::EncoderIdentity& identity,
+                    const comm::Communicator& comm) {
   const auto& shards = job.set.plan().shards();
   const auto places = shards_of_part(job);
   std::vector<std::int64_t> finished(shards.size(), 0);
   // On a new run there is nothing to report.
   const bool any = !std::filesystem::is_empty(job.set.files().embeddings());
-  std::set<std::string> computed_on;
+  Found found{{}, StatusCounts(kStatuses, 0), {}};
   pass::run_pass({"check " + job.what, any ? "shards" : "", places.size(), places.size()}, comm,
                  [&](pass::ShardFeed& feed) {
                    while (const auto next = feed.next()) {
                      const auto place = places[*next];
-                     finished[place] = is_finished(job, identity, shards[place], computed_on) ? 1 : 0;
+                     finished[place] = is_finished(job, identity, shards[place], found) ? 1 : 0;
                      feed.add_done(1);
                    }
                  });
   comm.all_reduce(std::span(finished), comm::Reduction::kMax);
-  std::vector<int> missing;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    if (finished[i] == 0 && job.part.holds(shards[i].id)) missing.push_back(static_cast<int>(i));
+    if (finished[i] == 0 && job.part.holds(shards[i].id)) found.missing.push_back(static_cast<int>(i));
   }
-  warn_of_mixed_kinds(job, computed_on, !missing.empty(), comm);
-  std::stable_sort(missing.begin(), missing.end(), [&](int left, int right) {
+  warn_of_mixed_kinds(job, found.computed_on, !found.missing.empty(), comm);
+  std::stable_sort(found.missing.begin(), found.missing.end(), [&](int left, int right) {
     const auto& a = shards[static_cast<std::size_t>(left)];
     const auto& b = shards[static_cast<std::size_t>(right)];
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.count > b.count;
   });
-  return missing;
+  return found;
 }
 
 /// Takes over what other runs have left of the missing shards, which are then no longer missing. How many.
@@ -206,20 +219,23 @@ int take_shared(const EmbedJob& job, std::vector<int>& missing, const comm::Comm
   return count;
 }
 
-/// Of shards that this pass has written or read through. Collective.
-std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, const comm::Communicator& comm) {
-  const auto places = shards_of_part(job);
-  std::vector<std::uint64_t> counts(256, 0);
-  const pass::PassJob pass{"count " + job.what,        "shards", places.size(), places.size(), 0, {},
+/// All rows of the part: those of shards that were found finished, and of `written`, which this pass has
+/// made. Collective.
+std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, StatusCounts counts,
+                                                        const std::vector<int>& written,
+                                                        const comm::Communicator& comm) {
+  const pass::PassJob pass{"count " + job.what,        "shards", written.size(), written.size(), 0, {},
                            base::Progress::Brief::kYes};
-  pass::run_pass(pass, comm, [&](pass::ShardFeed& feed) {
-    while (const auto next = feed.next()) {
-      const auto reader = job.set.open(job.set.plan().shards()[places[*next]], WrittenBy::kThisJob,
-                                       store::Integrity::kUnchecked);
-      for (const auto status : reader.read_statuses()) ++counts[static_cast<std::size_t>(status)];
-      feed.add_done(1);
-    }
-  });
+  if (!written.empty()) {
+    pass::run_pass(pass, comm, [&](pass::ShardFeed& feed) {
+      while (const auto next = feed.next()) {
+        const auto& shard = job.set.plan().shards()[static_cast<std::size_t>(written[*next])];
+        const auto reader = job.set.open(shard, WrittenBy::kThisJob, store::Integrity::kUnchecked);
+        count_rows(reader.read_statuses(), counts);
+        feed.add_done(1);
+      }
+    });
+  }
   comm.all_reduce(std::span(counts), comm::Reduction::kSum);
   std::map<base::RowStatus, std::uint64_t> by_status;
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -228,8 +244,10 @@ std::map<base::RowStatus, std::uint64_t> count_statuses(const EmbedJob& job, con
   return by_status;
 }
 
-/// Writes the virtual dataset unless shards of other parts are missing still.
-void join_shards(const EmbedJob& job) {
+/// Writes the virtual dataset unless shards of other parts are missing still. What this pass has not written
+/// (`changed`) lies in it as it did: shards keep their names and their rows.
+void join_shards(const EmbedJob& job, bool changed) {
+  if (!changed && store::is_virtual_dataset_of(job.set.files().joined(), job.set.plan().item_count())) return;
   std::vector<std::filesystem::path> shards;
   for (const auto& shard : job.set.plan().shards()) {
     shards.push_back(job.set.path(shard));
@@ -349,7 +367,9 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
     await_written(job.set.files().embeddings());
     await_written(job.set.files().metrics());
   });
-  std::vector<int> missing = missing_shards(job, identity, comm);
+  auto found = find_finished(job, identity, comm);
+  const auto unfinished = found.missing;
+  auto& missing = found.missing;
   EmbedStatistics statistics;
   statistics.shards_shared = take_shared(job, missing, comm);
   for (const auto& shard : job.set.plan().shards()) {
@@ -368,8 +388,8 @@ EmbedStatistics embed(const EmbedJob& job, const comm::Communicator& comm) {
     work_off(job, identity, missing, rows_before, comm);
   }
 
-  comm.on_root([&] { join_shards(job); });
-  statistics.by_status = count_statuses(job, comm);
+  comm.on_root([&] { join_shards(job, !unfinished.empty()); });
+  statistics.by_status = count_statuses(job, std::move(found.rows), unfinished, comm);
   return statistics;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/errors.h"
+#include "base/read_at.h"
 
 namespace quasar::decode {
 namespace {
@@ -68,15 +69,7 @@ std::span<std::byte> SharedArea::map(std::uint64_t size) {
 }
 
 bool SharedArea::read(std::span<std::byte> out) const {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const auto count =
-        ::pread(file_.number(), out.data() + done, out.size() - done, static_cast<off_t>(done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    done += static_cast<std::size_t>(count);
-  }
-  return true;
+  return base::read_at(file_, 0, out).bytes == out.size();
 }
 
 void SharedArea::give_back(std::uint64_t kept) {

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/file_status.h"
+#include "base/read_at.h"
 
 namespace quasar::exports {
 
@@ -32,15 +33,13 @@ base::Descriptor create_file(const std::filesystem::path& path) {
 
 void read_exactly(const base::Descriptor& file, const std::filesystem::path& path, std::uint64_t offset,
                   std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t got = ::pread(file.number(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      base::fail(base::ExitCode::kInput, "cannot read " + path.string() + ": " + base::describe_errno(errno));
-    if (got == 0) base::fail(base::ExitCode::kInput, path.string() + " became shorter while it was read");
-    bytes = bytes.subspan(static_cast<std::size_t>(got));
-    offset += static_cast<std::uint64_t>(got);
+  const auto read = base::read_at(file, offset, bytes);
+  if (read.error != 0) {
+    base::fail(base::ExitCode::kInput,
+               "cannot read " + path.string() + ": " + base::describe_errno(read.error));
   }
+  if (read.bytes != bytes.size())
+    base::fail(base::ExitCode::kInput, path.string() + " became shorter while it was read");
 }
 
 void write_at(const base::Descriptor& file, const std::filesystem::path& path, std::uint64_t offset,

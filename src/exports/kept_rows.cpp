@@ -1,30 +1,23 @@
 #include "exports/kept_rows.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
-#include <span>
 
-#include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/await_file.h"
 #include "base/errors.h"
-#include "base/stop_signal.h"
-#include "curation/written_files.h"
-#include "exports/file_io.h"
 
 namespace quasar::exports {
 namespace {
 
-constexpr std::size_t kReadAtOnce = std::size_t{4} << 20U;
 /// Stands in every line of a kept row; where a field holds it, too, the line itself decides.
 constexpr std::string_view kKept = "\"keep\":true";
 
-}  // namespace
-
-Manifest::Manifest(const store::RunLayout& run) : path_(run.manifest_jsonl()) {
+/// What summary.json says of manifest.jsonl, which is as it says.
+curation::FileSum summed_manifest(const store::RunLayout& run) {
+  const auto path = run.manifest_jsonl();
   if (!base::is_there_anew(run.summary())) {
     base::fail(base::ExitCode::kInput,
                run.summary().string() + " is missing: run \"quasar rank\" first, which says what is kept");
@@ -32,38 +25,36 @@ Manifest::Manifest(const store::RunLayout& run) : path_(run.manifest_jsonl()) {
   const auto summary = nlohmann::json::parse(base::read_file(run.summary()), nullptr, false);
   const auto files =
       summary.is_object() ? summary.value("files", nlohmann::json::object()) : nlohmann::json();
-  const auto recorded = files.is_object() ? files.find(path_.filename().string()) : files.end();
+  const auto recorded = files.is_object() ? files.find(path.filename().string()) : files.end();
   if (!files.is_object() || recorded == files.end()) {
-    base::fail(base::ExitCode::kConfig, path_.string() +
+    base::fail(base::ExitCode::kConfig, path.string() +
                                             " was not written, of which exports are made: add \"jsonl\" to "
                                             "curation.manifest and run \"quasar rank\" again");
   }
-  if (const auto faults = curation::check_written_files(run, curation::SumCheck::kSmall, path_);
+  if (const auto faults = curation::check_written_files(run, curation::SumCheck::kSmall, path);
       !faults.empty())
     base::fail(base::ExitCode::kMismatch, faults.front());
-  size_ = recorded->at("bytes").get<std::uint64_t>();
-  xxh128_ = recorded->at("xxh128").get<std::string>();
-  file_ = open_for_reading(path_);
+  return {recorded->at("bytes").get<std::uint64_t>(), recorded->at("xxh128").get<std::string>()};
+}
+
+}  // namespace
+
+Manifest::Manifest(const store::RunLayout& run)
+    : summed_(summed_manifest(run)), lines_(run.manifest_jsonl()) {
+  if (lines_.size() != summed_.bytes)
+    base::fail(base::ExitCode::kMismatch,
+               lines_.path().string() + " was written anew while it was opened; start again");
 }
 
 void Manifest::fail_line(std::uint64_t offset, std::string_view why) const {
   base::fail(base::ExitCode::kMismatch,
-             fmt::format("{}, byte {}: {}; run \"quasar rank\" again", path_.string(), offset, why));
-}
-
-std::string Manifest::text(std::uint64_t offset, std::uint32_t length) const {
-  std::string text(length, '\0');
-  read_exactly(file_, path_, offset, std::as_writable_bytes(std::span(text)));
-  return text;
+             fmt::format("{}, byte {}: {}; run \"quasar rank\" again", lines_.path().string(), offset, why));
 }
 
 nlohmann::ordered_json Manifest::first_row() const {
-  std::string line;
-  while (line.find('\n') == std::string::npos && line.size() < size_) {
-    const auto more = static_cast<std::uint32_t>(std::min<std::uint64_t>(kReadAtOnce, size_ - line.size()));
-    line += text(line.size(), more);
-  }
-  auto row = nlohmann::ordered_json::parse(line.substr(0, line.find('\n')), nullptr, false);
+  curation::ManifestLines::Cursor cursor(lines_);
+  auto row = cursor.next() ? nlohmann::ordered_json::parse(cursor.line(), nullptr, false)
+                           : nlohmann::ordered_json::object();
   return row.is_object() ? row : nlohmann::ordered_json::object();
 }
 
@@ -88,20 +79,16 @@ ManifestLine Manifest::read(std::uint64_t offset, std::uint32_t length) const {
 
 std::vector<KeptRow> Manifest::scan(std::uint64_t begin, std::uint64_t end, bool with_dropped) const {
   std::vector<KeptRow> rows;
-  std::string text;  // From `first` on.
-  std::uint64_t first = begin > 0 ? begin - 1 : 0;
-  std::uint64_t next = first;  // To be read.
-  // A line that began before is another rank's.
-  bool skipping = begin > 0;
-  const auto take = [&](std::string_view line, std::uint64_t offset) {
-    if (!with_dropped && line.find(kKept) == std::string_view::npos) return;
+  for (curation::ManifestLines::Cursor cursor(lines_, begin, end); cursor.next();) {
+    const auto line = cursor.line();
+    if (!with_dropped && line.find(kKept) == std::string_view::npos) continue;
     const auto columns = nlohmann::json::parse(line, nullptr, false);
     if (!columns.is_object() || !columns.contains("keep") || !columns.contains("bytes") ||
         !columns["bytes"].is_number_unsigned())
-      fail_line(offset, "there is no row");
-    if (!with_dropped && columns["keep"] != true) return;
+      fail_line(cursor.offset(), "there is no row");
+    if (!with_dropped && columns["keep"] != true) continue;
     KeptRow row;
-    row.offset = offset;
+    row.offset = cursor.offset();
     row.length = static_cast<std::uint32_t>(line.size());
     row.bytes = columns["bytes"].get<std::uint64_t>();
     if (const auto number = columns.find("row"); number != columns.end() && number->is_number_unsigned())
@@ -111,28 +98,7 @@ std::vector<KeptRow> Manifest::scan(std::uint64_t begin, std::uint64_t end, bool
       std::copy_n(name.begin(), std::min(name.size(), row.format.size() - 1), row.format.begin());
     }
     rows.push_back(row);
-  };
-  while (next < size_) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-    base::note_activity();
-    const std::size_t had = text.size();
-    text.resize(had + static_cast<std::size_t>(std::min<std::uint64_t>(kReadAtOnce, size_ - next)));
-    read_exactly(file_, path_, next, std::as_writable_bytes(std::span(text).subspan(had)));
-    next += text.size() - had;
-    std::size_t from = 0;
-    for (std::size_t line_end = 0; (line_end = text.find('\n', from)) != std::string::npos;
-         from = line_end + 1) {
-      if (!skipping) {
-        if (first + from >= end) return rows;
-        take(std::string_view(text).substr(from, line_end - from), first + from);
-      }
-      skipping = false;
-    }
-    text.erase(0, from);
-    first += from;
-    if (!skipping && first >= end) return rows;
   }
-  if (!text.empty() && !skipping) fail_line(first, "the last line has no end");
   return rows;
 }
 
@@ -143,7 +109,7 @@ std::vector<KeptRow> Manifest::read_kept(const comm::Communicator& comm, bool wi
     const auto rank = static_cast<std::uint64_t>(comm.rank());
     // In an order that does not overflow.
     const auto place = [&](std::uint64_t part) {
-      return size_ / ranks * part + size_ % ranks * part / ranks;
+      return lines_.size() / ranks * part + lines_.size() % ranks * part / ranks;
     };
     const auto rows = scan(place(rank), place(rank + 1), with_dropped);
     mine.assign(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(KeptRow));

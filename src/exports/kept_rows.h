@@ -3,15 +3,15 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "comm/communicator.h"
 #include "corpus/item.h"
+#include "curation/manifest_lines.h"
+#include "curation/written_files.h"
 #include "store/run_layout.h"
 
 namespace quasar::exports {
@@ -44,7 +44,7 @@ class Manifest {
   explicit Manifest(const store::RunLayout& run);
 
   /// xxh128 of the file, as summary.json says.
-  const std::string& xxh128() const { return xxh128_; }
+  const std::string& xxh128() const { return summed_.xxh128; }
 
   /// The kept rows, or all, best first, on root; empty elsewhere. Every rank reads its share. Collective.
   /// Throws Error(kMismatch) for a line that is no row.
@@ -52,7 +52,7 @@ class Manifest {
   /// Names of its columns, each with the value that its first row has; empty when there is no row.
   nlohmann::ordered_json first_row() const;
   /// The text of a line.
-  std::string text(std::uint64_t offset, std::uint32_t length) const;
+  std::string text(std::uint64_t offset, std::uint32_t length) const { return lines_.text(offset, length); }
 
   /// The row that a line states. Throws as read_kept().
   ManifestLine read(std::uint64_t offset, std::uint32_t length) const;
@@ -61,10 +61,8 @@ class Manifest {
   std::vector<KeptRow> scan(std::uint64_t begin, std::uint64_t end, bool with_dropped) const;
   [[noreturn]] void fail_line(std::uint64_t offset, std::string_view why) const;
 
-  std::filesystem::path path_;
-  std::string xxh128_;
-  std::uint64_t size_ = 0;
-  base::Descriptor file_;
+  curation::FileSum summed_;
+  curation::ManifestLines lines_;
 };
 
 }  // namespace quasar::exports

@@ -20,6 +20,7 @@
 #include "base/stop_signal.h"
 #include "curation/cell_text.h"
 #include "curation/manifest_reader.h"
+#include "curation/ranking_summary.h"
 #include "curation/report_tally.h"
 #include "curation/score_rule.h"
 
@@ -242,36 +243,13 @@ double as_written(float value) {
   return std::strtod(curation::shortest(value).c_str(), nullptr);
 }
 
-/// The names of scores in a summary, and the one that rows are ranked by.
-struct Scores {
-  std::vector<std::string> names;
-  std::string ranked_by;
-};
-
-Scores scores_of(const RunConfig& config) {
-  const auto path = config.run.summary();
-  const auto summary = ordered_json::parse(base::read_file(path), nullptr, false);
-  const auto columns = summary.is_object() ? summary.find("columns") : summary.end();
-  Scores scores;
-  if (summary.is_object() && columns != summary.end() && columns->is_object()) {
-    for (const auto& [name, statistics] : columns->items()) scores.names.push_back(name);
-  }
-  if (scores.names.empty())
-    base::fail(base::ExitCode::kInput,
-               path.string() + " is no summary of a ranking; run \"quasar rank\" first");
-  const auto& rank_by = config.curation.rank_by;
-  const bool is_there = std::find(scores.names.begin(), scores.names.end(), rank_by) != scores.names.end();
-  scores.ranked_by = is_there ? rank_by : scores.names.front();
-  return scores;
-}
-
 class Explanation {
  public:
   Explanation(const RunConfig& config, const dataset::DataSet& corpus, const std::string& id)
       : config_(config),
-        scores_(scores_of(config)),
+        ranking_(curation::read_ranking_summary(config.run)),
         found_(find_row(corpus, id)),
-        facts_(config, scores_.names, scores_.ranked_by, found_.record.id) {
+        facts_(config, ranking_.scores, ranking_.ranked_by, found_.record.id) {
     json_["schema_version"] = 1;
     json_["id"] = facts_.row.at("id");
     json_["keep"] = facts_.row.at("keep");
@@ -321,13 +299,13 @@ class Explanation {
   void add_scores() {
     json_["rank"] = facts_.row.contains("rank") ? facts_.row.at("rank") : ordered_json(nullptr);
     json_["scored_rows"] = facts_.scored;
-    json_["ranked_by"] = scores_.ranked_by;
+    json_["ranked_by"] = ranking_.ranked_by;
     auto& scores = json_["scores"] = ordered_json::object();
     for (std::size_t s = 0; s < facts_.values.size(); ++s) {
-      auto& score = scores[scores_.names[s]] = ordered_json::object();
+      auto& score = scores[ranking_.scores[s]] = ordered_json::object();
       score["value"] = as_written(facts_.values[s]);
       score["percentile"] = facts_.percentiles[s];
-      const auto error = value_of(curation::error_column(scores_.names[s]));
+      const auto error = value_of(curation::error_column(ranking_.scores[s]));
       if (error) score["standard_error"] = as_written(*error);
     }
   }
@@ -363,7 +341,7 @@ class Explanation {
   void add_filters() {
     auto& filters = json_["filters"] = ordered_json::array();
     for (const auto& filter : config_.curation.filters) {
-      curation::Filters alone(std::span(&filter, 1), scores_.names);
+      curation::Filters alone(std::span(&filter, 1), ranking_.scores);
       auto told = ordered_json{{"name", filter.name}, {"column", filter.column}};
       if (filter.at_least) told["at_least"] = *filter.at_least;
       if (filter.at_most) told["at_most"] = *filter.at_most;
@@ -416,7 +394,7 @@ class Explanation {
     keep["kept_rows"] = facts_.kept;
     if (facts_.lowest_kept) keep["lowest_kept_score"] = as_written(*facts_.lowest_kept);
     if (facts_.eligible_place != 0) keep["place"] = facts_.eligible_place;
-    if (const auto value = value_of(scores_.ranked_by)) keep["score"] = as_written(*value);
+    if (const auto value = value_of(ranking_.ranked_by)) keep["score"] = as_written(*value);
   }
 
   void add_clusters() {
@@ -426,16 +404,16 @@ class Explanation {
   }
 
   std::optional<float> value_of(const std::string& column) const {
-    const auto found = std::find(scores_.names.begin(), scores_.names.end(), column);
-    if (found == scores_.names.end() || facts_.values.empty()) return std::nullopt;
-    return facts_.values[static_cast<std::size_t>(found - scores_.names.begin())];
+    const auto found = std::find(ranking_.scores.begin(), ranking_.scores.end(), column);
+    if (found == ranking_.scores.end() || facts_.values.empty()) return std::nullopt;
+    return facts_.values[static_cast<std::size_t>(found - ranking_.scores.begin())];
   }
   bool has_combined() const {
-    return scores_.names.size() > 1 && scores_.names.back() == curation::kCombinedColumn;
+    return ranking_.scores.size() > 1 && ranking_.scores.back() == curation::kCombinedColumn;
   }
   /// Scores that are of no anchor set, and not the combined one.
   std::vector<std::string> measures() const {
-    std::vector<std::string> names(scores_.names.begin(), scores_.names.end() - (has_combined() ? 1 : 0));
+    std::vector<std::string> names(ranking_.scores.begin(), ranking_.scores.end() - (has_combined() ? 1 : 0));
     std::erase_if(names, [&](const std::string& name) {
       return std::any_of(config_.anchors.begin(), config_.anchors.end(),
                          [&](const AnchorSource& source) { return source.name == name; });
@@ -443,14 +421,14 @@ class Explanation {
     return names;
   }
   curation::ScoreRule rule(const curation::CurationConfig& config) const {
-    return {{scores_.names.begin(), scores_.names.end() - (has_combined() ? 1 : 0)}, config};
+    return {{ranking_.scores.begin(), ranking_.scores.end() - (has_combined() ? 1 : 0)}, config};
   }
   std::span<const float> own_scores() const {
     return std::span(facts_.values).first(facts_.values.size() - (has_combined() ? 1 : 0));
   }
 
   const RunConfig& config_;
-  Scores scores_;
+  curation::RankingSummary ranking_;
   Found found_;
   ManifestFacts facts_;
   ordered_json json_;

@@ -78,6 +78,11 @@ StageMemory embed_stage(const RunConfig& config, const MemoryDemand& demand, std
   return memory;
 }
 
+curation::BalanceMemory balance_memory(const RunConfig& config, const MemoryDemand& demand) {
+  return curation::least_balance_memory(config.curation.balance, demand.largest_share, demand.dimension,
+                                        demand.threads);
+}
+
 std::vector<StageMemory> stages_of(const RunConfig& config, const MemoryDemand& demand, std::uint64_t limit,
                                    dataset::EmbedMemory& shares) {
   const std::uint64_t rest = limit > demand.process ? limit - demand.process : 0;
@@ -93,7 +98,14 @@ std::vector<StageMemory> stages_of(const RunConfig& config, const MemoryDemand& 
                                   "the limit allows",
                                   k)});
   }
-  stages.push_back({kRankStage, static_cast<std::uint64_t>(config.curation.memory), "curation.memory"});
+  std::string note = "curation.memory";
+  if (config.curation.balance.any()) {
+    const auto balance = balance_memory(config, demand);
+    note += fmt::format(", of which curation.balance needs {}: {} of {}, {} of k-means",
+                        base::human_bytes(balance.total()), base::human_bytes(balance.rows),
+                        base::counted(demand.largest_share, "row"), base::human_bytes(balance.kmeans));
+  }
+  stages.push_back({kRankStage, static_cast<std::uint64_t>(config.curation.memory), note});
   return stages;
 }
 
@@ -149,6 +161,23 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand) {
   plan.process = demand.process;
   plan.limit = static_cast<std::uint64_t>(config.memory);
   plan.stages = stages_of(config, demand, plan.limit, plan.embed);
+  if (config.curation.balance.any()) {
+    const std::uint64_t least = balance_memory(config, demand).total();
+    if (least > static_cast<std::uint64_t>(config.curation.memory)) {
+      base::fail(
+          base::ExitCode::kConfig,
+          fmt::format(
+              "curation.memory: {}{} is not enough to balance {} on a rank in {} of {} values; set it "
+              "to at least {}, or ask for fewer clusters in curation.balance.levels, or take more "
+              "ranks",
+              base::human_bytes(static_cast<std::uint64_t>(config.curation.memory)),
+              config.halved_for_ranking ? " (half of memory)" : "",
+              base::counted(demand.largest_share, "row"),
+              base::counted(static_cast<std::uint64_t>(config.curation.balance.clusters.levels.front()),
+                            "cluster"),
+              demand.dimension, limit_text(least)));
+    }
+  }
   if (plan.limit == 0) return plan;
   for (const auto& stage : plan.stages) {
     const std::uint64_t needed = plan.process + stage.bytes;
@@ -191,6 +220,7 @@ MemoryPlan check_memory(const RunConfig& config, const RunDraft& draft, const en
                         const comm::Communicator& comm) {
   auto demand = memory_demand(encoder, comm);
   demand.largest_shard = draft.largest_shard;
+  demand.largest_share = draft.largest_share;
   demand.shards_frozen = draft.frozen;
   demand.batch_size_frozen = draft.begun;
   MemoryPlan memory;

@@ -39,6 +39,7 @@ struct MemoryDemand {
   base::InputSpec input;            ///< Of the encoder.
   std::size_t dimension = 0;        ///< Of an embedding.
   std::uint64_t largest_shard = 0;  ///< Rows.
+  std::uint64_t largest_share = 0;  ///< Rows that a rank ranks.
   int threads = 1;                  ///< Cores of this rank.
   /// Bytes of this process that one call of the encoder takes for so many pictures of a height and width.
   std::function<std::uint64_t(int count, int height, int width)> encode_bytes;
@@ -55,7 +56,8 @@ inline constexpr std::uint64_t kDecodePart = 8;
 inline constexpr std::uint64_t kEncodePart = 2;
 
 /// Predicts every stage. Throws Error(kConfig), naming the stage and the least limit that would do, when one
-/// cannot keep within config.memory; also what else can be lowered, of that which can still be changed.
+/// cannot keep within config.memory; also what else can be lowered, of that which can still be changed. The
+/// same where ranking cannot balance within curation.memory.
 MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand);
 
 /// Predicts what the stages need. Collective. Throws Error(kConfig) as plan_memory() does.

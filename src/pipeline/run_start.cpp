@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <vector>
 
 #include "base/activity.h"
 #include "base/atomic_file.h"
@@ -32,9 +34,12 @@ corpus::Plan new_plan(const RunConfig& config) {
 
 /// A frozen plan as this job goes on with it.
 corpus::Plan continued(const corpus::Plan& frozen, const RunConfig& config, FrozenPlan handling) {
-  if (handling == FrozenPlan::kExtended) return frozen.extend(config.corpus);
-  frozen.check_sources(config.corpus);
-  return frozen;
+  if (handling == FrozenPlan::kAsItIs) {
+    frozen.check_sources(config.corpus);
+    return frozen;
+  }
+  return frozen.extend(config.corpus, handling == FrozenPlan::kListed ? corpus::SourceCheck::kListing
+                                                                      : corpus::SourceCheck::kStamps);
 }
 
 /// Refuses filters of columns that no row has.
@@ -67,6 +72,14 @@ void check_balance(const RunConfig& config, const corpus::Plan& plan) {
   if (balance.any()) curation::check_clusters(balance, plan.item_count(), "which are all of the corpus");
 }
 
+/// Rows that a rank reads when it ranks, at most: ranks have consecutive shards.
+std::int64_t largest_share(const corpus::Plan& plan, int ranks) {
+  const auto& shards = plan.shards();
+  std::vector<std::uint64_t> rows(static_cast<std::size_t>(ranks), 0);
+  for (std::size_t i = 0; i < shards.size(); ++i) rows[i * rows.size() / shards.size()] += shards[i].count;
+  return static_cast<std::int64_t>(*std::ranges::max_element(rows));
+}
+
 void report_plan(const RunConfig& config, const corpus::Plan& plan, const comm::Communicator& comm) {
   if (!comm.is_root()) return;
   base::log_info("{} in {}, {}, run directory {}", base::counted(plan.item_count(), "image"),
@@ -87,6 +100,7 @@ RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm, Froz
   std::int64_t frozen = 0;
   std::int64_t begun = 0;
   std::int64_t largest = 0;
+  std::int64_t share = 0;
   comm.on_root([&] {
     begun = store::has_identity(config.run) ? 1 : 0;
     if (begun != 0) store::check_identity(config.run, config.identity);
@@ -101,10 +115,12 @@ RunDraft draft_run(const RunConfig& config, const comm::Communicator& comm, Froz
     check_filters(config, *draft.plan);
     check_balance(config, *draft.plan);
     largest = static_cast<std::int64_t>(draft.plan->largest_shard());
+    share = largest_share(*draft.plan, comm.size());
   });
   draft.frozen = comm.all_reduce(frozen, comm::Reduction::kMax) != 0;
   draft.begun = comm.all_reduce(begun, comm::Reduction::kMax) != 0;
   draft.largest_shard = static_cast<std::uint64_t>(comm.all_reduce(largest, comm::Reduction::kMax));
+  draft.largest_share = static_cast<std::uint64_t>(comm.all_reduce(share, comm::Reduction::kMax));
   return draft;
 }
 

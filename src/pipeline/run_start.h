@@ -16,7 +16,8 @@ namespace quasar::pipeline {
 
 /// What is done about a plan that is frozen already.
 enum class FrozenPlan {
-  kExtended,  ///< Its sources are listed again to see that they are as they were; new ones are appended.
+  kListed,    ///< Its sources are listed again to see that they are as they were; new ones are appended.
+  kExtended,  ///< The same, but what bears the sizes and times that the plan knows is not listed again.
   kAsItIs,    ///< No source is looked at: another job has done it for all parts of an array.
 };
 
@@ -26,6 +27,7 @@ struct RunDraft {
   std::optional<corpus::Plan> plan;  ///< On root: the frozen one with new sources appended, or a new one.
   std::string based_on;              ///< On root: fingerprint of the frozen plan; empty without one.
   std::uint64_t largest_shard = 0;   ///< Rows.
+  std::uint64_t largest_share = 0;   ///< Rows of the shards that one rank ranks, at most.
   FrozenPlan handling = FrozenPlan::kExtended;
   bool frozen = false;  ///< The run directory has a plan, whose shards stay as they are.
   bool begun = false;   ///< The run directory is tied to the settings that make embeddings.

@@ -253,6 +253,10 @@ std::size_t EmbeddingShardReader::size() const {
   return impl_->size;
 }
 
+bool EmbeddingShardReader::is_of(const std::string& items_sha256, std::size_t rows) const {
+  return impl_->header.items_sha256 == items_sha256 && impl_->size == rows;
+}
+
 void EmbeddingShardReader::read_embeddings(std::size_t first, std::size_t count, std::span<float> out) const {
   QUASAR_CHECK(out.size() == count * static_cast<std::size_t>(impl_->header.dimension));
   QUASAR_CHECK(impl_->integrity != Integrity::kRows);
@@ -338,21 +342,27 @@ bool is_whole_shard(const std::filesystem::path& path, const std::string& items_
   if (!is_readable(path)) return false;
   try {
     const EmbeddingShardReader reader(path, integrity);
-    return reader.header().items_sha256 == items_sha256 && reader.size() == rows;
+    return reader.is_of(items_sha256, rows);
   } catch (const base::Error&) {
     return false;
   }
 }
 
-bool verify_shard(const std::filesystem::path& path) {
-  if (!is_readable(path)) return false;
+std::optional<EmbeddingShardReader> open_verified_shard(const std::filesystem::path& path) {
+  if (!is_readable(path)) return std::nullopt;
   try {
     const auto guard = h5::lock();
-    if (check_seal(path, SealExtent::kAll, true) == SealState::kBroken) return false;
-    return EmbeddingShardReader(path).has_its_content();
+    if (check_seal(path, SealExtent::kAll, true) == SealState::kBroken) return std::nullopt;
+    EmbeddingShardReader reader(path);
+    if (!reader.has_its_content()) return std::nullopt;
+    return reader;
   } catch (const base::Error&) {
-    return false;
+    return std::nullopt;
   }
+}
+
+bool verify_shard(const std::filesystem::path& path) {
+  return open_verified_shard(path).has_value();
 }
 
 }  // namespace quasar::store

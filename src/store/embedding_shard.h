@@ -79,6 +79,8 @@ class EmbeddingShardReader {
 
   const ShardHeader& header() const;
   std::size_t size() const;
+  /// Whether it was made from these items, with so many rows.
+  bool is_of(const std::string& items_sha256, std::size_t rows) const;
   /// Rows first..first+count-1 into out [count, d]; not of a reader that was opened with Integrity::kRows.
   void read_embeddings(std::size_t first, std::size_t count, std::span<float> out) const;
   std::vector<RowRecord> read_rows(std::size_t first, std::size_t count) const;
@@ -98,8 +100,9 @@ class EmbeddingShardReader {
 bool is_whole_shard(const std::filesystem::path& path, const std::string& items_sha256, std::size_t rows,
                     Integrity integrity = Integrity::kChecked);
 
-/// Reads everything anew and compares with the checksums of the file and of its content. False for any
+/// Reads everything anew and compares with the checksums of the file and of its content. Nothing for any
 /// damage; throws Error(kInput) for a file that is there and may not be read.
+std::optional<EmbeddingShardReader> open_verified_shard(const std::filesystem::path& path);
 bool verify_shard(const std::filesystem::path& path);
 
 }  // namespace quasar::store

@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "store/provenance.h"
+#include "store/seal.h"
 
 namespace quasar::store {
 namespace {
@@ -73,6 +74,18 @@ void write_virtual_dataset(const std::filesystem::path& path,
     write_virtual(file, "label", H5T_IEEE_F64LE, parts, 0, path);
     for (const char* name : {"id", "hash", "source"}) write_virtual(file, name, text.get(), parts, 0, path);
   });
+}
+
+bool is_virtual_dataset_of(const std::filesystem::path& path, std::uint64_t rows) {
+  if (!is_readable(path)) return false;
+  try {
+    const auto guard = h5::lock();
+    const auto file = h5::File::open(path, Integrity::kChecked);
+    check_provenance(file, path, kVirtualDatasetSchema);
+    return file.shape("embedding").first == rows;
+  } catch (const base::Error&) {
+    return false;
+  }
 }
 
 }  // namespace quasar::store

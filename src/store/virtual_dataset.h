@@ -1,6 +1,7 @@
 // Owns RUN/embeddings.h5: one file through which h5py sees all shards as one.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -12,5 +13,8 @@ namespace quasar::store {
 /// type, Error(kOutput).
 void write_virtual_dataset(const std::filesystem::path& path,
                            const std::vector<std::filesystem::path>& shards);
+
+/// Whether such a file is there, undamaged and over so many rows. Looks at no shard.
+bool is_virtual_dataset_of(const std::filesystem::path& path, std::uint64_t rows);
 
 }  // namespace quasar::store

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/checksum.h"
 #include "base/errors.h"
 #include "support/test_data.h"
 #include "tar_builder.h"
@@ -51,6 +53,11 @@ std::string mismatch(const Work& work) {
     return error.what();
   }
   return "no error";
+}
+
+/// As if so written a minute later than it was.
+void write_later(const fs::path& path) {
+  fs::last_write_time(path, fs::last_write_time(path) + std::chrono::minutes(1));
 }
 
 CorpusConfig folder_corpus(const fs::path& folder, int shard_size = 2) {
@@ -187,6 +194,65 @@ TEST_F(PlanTest, AChangedSourceIsNamed) {
   fs::remove_all(photos_);
   EXPECT_EQ(plan.extend(config).fingerprint(), plan.fingerprint())
       << "stored embeddings outlive their images";
+}
+
+TEST_F(PlanTest, WhatBearsTheTimesOfThePlanIsNotListedAgain) {
+  // Its folder does not change with what it leads to, so that only a listing tells.
+  write(scratch_ / "elsewhere/z.jpg", "z");
+  fs::create_symlink(scratch_ / "elsewhere/z.jpg", photos_ / "z.jpg");
+  const auto config = folder_corpus(photos_);
+  Plan::make(config).save(run_);
+  fs::remove(scratch_ / "elsewhere/z.jpg");
+  const auto held = HasSubstr("held 6 images and now holds 5");
+  EXPECT_THAT(mismatch([&] { Plan::load(run_).extend(config, SourceCheck::kStamps); }), held)
+      << "written in the moment in which the folder changed: its time says nothing";
+  write_later(run_ / "plan.json");
+  const auto plan = Plan::load(run_);
+  EXPECT_EQ(plan.extend(config, SourceCheck::kStamps).fingerprint(), plan.fingerprint());
+  EXPECT_THAT(mismatch([&] { plan.extend(config); }), held);
+  write(photos_ / "a/new.jpg", "n");
+  EXPECT_THAT(mismatch([&] { plan.extend(config, SourceCheck::kStamps); }),
+              HasSubstr("holds as many images (6) under other names"));
+  fs::remove_all(photos_);
+  EXPECT_EQ(plan.extend(config, SourceCheck::kStamps).fingerprint(), plan.fingerprint());
+}
+
+TEST_F(PlanTest, ATableIsReadAgainWhereItsSizeOrTimesDiffer) {
+  const auto table = scratch_ / "table.csv";
+  write(table, "path,mos\nb.jpg,1\n");
+  CorpusConfig config;
+  config.sources.emplace_back();
+  config.sources.back().kind = SourceKind::kTable;
+  config.sources.back().path = table;
+  config.sources.back().root = photos_;
+  config.sources.back().label_column = "mos";
+  Plan::make(config).save(run_);
+  write_later(run_ / "plan.json");
+  const auto plan = Plan::load(run_);
+  const auto same = [&] { return plan.extend(config, SourceCheck::kStamps).fingerprint(); };
+  EXPECT_EQ(same(), plan.fingerprint());
+  // As long, and of the same time of modification, which copying sets.
+  const auto modified = fs::last_write_time(table);
+  write(table, "path,mos\nb.jpg,2\n");
+  fs::last_write_time(table, modified);
+  EXPECT_THAT(mismatch(same), HasSubstr("its content has changed"));
+  write(table, "path,mos\nb.jpg,1\n");
+  EXPECT_EQ(same(), plan.fingerprint()) << "another time, the same content";
+}
+
+TEST_F(PlanTest, APlanWithoutStampsIsComparedByListing) {
+  const auto config = folder_corpus(photos_);
+  Plan::make(config).save(run_);
+  auto old = nlohmann::json::parse(base::read_file(run_ / "plan.json"));
+  ASSERT_EQ(old["sources"][0].erase("stamps"), 1U);
+  old.erase("checksum");
+  old["checksum"] = base::sha256_hex(old.dump());
+  base::write_file_atomically(run_ / "plan.json", old.dump());
+  write_later(run_ / "plan.json");
+  const auto plan = Plan::load(run_);
+  EXPECT_EQ(plan.extend(config, SourceCheck::kStamps).fingerprint(), plan.fingerprint());
+  write(photos_ / "new.jpg", "n");
+  EXPECT_THAT(mismatch([&] { plan.extend(config, SourceCheck::kStamps); }), HasSubstr("now holds 6"));
 }
 
 TEST_F(PlanTest, AnIdThatOccursTwiceIsAnErrorUnlessTheSourceHasAName) {

@@ -3,16 +3,21 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/random.h"
 #include "cluster/balanced_sample.h"
+#include "comm/cores.h"
+#include "curation/memory_status.h"
 #include "curation/shared_folder.h"
 #include "store/embedding_shard.h"
 
@@ -24,12 +29,13 @@ constexpr std::uint64_t kRowsPerShard = 31;
 constexpr std::uint64_t kMemory = std::uint64_t{64} << 20U;
 
 /// A run of shards of embeddings, most of them in one crowd.
-RankInput write_run(const std::filesystem::path& run, std::uint64_t seed = 1) {
+RankInput write_run(const std::filesystem::path& run, std::uint64_t seed = 1, std::uint64_t rows = kRows,
+                    std::uint64_t rows_per_shard = kRowsPerShard) {
   RankInput input{store::DataSetLayout(run), store::RunLayout(run), {}, {}, {}, {}};
   base::Random random(seed);
-  for (std::uint64_t first = 0; first < kRows; first += kRowsPerShard) {
-    const auto shard = static_cast<int>(first / kRowsPerShard);
-    const std::uint64_t count = std::min(kRowsPerShard, kRows - first);
+  for (std::uint64_t first = 0; first < rows; first += rows_per_shard) {
+    const auto shard = static_cast<int>(first / rows_per_shard);
+    const std::uint64_t count = std::min(rows_per_shard, rows - first);
     input.shards.push_back(shard);
     input.shard_first.push_back(first);
     store::ShardHeader header;
@@ -55,9 +61,9 @@ RankInput write_run(const std::filesystem::path& run, std::uint64_t seed = 1) {
 }
 
 /// The order that rows are ranked in: some of the plan's, shuffled.
-std::vector<std::uint64_t> ranking(std::uint64_t left_out = 0) {
+std::vector<std::uint64_t> ranking(std::uint64_t left_out = 0, std::uint64_t rows = kRows) {
   std::vector<std::uint64_t> order;
-  for (std::uint64_t row = left_out; row < kRows; ++row) order.push_back(row);
+  for (std::uint64_t row = left_out; row < rows; ++row) order.push_back(row);
   base::Random random(9);
   for (std::size_t i = order.size() - 1; i > 0; --i) std::swap(order[i], order[random.below(i + 1)]);
   return order;
@@ -249,6 +255,40 @@ TEST(Balance, RefusesMemoryThatKMeansCannotWorkIn) {
     EXPECT_THAT(error.what(), testing::HasSubstr("curation.memory"));
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(Balance, KeepsWithinTheLeastMemoryThatIsNamed) {
+  constexpr std::uint64_t kMany = 200'000;
+  constexpr std::uint64_t kManyPerShard = 10'000;
+  constexpr std::uint64_t kBeside = std::uint64_t{6} << 20U;  // For buffers of files, HDF5 and MPI.
+  const SharedFolder folder;
+  const auto comm = comm::Communicator::world();
+  const auto input = write_run(folder.path() / "run", 3, kMany, kManyPerShard);
+  BalanceRule rule;
+  rule.clusters = {.levels = {40, 4}, .resampling = {{1, 5}}, .iterations = 2, .seed = 4};
+  rule.rows = 5000;
+  const auto order = ranking(0, kMany);
+  const std::uint64_t shards = input.shards.size();
+  const auto ranks = static_cast<std::uint64_t>(comm.size());
+  const std::uint64_t share = (shards + ranks - 1) / ranks * kManyPerShard;
+  const auto least = least_balance_memory(rule, share, 5, comm::cores_of_rank(comm)).total();
+  // What comes with the first use of libraries is not counted.
+  balanced(store::RunLayout(folder.path() / "first"), write_run(folder.path() / "small"), make_rule(),
+           ranking(), comm);
+  ::malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";  // The peak begins again.
+  const std::uint64_t before = memory_status("VmRSS");
+  {
+    const store::RunLayout run(folder.path() / "run");
+    Balance balance(run, input, rule, least, comm);
+    const auto rank = static_cast<std::size_t>(comm.rank());
+    for (std::size_t i = kMany * rank / ranks; i < kMany * (rank + 1) / ranks; ++i) balance.add(order[i]);
+    balance.solve({});
+    EXPECT_EQ(balance.counts().kept, 5000U);
+  }
+  EXPECT_LT(memory_status("VmHWM") - before, least + kBeside);
+}
+#endif
 
 }  // namespace
 }  // namespace quasar::curation

@@ -56,11 +56,7 @@ TEST(ColumnStatistics, AreThoseOfTheSortedValuesOnAnyNumberOfRanks) {
       EXPECT_EQ(found.quantiles[q], static_cast<double>(values[q * (values.size() - 1) / 10]))
           << c << " " << q;
     }
-    std::uint64_t counted = 0;
-    for (const auto bin : found.histogram) counted += bin;
-    EXPECT_EQ(counted, values.size());
     EXPECT_EQ(found.mean, alone[c].mean);
-    EXPECT_EQ(found.histogram, alone[c].histogram);
   }
 }
 
@@ -70,7 +66,6 @@ TEST(ColumnStatistics, HoldForOneValueAndForEqualValues) {
   EXPECT_EQ(one.count, 1U);
   EXPECT_EQ(one.mean, -0.25);
   EXPECT_EQ(one.quantiles[5], -0.25);
-  EXPECT_EQ(one.histogram[0], 1U);
   const auto zeros = survey({std::vector<float>(9, 0.0F)}, world)[0];
   EXPECT_EQ(zeros.mean, 0.0);
   EXPECT_EQ(zeros.quantiles[10], 0.0);

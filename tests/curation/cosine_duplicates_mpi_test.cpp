@@ -1,11 +1,13 @@
 // What goes as a copy by its embedding, against the definition and against SemDeDup's published lists, on any
 // number of ranks.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -13,10 +15,14 @@
 #include <sstream>
 
 #include "base/atomic_file.h"
+#include "base/errors.h"
 #include "base/random.h"
 #include "cluster/cosine_pairs.h"
+#include "corpus/plan.h"
 #include "curation/duplicates.h"
+#include "curation/outside_rows.h"
 #include "curation/shared_folder.h"
+#include "store/embedding_shard.h"
 #include "store/vector_file.h"
 
 namespace quasar::curation {
@@ -252,6 +258,259 @@ TEST(CosineDuplicates, InClustersNoneIsInventedAndFewAreMissed) {
   }
   rule.clusters = 1;
   EXPECT_GT(gone * 100, check(rows, rule) * 95);
+}
+
+struct OutsideFate {
+  bool outside = false;
+  std::string of;
+  unsigned distance = 0;
+
+  bool operator==(const OutsideFate&) const = default;
+};
+
+/// What is like rows of other sets goes, and the nearest of those is named; the others by the definition.
+std::vector<OutsideFate> by_definition(const std::vector<TestRow>& outside, const std::vector<TestRow>& rows,
+                                       const DuplicateRule& rule) {
+  const auto distance_of = [](const TestRow& a, const TestRow& b) {
+    return static_cast<unsigned>(std::lround((1 - cosine_of(a.vector, b.vector)) * cluster::kCosineUnits));
+  };
+  std::vector<OutsideFate> fates(rows.size());
+  std::vector<TestRow> left;
+  std::vector<std::size_t> place_of_left;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::optional<std::pair<unsigned, std::size_t>> nearest;
+    for (std::size_t o = 0; o < outside.size(); ++o) {
+      if (cosine_of(outside[o].vector, rows[i].vector) < rule.least_cosine) continue;
+      const std::pair found(distance_of(outside[o], rows[i]), o);
+      nearest = nearest ? std::min(*nearest, found) : found;
+    }
+    if (nearest) {
+      fates[i] = {true, "other-" + std::to_string(nearest->second), nearest->first};
+    } else {
+      left.push_back(rows[i]);
+      place_of_left.push_back(i);
+    }
+  }
+  const auto others = by_definition(left, rule);
+  for (std::size_t l = 0; l < left.size(); ++l) {
+    if (!others[l].of) continue;
+    fates[place_of_left[l]] = {false, std::to_string(place_of_left[*others[l].of]),
+                               distance_of(left[*others[l].of], left[l])};
+  }
+  return fates;
+}
+
+/// Fates of this rank's rows, which are those of the places `begin_of` says.
+std::vector<OutsideFate> solve(const std::vector<TestRow>& outside, const std::vector<TestRow>& rows,
+                               const DuplicateRule& rule, std::uint64_t memory,
+                               const std::filesystem::path& folder, const comm::Communicator& comm) {
+  base::make_directories(folder);
+  comm.barrier();
+  const auto rank = static_cast<std::size_t>(comm.rank());
+  const auto ranks = static_cast<std::size_t>(comm.size());
+  auto all = outside;
+  all.insert(all.end(), rows.begin(), rows.end());
+  Duplicates duplicates(rule, folder, memory, comm, [&](std::vector<std::uint64_t> wanted) {
+    std::vector<float> values;
+    std::vector<std::int64_t> numbers;
+    for (const auto number : wanted) {
+      values.insert(values.end(), all[number].vector.begin(), all[number].vector.end());
+      numbers.push_back(static_cast<std::int64_t>(number));
+    }
+    struct Owned final : cluster::RowSource {
+      std::vector<float> values;
+      std::vector<std::int64_t> numbers;
+      std::size_t dimension() const override { return kDimension; }
+      std::int64_t size() const override { return static_cast<std::int64_t>(numbers.size()); }
+      void read(std::int64_t first, std::int64_t count, std::span<float> out,
+                std::span<std::int64_t> out_numbers) override {
+        cluster::MemoryRows({values, numbers, kDimension}).read(first, count, out, out_numbers);
+      }
+    };
+    auto owned = std::make_unique<Owned>();
+    owned->values = std::move(values);
+    owned->numbers = std::move(numbers);
+    return owned;
+  });
+  for (std::size_t o = outside.size() * rank / ranks; o < outside.size() * (rank + 1) / ranks; ++o)
+    duplicates.add_outside(o % 3, {outside[o].bytes_hash, {}, -1, o}, "other-" + std::to_string(o));
+  const std::size_t begin = rows.size() * rank / ranks;
+  const std::size_t end = rows.size() * (rank + 1) / ranks;
+  for (std::size_t i = begin; i < end; ++i)
+    duplicates.add({rows[i].bytes_hash, {}, -1, outside.size() + i}, std::to_string(i));
+  duplicates.solve({});
+  std::vector<OutsideFate> fates;
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto fate = duplicates.next();
+    fates.push_back({fate.outside, std::string(fate.of), fate.distance});
+    EXPECT_EQ(fate.likeness, fate.of.empty() ? Likeness::kNone : Likeness::kCosine);
+    if (fate.outside) {
+      EXPECT_EQ(fate.set, std::stoul(std::string(fate.of.substr(6))) % 3);
+    }
+  }
+  return fates;
+}
+
+/// Compares what this rank finds with the definition, and with what one rank finds; how many of all rows go
+/// for rows of other sets.
+std::size_t check_against(const std::vector<TestRow>& outside, const std::vector<TestRow>& rows,
+                          const DuplicateRule& rule, std::uint64_t memory = std::uint64_t{1} << 28U) {
+  const SharedFolder folder;
+  const auto world = comm::Communicator::world();
+  const auto rank = static_cast<std::size_t>(world.rank());
+  const std::size_t begin = rows.size() * rank / static_cast<std::size_t>(world.size());
+  const auto found = solve(outside, rows, rule, memory, folder.path() / "all", world);
+  const auto alone =
+      solve(outside, rows, rule, memory, folder.path() / std::to_string(rank), comm::Communicator::self());
+  const auto expected = by_definition(outside, rows, rule);
+  for (std::size_t i = begin; i < begin + found.size(); ++i) {
+    const auto& fate = found[i - begin];
+    EXPECT_EQ(fate, alone[i]) << i;
+    EXPECT_EQ(fate.outside, expected[i].outside) << i;
+    // Rounded from another sum, which may lie on the other side of a half.
+    EXPECT_NEAR(fate.distance, expected[i].distance, 1) << i;
+    if (fate.of == expected[i].of || !fate.outside) {
+      EXPECT_EQ(fate.of, expected[i].of) << i;
+      continue;
+    }
+    const auto& named = outside[std::stoul(fate.of.substr(6))];
+    EXPECT_NEAR((1 - cosine_of(named.vector, rows[i].vector)) * cluster::kCosineUnits, expected[i].distance,
+                1.5)
+        << i;
+  }
+  return static_cast<std::size_t>(std::ranges::count(expected, true, &OutsideFate::outside));
+}
+
+TEST(CosineDuplicates, OfOtherSetsTheNearestIsNamed) {
+  const auto made = make_rows(2000, 5);
+  // Every other one, so that many are like some of the other set.
+  std::vector<TestRow> outside;
+  std::vector<TestRow> rows;
+  for (std::size_t i = 0; i < made.size(); ++i) (i % 4 == 1 ? outside : rows).push_back(made[i]);
+  DuplicateRule rule;
+  rule.cosine = true;
+  rule.clusters = 1;
+  EXPECT_GT(check_against(outside, rows, rule), 150U);
+  EXPECT_GT(check_against(outside, rows, rule, 0), 150U);
+  rule.cosine_rule = CosineRule::kSemDeDup;
+  EXPECT_GT(check_against(outside, rows, rule), 150U);
+  EXPECT_EQ(check_against({}, rows, rule), 0U);
+  EXPECT_EQ(check_against(outside, {}, rule), 0U);
+}
+
+/// A run of so many rows a shard, as it lies on disk.
+void write_run(const std::filesystem::path& run, const std::vector<std::vector<float>>& vectors,
+               const std::string& weights) {
+  comm::Communicator::world().on_root([&] {
+    std::vector<corpus::Item> items(vectors.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      items[i].id = run.filename().string() + std::to_string(i);
+      items[i].source = "/pictures/" + items[i].id;
+    }
+    const auto plan = corpus::Plan::from_items(items, 4);
+    plan.save(run);
+    const store::DataSetLayout files(run);
+    base::make_directories(files.embeddings());
+    for (const auto& shard : plan.shards()) {
+      store::ShardHeader header;
+      header.encoder = {"content", weights, "none", "float32"};
+      header.items_sha256 = shard.sha256;
+      header.shard = shard.id;
+      header.dimension = static_cast<int>(vectors.front().size());
+      std::vector<store::RowRecord> records(shard.count);
+      std::vector<float> values;
+      for (std::size_t i = 0; i < shard.count; ++i) {
+        records[i].id = items[shard.first + i].id;
+        const auto& vector = vectors[shard.first + i];
+        records[i].status = std::isfinite(vector[0]) ? base::RowStatus::kOk : base::RowStatus::kMissing;
+        values.insert(values.end(), vector.begin(), vector.end());
+      }
+      store::write_embedding_shard(files.shard(shard.id), header, records, values);
+    }
+  });
+}
+
+RankInput input_of(const std::filesystem::path& run) {
+  RankInput input{store::DataSetLayout(run), store::RunLayout(run), {}, {}};
+  const auto plan = corpus::Plan::load(run);
+  for (const auto& shard : plan.shards()) {
+    input.shards.push_back(shard.id);
+    input.shard_first.push_back(shard.first);
+  }
+  return input;
+}
+
+TEST(OutsideSets, EmbeddingsOfAllSetsAndOfTheRunAreReadByTheirNumbers) {
+  const SharedFolder folder;
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  const auto vectors_from = [&](int first, int count) {
+    std::vector<std::vector<float>> vectors;
+    for (int i = 0; i < count; ++i) vectors.push_back({static_cast<float>(first + i), 1, 2});
+    return vectors;
+  };
+  auto second = vectors_from(200, 9);
+  second[5] = {none, none, none};
+  write_run(folder.path() / "a", vectors_from(100, 6), "w");
+  write_run(folder.path() / "b", second, "w");
+  write_run(folder.path() / "own", vectors_from(300, 5), "w");
+  DuplicateRule rule;
+  rule.cosine = true;
+  rule.against = {folder.path() / "a", folder.path() / "b"};
+  const OutsideSets sets(rule);
+  EXPECT_EQ(sets.vectors(), 15U);
+  const base::EncoderIdentity encoder{"content", "w", "none", "float32"};
+  const auto own = input_of(folder.path() / "own");
+  std::vector<std::string> names;
+  std::vector<std::uint64_t> numbers;
+  sets.for_each(comm::Communicator::self(), encoder,
+                [&](std::size_t set, const Fingerprint& print, std::string_view name) {
+                  EXPECT_EQ(name.front(), set == 0 ? 'a' : 'b');
+                  names.emplace_back(name);
+                  numbers.push_back(print.vector);
+                });
+  ASSERT_EQ(names.size(), 14U) << "one has no embedding";
+  EXPECT_EQ(names[11], "b6");
+  EXPECT_EQ(numbers[11], 12U);
+  const auto rows = sets.open_vectors(own, {1, 5, 6, 12, 15, 19});
+  std::vector<float> values(6 * 3);
+  std::vector<std::int64_t> read(6);
+  rows->read(0, 6, values, read);
+  EXPECT_EQ(read, (std::vector<std::int64_t>{1, 5, 6, 12, 15, 19}));
+  EXPECT_EQ(values[0], 101);
+  EXPECT_EQ(values[3], 105);
+  EXPECT_EQ(values[6], 200);
+  EXPECT_EQ(values[9], 206);
+  EXPECT_EQ(values[12], 300);
+  EXPECT_EQ(values[15], 304);
+  std::vector<float> part(3 * 3);
+  rows->read(2, 3, part, {});
+  EXPECT_EQ(part[0], 200);
+  EXPECT_EQ(part[6], 300);
+  EXPECT_EQ(sets.open_vectors(own, {})->dimension(), 3U);
+}
+
+TEST(OutsideSets, OfAnotherEncoderAreRefusedNamingBoth) {
+  const SharedFolder folder;
+  write_run(folder.path() / "a", {{1, 2, 3}}, "0123456789abcdef");
+  DuplicateRule rule;
+  rule.cosine = true;
+  rule.against = {folder.path() / "a"};
+  const auto read = [&] {
+    OutsideSets(rule).for_each(comm::Communicator::self(), {"content", "fedcba9876543210", "none", "float32"},
+                               [](std::size_t, const Fingerprint&, std::string_view) {});
+  };
+  try {
+    read();
+    FAIL() << "embeddings of two encoders were compared";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kMismatch);
+    EXPECT_THAT(error.what(), testing::HasSubstr("0123456789ab"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("fedcba987654"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("curation.duplicates.against"));
+  }
+  rule.cosine = false;
+  rule.exact = true;
+  EXPECT_NO_THROW(read()) << "the same bytes are the same for every encoder";
 }
 
 class SemDeDupGolden : public testing::Test {

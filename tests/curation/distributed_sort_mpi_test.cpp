@@ -14,6 +14,7 @@
 
 #include "base/errors.h"
 #include "base/random.h"
+#include "curation/memory_status.h"
 #include "curation/shared_folder.h"
 
 namespace quasar::curation {
@@ -152,15 +153,6 @@ TEST(DistributedSort, TakesARecordLargerThanItsMemory) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/// "VmRSS" or "VmHWM" (its peak) of this process, in bytes.
-std::uint64_t memory_status(std::string_view key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) << 10U;
-  }
-  return 0;
-}
-
 TEST(DistributedSort, StaysUnderItsMemoryCeiling) {
   constexpr std::uint64_t kRows = 600'000;  // Some 100 bytes each: 15 MB on each of four ranks.
   constexpr std::uint64_t kMemory = std::uint64_t{2} << 20U;

@@ -272,13 +272,13 @@ TEST(OutsideRows, FilesOfHashesAreReadByLinesAndRefusedByLine) {
       file << std::string(63, '0') << i << " " << 40 + i << " a folder/" << i << ".jpg\n";
   });
   std::vector<std::string> names;
-  for_each_outside(rule, comm::Communicator::self(),
-                   [&](std::size_t set, const Fingerprint& print, std::string_view name) {
-                     EXPECT_EQ(set, 0U);
-                     EXPECT_EQ(print.quality, 40 + static_cast<int>(names.size()));
-                     EXPECT_EQ(print.picture.back(), '0' + static_cast<char>(names.size()));
-                     names.emplace_back(name);
-                   });
+  OutsideSets(rule).for_each(comm::Communicator::self(), {},
+                             [&](std::size_t set, const Fingerprint& print, std::string_view name) {
+                               EXPECT_EQ(set, 0U);
+                               EXPECT_EQ(print.quality, 40 + static_cast<int>(names.size()));
+                               EXPECT_EQ(print.picture.back(), '0' + static_cast<char>(names.size()));
+                               names.emplace_back(name);
+                             });
   ASSERT_EQ(names.size(), 10U);
   EXPECT_EQ(names[3], "a folder/3.jpg");
   world.barrier();
@@ -290,8 +290,8 @@ TEST(OutsideRows, FilesOfHashesAreReadByLinesAndRefusedByLine) {
       std::ofstream(rule.against[0]) << std::string(64, '0') << " 1 fine\n" << line << "\n";
     });
     try {
-      for_each_outside(rule, comm::Communicator::self(),
-                       [](std::size_t, const Fingerprint&, std::string_view) {});
+      OutsideSets(rule).for_each(comm::Communicator::self(), {},
+                                 [](std::size_t, const Fingerprint&, std::string_view) {});
       ADD_FAILURE() << line;
     } catch (const base::Error& error) {
       EXPECT_EQ(error.code(), base::ExitCode::kInput);

@@ -19,8 +19,6 @@ inline CurationResult sample_result() {
   statistics.max = static_cast<double>(0.9F);
   statistics.mean = 0.5;
   statistics.quantiles.fill(0.5);
-  statistics.histogram[3] = 999;
-  statistics.histogram[7] = 1;
   result.columns = {{"quality", statistics}};
   return result;
 }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
 #include <regex>
 
@@ -94,6 +95,32 @@ TEST_F(ExtendTest, ASourceTakenAwayIsRefusedByName) {
   const auto outcome = run_quasar({"run", config("less", {"second"})}, 2);
   EXPECT_EQ(outcome.status, 6) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr((scratch_ / "first").string()));
+}
+
+TEST_F(ExtendTest, AFrozenPlanIsListedAgainByFreezingAlone) {
+  // The folder does not change with what a link in it leads to.
+  const fs::path picture = fs::directory_iterator(scratch_ / "first")->path();
+  fs::rename(picture, scratch_ / "elsewhere.png");
+  fs::create_symlink(scratch_ / "elsewhere.png", picture);
+  const auto path = config("frozen", {"first"});
+  ASSERT_EQ(run_quasar({"embed", path}).status, 0);
+  const auto plan = scratch_ / "frozen" / "plan.json";
+  fs::last_write_time(plan, fs::last_write_time(plan) + std::chrono::minutes(1));
+  const auto joined = fs::last_write_time(scratch_ / "frozen" / "embeddings.h5");
+  fs::rename(scratch_ / "elsewhere.png", scratch_ / "gone.png");
+  const auto again = run_quasar({"embed", path}, 2);
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_THAT(again.output, HasSubstr("ok: 11"));
+  EXPECT_EQ(fs::last_write_time(scratch_ / "frozen" / "embeddings.h5"), joined);
+  const auto listed = run_quasar({"plan", path, "--freeze"});
+  EXPECT_EQ(listed.status, 6) << listed.output;
+  EXPECT_THAT(listed.output, HasSubstr("held 11 images and now holds 10"));
+  write_text(scratch_ / "first" / "new.png", "a further picture");
+  for (const auto* step : {"embed", "run"}) {
+    const auto changed = run_quasar({step, path});
+    EXPECT_EQ(changed.status, 6) << changed.output;
+    EXPECT_THAT(changed.output, HasSubstr("has changed since the run was planned"));
+  }
 }
 
 TEST_F(ExtendTest, RankingRefusesScoresThatAreOlderThanTheirEmbeddings) {

@@ -167,6 +167,35 @@ TEST_F(ImportTest, OfPicturesWithLikeVectorsTheBestStays) {
   EXPECT_THAT(content(scratch_ / "run/summary.json"), HasSubstr("\"rule\": \"greedy\""));
 }
 
+TEST_F(ImportTest, WhatAnotherRunHoldsGoesByItsVectors) {
+  ASSERT_EQ(run_quasar({"run", config("")}).status, 0);
+  const auto path = config("curation: {duplicates: {cosine: {threshold: 0.999}, against: [" +
+                           (scratch_ / "run").string() + "]}}\n");
+  const auto outcome = run_quasar({"run", path, "--set", "run=" + (scratch_ / "other").string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  const auto manifest = content(scratch_ / "other/manifest.jsonl");
+  std::istringstream lines(manifest);
+  std::size_t rows = 0;
+  for (std::string line; std::getline(lines, line); ++rows) {
+    const auto row = nlohmann::json::parse(line);
+    EXPECT_EQ(row.at("keep"), false) << line;
+    EXPECT_EQ(row.at("reason"), "against: run (cosine)") << line;
+    EXPECT_EQ(row.at("duplicate_of"), row.at("id")) << line;
+    EXPECT_EQ(row.at("distance"), 0) << line;
+  }
+  EXPECT_EQ(rows, kPhotos.size());
+  const auto ranked = run_quasar({"rank", path, "--set", "run=" + (scratch_ / "other").string()}, 3);
+  ASSERT_EQ(ranked.status, 0) << ranked.output;
+  EXPECT_EQ(content(scratch_ / "other/manifest.jsonl"), manifest);
+  // Before anything is written.
+  const auto refused = run_quasar(
+      {"run", path, "--set", "run=" + (scratch_ / "third").string(), "--set", "encoder.name=another"});
+  EXPECT_EQ(refused.status, 6) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("imported: CLIP ViT-B/32"));
+  EXPECT_THAT(refused.output, HasSubstr("imported: another"));
+  EXPECT_FALSE(fs::exists(scratch_ / "third" / "plan.json"));
+}
+
 TEST_F(ImportTest, APictureWithoutAVectorCostsItsRow) {
   write_text(scratch_ / "ids.txt", "another\n" + content(scratch_ / "ids.txt").substr(kPhotos[0].size() + 1));
   const auto outcome = run_quasar({"run", config("")});

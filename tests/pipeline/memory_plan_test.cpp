@@ -146,6 +146,42 @@ TEST(MemoryPlan, TheLeastThatIsNamedParsesAndIsEnoughForEveryStage) {
   }
 }
 
+TEST(MemoryPlan, BalancingIsCountedWithItsRowsAndClusters) {
+  RunConfig config;
+  config.curation.balance.clusters.levels = {2000, 20};
+  config.curation.memory = 1 << 30;
+  auto demand = demand_of(cropped(224));
+  demand.dimension = 768;
+  demand.largest_share = 1'000'000;
+  const auto rank_of = [&] { return plan_memory(config, demand).stages.back(); };
+  EXPECT_EQ(rank_of().bytes, 1024 * kMiB);
+  EXPECT_THAT(rank_of().note, testing::HasSubstr("of which curation.balance needs "));
+  EXPECT_THAT(rank_of().note, testing::HasSubstr("76.3 MiB of 1,000,000 rows"));
+  const auto refused = [&] {
+    try {
+      rank_of();
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ExitCode::kConfig);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  demand.largest_share = 100'000'000;
+  EXPECT_THAT(refused(), testing::HasSubstr("curation.memory: 1.0 GiB is not enough to balance 100,000,000 "
+                                            "rows on a rank in 2,000 clusters of 768 values"));
+  // What is named is enough.
+  const auto text = refused();
+  const std::string words = "set it to at least ";
+  const auto place = text.find(words) + words.size();
+  config.curation.memory =
+      base::ConfigNode::parse_text("memory: " + text.substr(place, text.find(',', place) - place), "c.yaml")
+          .require<std::int64_t>("memory");
+  EXPECT_EQ(refused(), "");
+  config.curation.memory = 16 << 20;
+  demand.largest_share = 10;
+  EXPECT_THAT(refused(), testing::HasSubstr("16.0 MiB is not enough"));
+}
+
 TEST(MemoryPlan, TheAdviceLeavesOutWhatTheRunDirectoryHasSettled) {
   auto demand = demand_of(cropped(224));
   demand.process = 100 * kMiB;

@@ -87,6 +87,17 @@ class Damage : public testing::Test {
   int count_ = 0;
 };
 
+TEST_F(Damage, AJoinedFileIsThatOfSoManyRowsWhenItIsWhole) {
+  EXPECT_TRUE(is_virtual_dataset_of(whole("virtual"), 3));
+  EXPECT_FALSE(is_virtual_dataset_of(whole("virtual"), 4));
+  EXPECT_FALSE(is_virtual_dataset_of(whole("shard"), 3));
+  EXPECT_FALSE(is_virtual_dataset_of(whole("missing"), 3));
+  auto bytes = bytes_of("virtual");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(whole("virtual"), std::ios::binary) << bytes;
+  EXPECT_FALSE(is_virtual_dataset_of(whole("virtual"), 3));
+}
+
 TEST_F(Damage, EveryWrongByteIsSeen) {
   for (const std::string name : {"shard", "scores", "anchors", "virtual"}) {
     const auto sound = bytes_of(name);

@@ -80,7 +80,7 @@ def embedded(folder):
     """Files of a folder of embeddings."""
     return {
         "plan.json": lambda p, w: keys(json.loads(p.read_text()), "plan.json|items.jsonl", w,
-                                       ("description", "left_out", "noted", "tars")),
+                                       ("description", "left_out", "noted", "stamps", "tars")),
         "items.jsonl": lambda p, w: [keys(json.loads(line), "items.jsonl", w, ("fields",))
                                      for line in p.read_text().splitlines()],
         "embeddings.h5": hdf5,

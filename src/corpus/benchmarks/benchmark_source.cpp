@@ -15,6 +15,7 @@
 #include "corpus/benchmarks/benchmark.h"
 #include "corpus/path_text.h"
 #include "corpus/sources/source_text.h"
+#include "corpus/sources/stamps.h"
 
 namespace quasar::corpus {
 namespace {
@@ -234,9 +235,16 @@ class BenchmarkSource final : public Source {
   /// What the labels were read from, by content.
   static std::string state_of(const BenchmarkFiles& files) {
     nlohmann::json labels = nlohmann::json::object();
-    for (const auto& name : files.label_files_read())
+    Stamps stamps;
+    stamps.add(files.root());
+    for (const auto& name : files.label_files_read()) {
+      stamps.add((files.root() / name).parent_path());
+      stamps.add(files.root() / name);
       labels[escaped_text(name)] = base::sha256_file(files.root() / name);
-    return nlohmann::json({{"labels", labels}}).dump();
+    }
+    nlohmann::json state = {{"labels", labels}};
+    stamps.put_into(state);
+    return state.dump();
   }
 
   SourceConfig source_;

@@ -20,6 +20,7 @@
 #include "base/progress.h"
 #include "corpus/path_text.h"
 #include "corpus/sources/source_text.h"
+#include "corpus/sources/stamps.h"
 
 namespace quasar::corpus {
 namespace {
@@ -80,6 +81,7 @@ class DirectoryLister {
           ::openat(fd, name.substr(0, name.size() - 1).c_str(),
                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (source_.follow_links ? 0 : O_NOFOLLOW));
       if (child < 0) {
+        stamps_.add(source_.path / below);
         base::log_warning("the folder {} cannot be read and is left out: {}",
                           path_to_text(source_.path / below), base::describe_errno(errno));
         ++left_out_["folders that cannot be read"];
@@ -92,7 +94,9 @@ class DirectoryLister {
       }
       stack.push_back(read_folder(child, below));
     }
-    return nlohmann::json({{"files", count_}, {"sha256", ids_.hex_digest()}}).dump();
+    nlohmann::json state = {{"files", count_}, {"sha256", ids_.hex_digest()}};
+    stamps_.put_into(state);
+    return state.dump();
   }
   /// One of the tars that were met, below the folder.
   const std::string& example_tar() const { return example_tar_; }
@@ -104,6 +108,8 @@ class DirectoryLister {
     folder.prefix = std::move(prefix);
     if (!folder.handle)
       base::fail(base::ExitCode::kInput, "cannot read a folder: " + base::describe_errno(errno));
+    struct stat status {};
+    if (::fstat(fd, &status) == 0) stamps_.add(source_.path / folder.prefix, status);
     while (true) {
       errno = 0;
       const dirent* entry = ::readdir(folder.handle.get());
@@ -197,6 +203,7 @@ class DirectoryLister {
   Counts& left_out_;
   std::uint64_t count_ = 0;
   base::Sha256 ids_;
+  Stamps stamps_;
   std::string example_tar_;
   std::set<std::pair<dev_t, ino_t>> folders_;  // Read already, where links are followed.
 };

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "base/errors.h"
 #include "corpus/benchmarks/benchmark_source.h"
 #include "corpus/sources/directory.h"
 #include "corpus/sources/list.h"
+#include "corpus/sources/stamps.h"
 #include "corpus/sources/table.h"
 #include "corpus/sources/tar.h"
 
@@ -16,6 +18,14 @@ SourceCounts& SourceCounts::operator+=(const SourceCounts& other) {
   for (const auto& [reason, count] : other.left_out) left_out[reason] += count;
   for (const auto& [reason, count] : other.noted) noted[reason] += count;
   return *this;
+}
+
+std::string Source::change_since(const std::string& before, SourceCheck check, std::int64_t written) const {
+  const auto recorded = nlohmann::json::parse(before, nullptr, false);
+  if (check == SourceCheck::kStamps && recorded.is_object() && bears_its_stamps(recorded, written)) return "";
+  const std::string now = state();
+  if (now.empty() || is_same_listing(recorded, nlohmann::json::parse(now))) return "";
+  return describe_change(before, now);
 }
 
 std::span<const SourceType> source_types() {

@@ -50,14 +50,19 @@ class Source {
   /// Returns the source's state as it was listed. Throws Error(kInput), with file and line where there are
   /// any.
   virtual std::string list(ItemSink& sink, SourceCounts& counts) const = 0;
-  /// What tells whether the source has changed since, as a JSON object. Reads no image. Empty when the source
-  /// is gone from disk.
-  virtual std::string state() const = 0;
-  /// How two states differ, for a message. Both are JSON objects of this kind of source, or of none.
-  virtual std::string describe_change(const std::string& before, const std::string& now) const = 0;
+  /// How the source has changed since its state was `before`, for a message; empty when it has not, or is
+  /// gone from disk. Reads no image. `written`: when that state was, in nanoseconds since 1970.
+  std::string change_since(const std::string& before, SourceCheck check, std::int64_t written) const;
 
  protected:
   Source() = default;
+
+ private:
+  /// What tells whether the source has changed since, as a JSON object, with stamps where these tell as much.
+  /// Empty when the source is gone from disk.
+  virtual std::string state() const = 0;
+  /// How two states differ, for a message. Both are JSON objects of this kind of source, or of none.
+  virtual std::string describe_change(const std::string& before, const std::string& now) const = 0;
 };
 
 /// A kind of source.

@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/file_status.h"
 #include "corpus/path_text.h"
+#include "corpus/sources/stamps.h"
 
 namespace quasar::corpus {
 
@@ -166,7 +167,11 @@ SourceText& SourceText::benchmark() {
 std::string file_state(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return "";
-  return nlohmann::json({{"file", path_to_text(path)}, {"sha256", base::sha256_file(path)}}).dump();
+  Stamps stamps;
+  stamps.add(path);
+  nlohmann::json state = {{"file", path_to_text(path)}, {"sha256", base::sha256_file(path)}};
+  stamps.put_into(state);
+  return state.dump();
 }
 
 std::string describe_file_change(const std::string& before, const std::string& now) {

@@ -14,6 +14,7 @@
 
 #include "base/descriptor.h"
 #include "base/errors.h"
+#include "base/read_at.h"
 
 namespace quasar::corpus {
 namespace {
@@ -89,15 +90,7 @@ class FileInput : public TarInput {
 
   std::uint64_t size() const override { return size_; }
   std::size_t read(std::uint64_t offset, std::span<std::byte> bytes) const override {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t got = ::pread(file_.number(), bytes.data() + done, bytes.size() - done,
-                                  static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    return done;
+    return base::read_at(file_, offset, bytes).bytes;
   }
 
  private:
