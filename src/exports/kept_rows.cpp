@@ -113,7 +113,7 @@ std::vector<KeptRow> Manifest::scan(std::uint64_t begin, std::uint64_t end, bool
     rows.push_back(row);
   };
   while (next < size_) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     base::note_activity();
     const std::size_t had = text.size();
     text.resize(had + static_cast<std::size_t>(std::min<std::uint64_t>(kReadAtOnce, size_ - next)));

@@ -79,7 +79,7 @@ std::vector<plot::Thumbnail> thumbnails_of(const RunConfig& config, const datase
     std::optional<corpus::ShardReader> reader;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (rows[i] < shard.first || rows[i] >= shard.first + shard.count) continue;
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       if (!reader)
         reader.emplace(corpus.plan().read_items(shard),
                        static_cast<std::uint64_t>(config.decode.max_file_bytes));
