@@ -53,7 +53,7 @@ plot::Thumbnail thumbnail_of(const corpus::ShardReader& reader, std::size_t inde
   }
   const auto picture = fitted(std::move(prepared->image));
   for (const int quality : kQualities) {
-    thumbnail.bytes = image::jpeg_bytes(picture, quality);
+    thumbnail.bytes = image::baseline_jpeg(picture, quality);
     if (thumbnail.bytes.size() <= kThumbnailBytes) {
       thumbnail.media_type = "image/jpeg";
       return thumbnail;
