@@ -153,6 +153,19 @@ TEST_F(MatFileTest, AVariableThatInflatesToGigabytesIsRefused) {
   // A cell of ten million texts, none of which is there.
   EXPECT_THAT(error_of(deflated_bomb(declared(kCell, 9'000'000), kMebibytes), {"scores"}, {}),
               AnyOf(HasSubstr("512.0 MiB"), HasSubstr("is no text"), HasSubstr("within 60 s")));
+  // A cell of one text, which is two gigabytes.
+  constexpr std::size_t kTextMebibytes = 2000;
+  constexpr auto kText = static_cast<std::uint32_t>(kTextMebibytes << 20U);
+  const auto text_head = array_head(kChar, 1, static_cast<std::int32_t>(kText), "");
+  const auto text_tag = bytes_of(kMatrix) +
+                        bytes_of(static_cast<std::uint32_t>(text_head.size() + 8 + kText)) + text_head +
+                        bytes_of(std::uint32_t{kUtf8}) + bytes_of(kText);
+  const auto cell_head = array_head(kCell, 1, 1, "names");
+  const auto cell = bytes_of(kMatrix) +
+                    bytes_of(static_cast<std::uint32_t>(cell_head.size() + text_tag.size() + kText)) +
+                    cell_head;
+  EXPECT_THAT(error_of(deflated_bomb(cell + text_tag, kTextMebibytes), {"names"}, {}),
+              HasSubstr("takes more than the 512.0 MiB of memory that a list of labels may"));
   EXPECT_LT(peak() - before, 700);
 }
 
