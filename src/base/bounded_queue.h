@@ -10,8 +10,8 @@
 
 namespace quasar::base {
 
-/// Many producers, many consumers. close() ends it: pushes are refused, pops drain what is left, then give
-/// nothing.
+/// Many producers, many consumers. close() ends it: pushes are refused, pops give nothing, and what no one
+/// has taken is left.
 template <typename T>
 class BoundedQueue {
  public:
@@ -28,11 +28,11 @@ class BoundedQueue {
     return true;
   }
 
-  /// Waits for an item; empty when closed and drained.
+  /// Waits for an item; empty when closed.
   std::optional<T> pop() {
     std::unique_lock lock(mutex_);
     has_items_.wait(lock, [&] { return closed_ || !items_.empty(); });
-    if (items_.empty()) return std::nullopt;
+    if (closed_) return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
     lock.unlock();

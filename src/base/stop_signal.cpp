@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <string>
 
+#include "base/errors.h"
+
 namespace quasar::base {
 namespace {
 
@@ -35,6 +37,10 @@ void request_stop() {
 
 std::string stopped_message() {
   return "stopped by a signal; finished shards are kept and the same command continues from them";
+}
+
+void end_if_stopped() {
+  if (stop_requested()) fail(ExitCode::kInterrupted, stopped_message());
 }
 
 }  // namespace quasar::base

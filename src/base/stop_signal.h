@@ -19,4 +19,7 @@ void request_stop();
 /// What the program says when it ends so.
 std::string stopped_message();
 
+/// Throws Error(kInterrupted) with that message when a stop was asked for.
+void end_if_stopped();
+
 }  // namespace quasar::base

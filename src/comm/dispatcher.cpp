@@ -59,7 +59,7 @@ Call Dispatcher::make_call(CallKind kind) {
   call.shards = shards_;
   call.rows = rows_;
   call.activity = base::activity();
-  call.waiting = waiting_ > 0;
+  call.waiting = waiting();
   call.stop = base::stop_requested();
   call.phase = base::current_phase();
   return call;

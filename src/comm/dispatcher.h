@@ -56,6 +56,8 @@ class Dispatcher {
   /// one. `awake`: seconds that the process has been awake.
   std::optional<Verdict> look(double awake);
 
+  /// Whether the main thread waits for other ranks. Thread-safe.
+  bool waiting() const { return waiting_ > 0; }
   /// Says, while it lives, that the main thread waits for other ranks.
   class Waiting {
    public:

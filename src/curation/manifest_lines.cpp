@@ -67,7 +67,7 @@ bool ManifestLines::Cursor::find_line(std::size_t& length) {
     }
     const std::uint64_t read = start_ + buffer_.size();
     if (read >= lines_.size()) return false;
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     base::note_activity();
     buffer_.erase(0, at_);
     start_ += at_;

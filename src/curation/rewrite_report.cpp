@@ -44,7 +44,7 @@ void rewrite_report(const store::RunLayout& run, const FindDetails& find_details
     tally.emplace(*columns, ranked.ranked_by, ranked.scored);
     ManifestRow row;
     while (reader.next(row)) {
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       tally->add(row);
     }
   });

@@ -9,9 +9,7 @@ namespace {
 
 base::AwaitOptions options() {
   base::AwaitOptions options;
-  options.between = [] {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
-  };
+  options.between = [] { base::end_if_stopped(); };
   return options;
 }
 

@@ -52,7 +52,7 @@ RankEmbedder::RankEmbedder(const EmbedJob& job, const base::EncoderIdentity& ide
       metrics_(metrics),
       computed_on_(job.encoder.computed_on()),
       ready_(in_flight_.batches),
-      items_(threads.decode),
+      items_(threads.decode + threads.encode),
       pool_({.decode = job.decode,
              .spec = job.encoder.input_spec(),
              .workers = threads.decode,
@@ -63,15 +63,15 @@ RankEmbedder::RankEmbedder(const EmbedJob& job, const base::EncoderIdentity& ide
 
 RankEmbedder::~RankEmbedder() {
   stop();
-  for (auto& worker : workers_) worker.join();
+  join();
 }
 
 void RankEmbedder::start() {
   for (int i = 0; i < threads_.decode; ++i)
     workers_.emplace_back([this, i] { guarded([this, i] { decode_loop(i); }); });
   for (int i = 0; i < threads_.encode; ++i)
-    workers_.emplace_back([this] { guarded([this] { encode_loop(); }); });
-  workers_.emplace_back([this] { guarded([this] { write_loop(); }); });
+    workers_.emplace_back([this, i] { guarded([this, i] { encode_loop(i); }); });
+  writer_ = std::thread([this] { guarded([this] { write_loop(); }); });
 }
 
 void RankEmbedder::run(pass::ShardFeed& feed) {
@@ -95,13 +95,11 @@ void RankEmbedder::run(pass::ShardFeed& feed) {
     // Signals do not wake.
     changed_.wait_for(lock, kPatience);
   }
-  const bool whole = !error_ && open_.empty() && finished_.empty() && !writing_;
   lock.unlock();
   stop();
-  for (auto& worker : workers_) worker.join();
-  workers_.clear();
+  join();
   if (error_) std::rethrow_exception(error_);
-  if (!whole) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+  if (!open_.empty()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
 }
 
 bool RankEmbedder::wants_shard() const {
@@ -163,6 +161,17 @@ void RankEmbedder::stop() {
   pool_.interrupt();
   if (encode_gate_) encode_gate_->interrupt();
   changed_.notify_all();
+}
+
+void RankEmbedder::join() {
+  for (auto& worker : workers_) worker.join();
+  workers_.clear();
+  {
+    const std::scoped_lock lock(mutex_);
+    none_follows_ = true;
+  }
+  changed_.notify_all();
+  if (writer_.joinable()) writer_.join();
 }
 
 OpenShard* RankEmbedder::next_open() {
@@ -285,7 +294,8 @@ bool RankEmbedder::admit(const Item& item, Batch& batch) {
   return batch.claim.has_value();
 }
 
-void RankEmbedder::encode_loop() {
+void RankEmbedder::encode_loop(int encoder) {
+  const int slot = threads_.decode + encoder;
   std::vector<float> output;
   while (true) {
     std::optional<Batch*> next;
@@ -296,6 +306,11 @@ void RankEmbedder::encode_loop() {
     if (!next) return;
     Batch& batch = **next;
     {
+      const auto& first = batch.shard->reader().item(batch.first);
+      items_.begin(slot,
+                   batch.count == 1 ? "encoding" : fmt::format("encoding {} pictures from", batch.count),
+                   batch.shard->shard().id, first.id);
+      const pass::InFlightSlot in_flight(items_, slot);
       const pass::ThreadClock::Lap encoding(metrics_.threads, pass::Doing::kEncoding);
       if (job_.encoder.input_spec().fixed_shape()) {
         encode_together(batch, output);
@@ -370,7 +385,7 @@ void RankEmbedder::finish(Batch& batch) {
 void RankEmbedder::write_loop() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || !finished_.empty(); });
+    changed_.wait(lock, [&] { return none_follows_ || !finished_.empty(); });
     if (finished_.empty()) return;
     const auto shard = std::move(finished_.front());
     finished_.pop_front();

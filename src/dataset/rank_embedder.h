@@ -60,7 +60,8 @@ class RankEmbedder {
 
   /// Takes shards, embeds and writes them. With job.retry, rows of a file that is there already and that need
   /// no retry are kept. Throws what stopped the work; of shards that are not finished nothing is left behind.
-  /// Throws Error(kInterrupted) when a stop was asked for.
+  /// Throws Error(kInterrupted) when a stop was asked for: batches that no thread encodes yet are given up,
+  /// and shards that those being encoded complete are written.
   void run(pass::ShardFeed& feed);
 
   decode::PoolStatistics decoding() const { return pool_.statistics(); }
@@ -80,6 +81,8 @@ class RankEmbedder {
   void start();
   void guarded(const std::function<void()>& work);
   void stop();
+  /// Waits for all threads; what is finished is written.
+  void join();
   bool wants_shard() const;
   /// The next shard is asked for when fewer items are left that no one works on.
   std::size_t least_ahead() const;
@@ -91,7 +94,7 @@ class RankEmbedder {
   /// Claims what encoding the picture takes; a picture that takes too much is dropped, with its row's status.
   /// False when interrupted.
   bool admit(const Item& item, Batch& batch);
-  void encode_loop();
+  void encode_loop(int encoder);
   /// Takes the time of uploads out of that of encoding.
   void note_upload();
   void encode_together(const Batch& batch, std::vector<float>& output);
@@ -118,14 +121,16 @@ class RankEmbedder {
   bool no_more_ = false;        ///< The feed has no further shard.
   std::optional<int> writing_;  ///< Id of the shard that is being written.
   bool stopping_ = false;
+  bool none_follows_ = false;  ///< No thread is left that finishes shards.
   std::exception_ptr error_;
   base::BoundedQueue<Batch*> ready_;
-  pass::InFlightTable items_;
+  pass::InFlightTable items_;                      ///< A slot per decode thread, then one per encode thread.
   decode::WorkerPool pool_;                        ///< A worker per decode thread.
   std::optional<decode::MemoryGate> encode_gate_;  ///< Where pictures differ in shape and memory has a limit.
   std::mutex hdf5_;                                ///< The library is not thread-safe everywhere.
   pass::ShardFeed* feed_ = nullptr;
-  std::vector<std::thread> workers_;
+  std::vector<std::thread> workers_;  ///< That decode and encode.
+  std::thread writer_;
 };
 
 }  // namespace quasar::dataset

@@ -143,7 +143,7 @@ bool SharedShards::take(const DataSet& set, const corpus::Shard& shard, std::uin
   const auto rows = stored.read_rows(0, stored.size());
   const corpus::ShardReader pictures(set.plan().read_items(shard), max_file_bytes);
   const auto difference = PictureCheck(pictures, rows).run(threads);
-  if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+  base::end_if_stopped();
   if (difference) {
     base::log_info("shard {}, which another run has embedded, is embedded anew: {}", shard.id, *difference);
     return false;

@@ -9,15 +9,11 @@
 #include <string>
 
 #include "base/errors.h"
+#include "distort/vips_handle.h"
 #include "distort/write_image.h"
 
 namespace quasar::distort {
 namespace {
-
-struct ImageUnref {
-  void operator()(VipsImage* image) const { g_object_unref(image); }
-};
-using VipsHandle = std::unique_ptr<VipsImage, ImageUnref>;
 
 [[noreturn]] void fail_vips(const char* what) {
   std::string reason = vips_error_buffer();

@@ -1,7 +1,12 @@
 #include "distort/distortion_table.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
+#include <vector>
+
+#include "base/nearest_word.h"
 
 namespace quasar::distort {
 namespace {
@@ -56,6 +61,19 @@ const DistortionInfo& info_of(DistortionKind kind) {
   return kTable.at(static_cast<std::size_t>(kind) - 1);
 }
 
+std::optional<DistortionKind> find_kind(std::string_view name) {
+  const auto* const found =
+      std::find_if(kTable.begin(), kTable.end(), [&](const auto& info) { return info.name == name; });
+  return found == kTable.end() ? std::nullopt : std::optional(found->kind);
+}
+
+std::string no_such_kind(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& info : kTable) names.emplace_back(info.name);
+  return fmt::format("there is no distortion \"{}\"{} There are: {}", name,
+                     base::did_you_mean(name, names, "."), fmt::join(names, ", "));
+}
+
 bool leaves_unchanged(DistortionKind kind, int level) {
   switch (kind) {
     case Kind::kGaussianBlur:  // A sigma of 0.1 px reaches no neighbour.
@@ -92,9 +110,8 @@ std::optional<Distortion> distortion_from_text(std::string_view text) {
   const auto seed = word();
   int kind_number = 0;
   if (!number(kind, kind_number)) {
-    const auto found =
-        std::find_if(kTable.begin(), kTable.end(), [&](const auto& info) { return info.name == kind; });
-    kind_number = found == kTable.end() ? 0 : static_cast<int>(found->kind);
+    const auto found = find_kind(kind);
+    kind_number = found ? static_cast<int>(*found) : 0;
   }
   Distortion distortion;
   if (!text.empty() || kind_number < 1 || kind_number > kDistortionKinds ||

@@ -70,6 +70,10 @@ std::optional<Distortion> distortion_from_text(std::string_view text);
 std::span<const DistortionInfo> distortion_table();
 /// That of one kind.
 const DistortionInfo& info_of(DistortionKind kind);
+/// The kind of a name, if there is one.
+std::optional<DistortionKind> find_kind(std::string_view name);
+/// What is said of a name that no kind has: which was meant, and which there are.
+std::string no_such_kind(std::string_view name);
 
 /// Whether this level of this kind gives back the picture as it was, as a shift by nothing does: five
 /// of the 125 do.

@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "distort/vips_handle.h"
 
 namespace quasar::distort {
 
@@ -14,15 +15,11 @@ using image::RgbImage;
 
 namespace {
 
-struct ImageUnref {
-  void operator()(VipsImage* image) const { g_object_unref(image); }
-};
-
 /// The picture as `save` encodes it; `what` is its name in messages.
 template <typename Save>
 std::string encoded(const RgbImage& image, const std::string& what, const Save& save) {
-  const std::unique_ptr<VipsImage, ImageUnref> source(vips_image_new_from_memory(
-      image.pixels.data(), image.pixels.size(), image.width, image.height, 3, VIPS_FORMAT_UCHAR));
+  const VipsHandle source(vips_image_new_from_memory(image.pixels.data(), image.pixels.size(), image.width,
+                                                     image.height, 3, VIPS_FORMAT_UCHAR));
   void* bytes = nullptr;
   std::size_t size = 0;
   if (!source || save(source.get(), &bytes, &size) != 0) {

@@ -141,9 +141,8 @@ const Architecture& find_architecture(const std::string& name) {
   if (found != table.end()) return *found;
   std::vector<std::string> names;
   for (const Architecture& architecture : table) names.push_back(architecture.name);
-  const auto nearest = base::nearest_word(name, names);
-  base::fail(base::ExitCode::kConfig, "there is no encoder '" + name + "'" +
-                                          (nearest ? "; the nearest name is '" + *nearest + "'" : ""));
+  base::fail(base::ExitCode::kConfig,
+             "there is no encoder \"" + name + "\"" + base::did_you_mean(name, names));
 }
 
 base::InputSpec mini_input_spec() {

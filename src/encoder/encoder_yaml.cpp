@@ -155,7 +155,7 @@ EncoderConfig encoder_config_from_yaml(const base::ConfigNode& node, bool files_
     for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
     node.child("architecture")
         .fail("there is no encoder \"" + config.architecture + "\"" +
-              base::did_you_mean(config.architecture, names) + " There are: " + list);
+              base::did_you_mean(config.architecture, names, ".") + " There are: " + list);
   }
   if (config.architecture == kImported) return read_imported(node, config, files_needed);
   if (node.has("weights")) {

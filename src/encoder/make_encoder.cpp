@@ -9,6 +9,7 @@
 #include "base/checksum.h"
 #include "base/errors.h"
 #include "base/shipped_file.h"
+#include "base/stop_signal.h"
 #include "encoder/checkpoint.h"
 #include "encoder/choose_device.h"
 #include "encoder/mini.h"
@@ -40,6 +41,7 @@ torch::ScalarType scalar_type(const EncoderConfig& config, const torch::Device& 
 }  // namespace
 
 std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_rank) {
+  base::end_if_stopped();
   const base::InputSpec spec = effective_input(config);
   const torch::Device device = choose_device(config, local_rank);
   const torch::ScalarType type = scalar_type(config, device);
@@ -60,6 +62,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
   }
   if (config.architecture == kTorchScript) {
     identity.weights_sha256 = base::sha256_file(weights);
+    base::end_if_stopped();
     network = load_torchscript(weights, {config.output_key, config.output_index}, spec.size,
                                config.optimize ? ScriptMode::kOptimized : ScriptMode::kAsSaved);
   } else {
@@ -71,6 +74,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
     }
     identity.weights_sha256 = checkpoint.sha256;
     note = std::move(checkpoint.note);
+    base::end_if_stopped();
     try {
       network = config.architecture == kMini
                     ? make_mini(std::move(checkpoint.tensors))
@@ -79,6 +83,7 @@ std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, int local_ran
       base::fail(error.code(), weights.string() + ": " + error.what() + checkpoint.advice);
     }
   }
+  base::end_if_stopped();
   return std::make_unique<TorchEncoder>(std::move(network), spec, std::move(identity), device, type,
                                         std::move(note));
 }

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/errors.h"
+#include "base/stop_signal.h"
 #include "base/utf8.h"
 
 namespace quasar::encoder {
@@ -54,6 +55,7 @@ class ScriptNetwork : public Network {
     };
     check(module_.named_parameters());
     check(module_.named_buffers());
+    base::end_if_stopped();
     const torch::Tensor trial = forward(torch::zeros({1, 3, side, side}, torch::kFloat32));
     if (trial.size(0) != 1 || trial.size(1) < 1) {
       std::ostringstream shape;
@@ -112,6 +114,7 @@ class ScriptNetwork : public Network {
                              .to(device, type)
                              .contiguous(torch::MemoryFormat::ChannelsLast);
     const torch::Tensor as_saved = forward(picture);
+    base::end_if_stopped();
     try {
       // On a GPU what optimize_for_inference adds are fused kernels of cuDNN, which have crashed in drivers.
       module_ = device.is_cpu() ? torch::jit::optimize_for_inference(module_) : torch::jit::freeze(module_);
@@ -119,6 +122,7 @@ class ScriptNetwork : public Network {
       fail("cannot be optimized for inference (" + reason_of(error) +
            "); encoder.optimize: false runs it as it was saved");
     }
+    base::end_if_stopped();
     const torch::Tensor now = forward(picture);
     const double change = (now - as_saved).norm().item<double>();
     if (now.sizes() != as_saved.sizes() || !(change <= most_change(type) * as_saved.norm().item<double>())) {

@@ -86,7 +86,7 @@ ShardRecord ImageFolder::write(std::uint64_t shard, std::span<const KeptRow> row
     return sample_key(config_, shard, index) + "." + samples[index].files.front().extension;
   };
   for (std::size_t i = 0; i < order.size(); ++i) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     const auto index = order[i];
     bytes.resize(static_cast<std::size_t>(samples[index].files.front().size));
     left_out[index] = reader.read_picture(i, bytes);

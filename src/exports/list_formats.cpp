@@ -31,7 +31,7 @@ ShardRecord RowList::write(std::uint64_t shard, std::span<const KeptRow> rows,
   record.rows = rows.size();
   base::AtomicFile part(layout_.part(shard));
   for (const auto& row : rows) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     const auto line = manifest_.read(row.offset, row.length);
     LeftOut why{line.item.id, line.item.source, {}, {}};
     const std::string text = text_of(line, why);

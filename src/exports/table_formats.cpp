@@ -21,7 +21,7 @@ namespace {
 void add_rows(const ManifestTable& table, const Manifest& manifest, std::span<const KeptRow> rows,
               const std::function<void()>& done, TableRows& into) {
   for (const auto& row : rows) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     into.add(table.row_of(manifest.read(row.offset, row.length)));
     done();
   }
@@ -125,7 +125,7 @@ ShardRecord EmbeddingTables::write(std::uint64_t shard, std::span<const KeptRow>
   std::vector<float> vector(dimension);
   std::vector<std::uint16_t> halves(dimension);
   for (const auto& row : rows) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     if (reader.dimension_at(row.row) != dimension)
       base::fail(base::ExitCode::kMismatch, "the run's embeddings differ in their dimensions");
     reader.read(row.row, vector);

@@ -95,7 +95,7 @@ class TarWriter {
   /// Size and MD5 of the file.
   void write(ShardRecord& record, const std::function<void()>& done) {
     for (std::size_t i = 0; i < order_.size(); ++i) {
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       auto& placed = samples_[order_[i]];
       placed.left_out = write_sample(i, placed);
       done();

@@ -40,7 +40,7 @@ struct Compressor {
 
 }  // namespace
 
-std::string jpeg_bytes(const RgbImage& image, int quality) {
+std::string baseline_jpeg(const RgbImage& image, int quality) {
   if (image.width <= 0 || image.height <= 0 || image.width > JPEG_MAX_DIMENSION ||
       image.height > JPEG_MAX_DIMENSION)
     base::fail(base::ExitCode::kInternal, "a picture of this size is no thumbnail");

@@ -8,6 +8,6 @@
 namespace quasar::image {
 
 /// A baseline JPEG of quality 1..100. Throws Error(kInternal) for a picture without pixels.
-std::string jpeg_bytes(const RgbImage& image, int quality);
+std::string baseline_jpeg(const RgbImage& image, int quality);
 
 }  // namespace quasar::image

@@ -1,7 +1,9 @@
-// Owns what the threads of a rank are at: told by the watch of a rank that hangs, and by `quasar status`.
+// Owns what the threads of a rank are at: told by the watch of a rank that hangs, by one that is slow to
+// stop, and by `quasar status`.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -9,9 +11,9 @@
 
 namespace quasar::pass {
 
-/// An image being worked on.
+/// An image, or a batch of them, being worked on.
 struct ItemInFlight {
-  std::string doing;  ///< "reading", "decoding".
+  std::string doing;  ///< "reading", "decoding", "encoding", "encoding 32 pictures from".
   int shard = 0;
   std::string id;
   double seconds = 0;  ///< Since that began.
@@ -39,6 +41,9 @@ class InFlightTable {
   mutable std::mutex mutex_;
   std::vector<Slot> slots_;
 };
+
+/// Called whenever a slot begins an item, on its thread; one for the process, set at its start.
+void set_in_flight_observer(std::function<void(std::string_view doing, std::string_view id)> observer);
 
 /// Ends a slot's item, exceptions included.
 class InFlightSlot {

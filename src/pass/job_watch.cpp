@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "base/activity.h"
+#include "base/logging.h"
+#include "base/stop_signal.h"
 #include "comm/communicator.h"
 #include "pass/job_result.h"
 #include "pass/launcher.h"
@@ -21,6 +23,8 @@ constexpr double kLongestTurn = 1;
 /// What MPI gets to end the job in, and its launcher after that.
 constexpr auto kAbortLimit = std::chrono::seconds(3);
 constexpr auto kLauncherGrace = std::chrono::seconds(4);
+/// A stop that has ended by then, seconds, says nothing of what it waits for.
+constexpr double kStopPatience = 3;
 
 }  // namespace
 
@@ -63,6 +67,7 @@ void JobWatch::detach() {
 void JobWatch::look() {
   const std::scoped_lock lock(mutex_);
   const double awake = clock_.turn(std::chrono::steady_clock::now());
+  tell_of_stop(awake);
   if (dispatcher_ != nullptr) {
     if (const auto verdict = dispatcher_->look(awake)) end_job(verdict->code, verdict->message);
     return;
@@ -71,6 +76,15 @@ void JobWatch::look() {
   end_job(base::ExitCode::kStalled,
           fmt::format("MPI has neither started nor ended for {:.1f} s, in the phase \"{}\"",
                       awake - alone_since_, base::current_phase()));
+}
+
+void JobWatch::tell_of_stop(double awake) {
+  if (stop_told_ || !base::stop_requested()) return;
+  if (!stop_since_) stop_since_ = awake;
+  // A rank that waits for others is not the one that is waited for.
+  if (awake - *stop_since_ < kStopPatience || (dispatcher_ != nullptr && dispatcher_->waiting())) return;
+  stop_told_ = true;
+  base::log_info("stopping: waiting for \"{}\"", base::current_phase());
 }
 
 }  // namespace quasar::pass

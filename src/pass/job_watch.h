@@ -1,6 +1,6 @@
 // Owns the watch over a whole job, from before MPI starts until after it has ended: in whatever phase a rank
 // falls silent, is lost, or waits for what never comes, the job ends with its name and exit status kStalled
-// instead of hanging.
+// instead of hanging. It also says what a stop waits for.
 #pragma once
 
 #include <chrono>
@@ -45,12 +45,16 @@ class JobWatch {
 
  private:
   void look();
+  /// Says, once, what this process is at when it has not ended a few seconds after a stop was asked for.
+  void tell_of_stop(double awake);  // with mutex_ held
 
   std::mutex mutex_;
   comm::Dispatcher* dispatcher_ = nullptr;
   AwakeClock clock_;
   double limit_;
   double alone_since_ = 0;
+  std::optional<double> stop_since_;  ///< When a stop was first seen.
+  bool stop_told_ = false;
   Ticker ticker_;
 };
 

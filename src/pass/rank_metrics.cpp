@@ -114,7 +114,7 @@ std::string to_prometheus(const RankMetrics& metrics, const MetricsStamp& stamp)
   text.sample(stamp.finished ? 1 : 0);
   text.family(kOpen, "gauge", "Shards begun and not written yet.");
   for (const int shard : stamp.open_shards) text.sample(1, {{"shard", std::to_string(shard)}});
-  text.family(kInFlight, "gauge", "Images that take long: how long they have been read or decoded.");
+  text.family(kInFlight, "gauge", "Images that take long: how long they have been read, decoded or encoded.");
   for (const auto& item : stamp.in_flight) {
     if (item.seconds < kLong) continue;
     text.sample(item.seconds,

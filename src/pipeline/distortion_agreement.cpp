@@ -72,18 +72,11 @@ RunConfig without_encoder(RunConfig config) {
 }
 
 std::vector<int> numbers_of(const std::vector<std::string>& kinds) {
-  const auto table = distort::distortion_table();
   std::vector<int> numbers;
   for (const auto& name : kinds) {
-    const auto found = std::ranges::find(table, name, &distort::DistortionInfo::name);
-    if (found == table.end()) {
-      std::vector<std::string> names;
-      for (const auto& info : table) names.emplace_back(info.name);
-      base::fail(base::ExitCode::kUsage,
-                 fmt::format("--unseen: there is no distortion \"{}\"{} There are: {}", name,
-                             base::did_you_mean(name, names, "."), fmt::join(names, ", ")));
-    }
-    numbers.push_back(static_cast<int>(found->kind));
+    const auto kind = distort::find_kind(name);
+    if (!kind) base::fail(base::ExitCode::kUsage, "--unseen: " + distort::no_such_kind(name));
+    numbers.push_back(static_cast<int>(*kind));
   }
   return numbers;
 }

@@ -43,7 +43,7 @@ struct Found {
 };
 
 void check_stop() {
-  if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+  base::end_if_stopped();
 }
 
 [[noreturn]] void refuse_id(const std::string& id, const std::optional<std::string>& nearest) {

@@ -67,7 +67,7 @@ void PictureFiles::for_each(std::span<const std::filesystem::path> files,
   std::atomic<std::size_t> next{0};
   team_.run([&](int worker) {
     for (std::size_t i = next++; i < files.size(); i = next++) {
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       auto picture = read(files[i], worker);
       work(i, picture);
       base::note_activity();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/activity.h"
@@ -21,13 +22,13 @@
 #include "store/score_shard.h"
 
 namespace quasar::pipeline {
+namespace {
 
-void check_scored(const std::filesystem::path& file) {
+/// Refuses that a file which scoring leaves behind is missing.
+void check_there(const std::filesystem::path& file) {
   if (base::is_there_anew(file)) return;
   base::fail(base::ExitCode::kInput, file.string() + " is missing: run \"quasar score\" first");
 }
-
-namespace {
 
 /// The set that the configuration means, as it is stored.
 struct ConfiguredSet {
@@ -48,24 +49,34 @@ void check_recipe(const AnchorSource& source, const std::filesystem::path& file,
                   source.name, file.string(), recipe, source.recipe_text));
 }
 
-/// The columns of the configured sets, as root reads them. Collective.
+/// The columns of configured sets, as they are stored.
+std::vector<ConfiguredSet> read_sets(const RunConfig& config, std::span<const AnchorSource> sources) {
+  std::vector<store::AnchorSet> stored;
+  std::vector<std::filesystem::path> files;
+  for (const auto& source : sources) {
+    files.push_back(source.file.empty() ? config.run.anchor_file(source.name) : source.file);
+    if (source.file.empty()) check_there(files.back());
+    stored.push_back(store::read_anchor_file(files.back()));
+    if (source.file.empty()) check_recipe(source, files.back(), stored.back().recipe);
+    stored.back().name = source.name;
+  }
+  std::vector<ConfiguredSet> sets;
+  for (const auto& column : score_columns(stored)) {
+    sets.push_back(
+        {column.name, files[column.set], column.fingerprint, column.kind != ScoreColumn::Kind::kScore});
+  }
+  return sets;
+}
+
+/// The columns of all configured sets, as root reads them. Collective.
 std::vector<ConfiguredSet> configured_sets(const RunConfig& config, const comm::Communicator& comm) {
   std::string text;
   comm.on_root([&] {
-    std::vector<store::AnchorSet> stored;
-    std::vector<std::filesystem::path> files;
-    for (const auto& source : config.anchors) {
-      files.push_back(source.file.empty() ? config.run.anchor_file(source.name) : source.file);
-      if (source.file.empty()) check_scored(files.back());
-      stored.push_back(store::read_anchor_file(files.back()));
-      if (source.file.empty()) check_recipe(source, files.back(), stored.back().recipe);
-      stored.back().name = source.name;
-    }
-    for (const auto& column : score_columns(stored)) {
-      base::pack_text(column.name, text);
-      base::pack_text(files[column.set].string(), text);
-      base::pack_text(column.fingerprint, text);
-      base::pack(column.kind != ScoreColumn::Kind::kScore, text);
+    for (const auto& set : read_sets(config, config.anchors)) {
+      base::pack_text(set.name, text);
+      base::pack_text(set.file.string(), text);
+      base::pack_text(set.fingerprint, text);
+      base::pack(set.measure, text);
     }
   });
   comm.broadcast(text);
@@ -85,7 +96,7 @@ std::vector<ConfiguredSet> configured_sets(const RunConfig& config, const comm::
 /// bear the wrong name.
 void check_shard_scores(const std::filesystem::path& path, const std::vector<ConfiguredSet>& sets) {
   constexpr std::size_t kShown = 12;
-  check_scored(path);
+  check_there(path);
   const auto found = store::read_score_anchors(path);
   for (const auto& set : sets) {
     const auto scored = found.find(set.name);
@@ -135,7 +146,7 @@ void check_scores(const RunConfig& config, const dataset::DataSet& corpus, datas
        i += static_cast<std::size_t>(comm.size())) {
     // Ranks go through their shards alike, one after the other of each.
     if (progress) progress->update(i);
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     if (scores == dataset::WrittenBy::kThisJob) {
       await_scores(config, corpus, shards[i], sets);
     } else {
@@ -145,6 +156,20 @@ void check_scores(const RunConfig& config, const dataset::DataSet& corpus, datas
 }
 
 }  // namespace
+
+void check_scored(const RunConfig& config, const dataset::DataSet& corpus,
+                  std::span<const std::string> sets) {
+  std::vector<AnchorSource> sources;
+  for (const auto& source : config.anchors)
+    if (std::find(sets.begin(), sets.end(), source.name) != sets.end()) sources.push_back(source);
+  auto columns = read_sets(config, sources);
+  // Among other sets they are others.
+  std::erase_if(columns, [](const ConfiguredSet& column) { return column.measure; });
+  for (const auto& shard : corpus.plan().shards()) {
+    base::end_if_stopped();
+    check_shard_scores(config.run.scores(shard.id), columns);
+  }
+}
 
 curation::RankInput rank_input(const RunConfig& config, const dataset::DataSet& corpus) {
   curation::RankInput input{corpus.files(),           config.run,           {}, {},

@@ -51,9 +51,9 @@ class RunReader {
 
   void read(const dataset::DataSet& corpus) {
     const auto input = rank_input(config_, corpus);
-    for (const int shard : input.shards) check_scored(config_.run.scores(shard));
+    check_scored(config_, corpus, run_.pictures.scorers);
     curation::ShardRows(input, run_.pictures.scorers).for_each_row([&](const curation::ShardRows::Row& row) {
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       add_row(row.record, row.number, row.scores);
     });
     if (!references_.empty()) count_references(input);
@@ -220,7 +220,7 @@ RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus,
         "The deviations of the ratings are on another scale than the ratings, and are not used.");
   }
   for (const auto& [why, count] : corpus.plan().left_out())
-    run.pictures.noted["of the corpus not in the plan: " + why] = count;
+    run.pictures.noted["left out of the corpus: " + why] = count;
   for (const auto& [what, count] : corpus.plan().noted())
     run.pictures.noted["of the corpus: " + what] = count;
   return run;

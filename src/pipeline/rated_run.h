@@ -31,8 +31,9 @@ struct RatedRun {
 
 /// The scored rows of a run that are ok, in the order of the plan. What is not among them is counted by why;
 /// pictures whose bytes are listed twice are noted. Reads rows, no vectors. Throws Error(kInput) for a run
-/// that is not scored, Error(kMismatch) for an anchor set that it was not scored by, Error(kConfig) for a
-/// group that no row has.
+/// that is not scored, Error(kMismatch) for an anchor set that it was not scored by, for scores by other
+/// anchors than the configured ones and of pictures that were embedded anew since, Error(kConfig) for a group
+/// that no row has.
 RatedRun read_rated_run(const RunConfig& config, const dataset::DataSet& corpus, const RatedRunQuery& query);
 
 /// Takes the scorers of another run of the same pictures into `run`, row by row after ids; both were read

@@ -29,7 +29,7 @@ curation::RowDetails details_here(const RunConfig& config, const dataset::DataSe
   for (const auto& shard : corpus.shards_of_rank(comm.rank(), comm.size())) {
     const auto reader = corpus.open(shard, embeddings, store::Integrity::kRows);
     for (std::size_t first = 0; first < reader.size(); first += kRowsForReport) {
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       const auto records = reader.read_rows(first, std::min(kRowsForReport, reader.size() - first));
       for (std::size_t i = 0; i < records.size(); ++i) {
         const auto id = curation::as_json_reads(records[i].id);

@@ -5,7 +5,6 @@
 #include "base/dataset_name.h"
 #include "base/file_status.h"
 #include "base/input_spec.h"
-#include "base/nearest_word.h"
 #include "base/shipped_file.h"
 #include "curation/column_name.h"
 #include "distort/distortion_table.h"
@@ -188,15 +187,9 @@ dataset::DistortionRecipe distortion_recipe_from_yaml(const base::ConfigNode& no
   dataset::DistortionRecipe recipe;
   for (const auto& element : node.child("kinds").elements()) {
     const auto name = element.as<std::string>();
-    const auto table = distort::distortion_table();
-    const auto found =
-        std::find_if(table.begin(), table.end(), [&](const auto& info) { return info.name == name; });
-    if (found == table.end()) {
-      std::vector<std::string> names;
-      for (const auto& info : table) names.emplace_back(info.name);
-      element.fail("there is no distortion \"" + name + "\"" + base::did_you_mean(name, names));
-    }
-    recipe.kinds.push_back(static_cast<int>(found->kind));
+    const auto kind = distort::find_kind(name);
+    if (!kind) element.fail(distort::no_such_kind(name));
+    recipe.kinds.push_back(static_cast<int>(*kind));
   }
   for (const auto& element : node.child("levels").elements()) {
     const int level = element.as<int>();

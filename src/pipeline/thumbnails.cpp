@@ -53,7 +53,7 @@ plot::Thumbnail thumbnail_of(const corpus::ShardReader& reader, std::size_t inde
   }
   const auto picture = fitted(std::move(prepared->image));
   for (const int quality : kQualities) {
-    thumbnail.bytes = image::jpeg_bytes(picture, quality);
+    thumbnail.bytes = image::baseline_jpeg(picture, quality);
     if (thumbnail.bytes.size() <= kThumbnailBytes) {
       thumbnail.media_type = "image/jpeg";
       return thumbnail;
@@ -79,7 +79,7 @@ std::vector<plot::Thumbnail> thumbnails_of(const RunConfig& config, const datase
     std::optional<corpus::ShardReader> reader;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (rows[i] < shard.first || rows[i] >= shard.first + shard.count) continue;
-      if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+      base::end_if_stopped();
       if (!reader)
         reader.emplace(corpus.plan().read_items(shard),
                        static_cast<std::uint64_t>(config.decode.max_file_bytes));

@@ -88,7 +88,7 @@ std::vector<double> CellWorker::scores_of(std::size_t place, const CellAnchors& 
   std::vector<float> values;
   const auto resident = rows.resident();
   for (std::int64_t first = 0; first < rows.size(); first += kRowsAtOnce) {
-    if (base::stop_requested()) base::fail(base::ExitCode::kInterrupted, base::stopped_message());
+    base::end_if_stopped();
     const auto count = std::min(kRowsAtOnce, rows.size() - first);
     const auto at = static_cast<std::size_t>(first);
     const auto length = static_cast<std::size_t>(count);

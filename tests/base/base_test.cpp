@@ -25,16 +25,17 @@ TEST(Status, NamesRoundTripAndAreUnique) {
   EXPECT_FALSE(status_from_name("nonsense").has_value());
 }
 
-TEST(BoundedQueue, KeepsOrderAndDrainsAfterClose) {
+TEST(BoundedQueue, KeepsOrderAndGivesNothingMoreAfterClose) {
   BoundedQueue<int> queue(2);
   std::thread producer([&] {
     for (int i = 0; i < 100; ++i) queue.push(i);
-    queue.close();
   });
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.pop(), i);
-  EXPECT_FALSE(queue.pop().has_value());
-  EXPECT_FALSE(queue.push(1));
+  for (int i = 0; i < 99; ++i) EXPECT_EQ(queue.pop(), i);
   producer.join();
+  ASSERT_EQ(queue.size(), 1U);
+  queue.close();
+  EXPECT_FALSE(queue.pop().has_value()) << "what no one had taken is left";
+  EXPECT_FALSE(queue.push(1));
 }
 
 TEST(Random, IsReproducibleAndUniform) {

@@ -93,7 +93,10 @@ TEST(EncoderYaml, TakesHeadCountsForCheckpointsOfAnySizeOnly) {
 }
 
 TEST(EncoderYaml, ExplainsWhatIsMissing) {
-  EXPECT_THAT(error_of("architecture: vit-l14, weights: w"), HasSubstr("did you mean \"vit-l-14\"?"));
+  EXPECT_THAT(error_of("architecture: vit-l14, weights: w"),
+              HasSubstr("did you mean \"vit-l-14\"? There are: "));
+  EXPECT_THAT(error_of("architecture: something-else-altogether, weights: w"),
+              HasSubstr("there is no encoder \"something-else-altogether\". There are: "));
   EXPECT_THAT(error_of("architecture: vit-l-14"), HasSubstr("\"weights\" is missing"));
   EXPECT_THAT(error_of("architecture: vit-l-14, weights: /nowhere.pt"),
               HasSubstr("there is no file /nowhere.pt"));

@@ -17,6 +17,18 @@ namespace fs = std::filesystem;
 
 class BenchmarkTest : public testing::Test {
  protected:
+  /// Its pictures are invented; these an encoder takes.
+  void put_scenes(const fs::path& folder) const {
+    const auto scenes = scratch_ / "scenes";
+    ASSERT_EQ(render_scenes(scenes, {"--count", "10", "--width", "96", "--height", "96"}).status, 0);
+    auto scene = fs::directory_iterator(scenes);
+    for (const auto& picture : fs::directory_iterator(folder)) {
+      ASSERT_NE(scene, fs::directory_iterator());
+      fs::remove(picture.path());
+      fs::copy_file(scene->path(), picture.path());
+      ++scene;
+    }
+  }
   Outcome plan(const std::string& corpus) {
     write_text(scratch_ / "config.yaml", "run: " + (scratch_ / "run").string() + "\ncorpus: {" + corpus +
                                              "}\nanchors: {quality: " +
@@ -73,15 +85,7 @@ TEST_F(BenchmarkTest, ARunOnOneIsEvaluatedByItsKindsOfDistortion) {
   // Its layout, with pictures that an encoder takes.
   const auto root = scratch_ / "kadid10k";
   fs::copy(tree("kadid10k") / "kadid10k", root, fs::copy_options::recursive);
-  const auto scenes = scratch_ / "scenes";
-  ASSERT_EQ(render_scenes(scenes, {"--count", "10", "--width", "96", "--height", "96"}).status, 0);
-  auto scene = fs::directory_iterator(scenes);
-  for (const auto& picture : fs::directory_iterator(root / "images")) {
-    ASSERT_NE(scene, fs::directory_iterator());
-    fs::remove(picture.path());
-    fs::copy_file(scene->path(), picture.path());
-    ++scene;
-  }
+  put_scenes(root / "images");
   ASSERT_EQ(plan("benchmark: kadid10k, root: " + root.string()).status, 0);
   const auto config = (scratch_ / "config.yaml").string();
   const auto run = run_quasar({"run", config});
@@ -99,6 +103,35 @@ TEST_F(BenchmarkTest, ARunOnOneIsEvaluatedByItsKindsOfDistortion) {
         for (const auto& [why, count] : found.at("left_out").items()) left_out += count.get<int>();
         return left_out;
       }());
+}
+
+TEST_F(BenchmarkTest, LabelsOutsideTheRangeAreCountedAndNamedInEveryOutputOfAnEvaluation) {
+  QUASAR_REQUIRE_DATA(tree("koniq10k"));
+  const auto root = scratch_ / "koniq10k";
+  fs::copy(tree("koniq10k"), root, fs::copy_options::recursive);
+  put_scenes(root / "1024x768");
+  const auto labels = root / "koniq10k_distributions_sets.csv";
+  auto text = content(labels);
+  const std::string mos = ",77.3836206897,";
+  ASSERT_NE(text.find(mos), std::string::npos);
+  text.replace(text.find(mos), mos.size(), ",177.3836206897,");
+  fs::permissions(labels, fs::perms::owner_write, fs::perm_options::add);
+  write_text(labels, text);
+  const auto planned = plan("benchmark: koniq10k, root: " + root.string());
+  ASSERT_EQ(planned.status, 0) << planned.output;
+  EXPECT_THAT(planned.output,
+              AllOf(HasSubstr("the label 177.3836206897 is outside 0 to 100; the row goes without"),
+                    HasSubstr("1 (labels outside 0 to 100)")));
+  const auto config = (scratch_ / "config.yaml").string();
+  ASSERT_EQ(run_quasar({"run", config}).status, 0);
+  const auto outcome = run_quasar({"evaluate", config});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  const auto found = json::parse(content(scratch_ / "run" / "evaluation.json"));
+  EXPECT_EQ(found.at("noted").at("left out of the corpus: labels outside 0 to 100"), 1) << found;
+  EXPECT_EQ(found.at("left_out").at("label missing or not finite"), 1) << found;
+  EXPECT_THAT(outcome.output, HasSubstr("labels outside 0 to 100"));
+  for (const char* file : {"evaluation.csv", "evaluation.html"})
+    EXPECT_THAT(content(scratch_ / "run" / file), HasSubstr("labels outside 0 to 100")) << file;
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ TEST_F(EvaluateDistortions, RefusesWhatDoesNotGoTogetherBeforeItEmbeds) {
   EXPECT_THAT(set.output, HasSubstr("no set quallity; did you mean \"quality\"?"));
   const auto kind = measure({"--unseen", "motion_blurr"});
   EXPECT_EQ(kind.status, 2) << kind.output;
-  EXPECT_THAT(kind.output, HasSubstr("did you mean \"motion_blur\"?"));
+  EXPECT_THAT(kind.output, HasSubstr("--unseen: there is no distortion \"motion_blurr\"; did you mean "
+                                     "\"motion_blur\"? There are: gaussian_blur, "));
   for (const std::vector<std::string>& other :
        {std::vector<std::string>{"--html", "page.html"}, {"--group", "kind"}, {"--score", "quality"}}) {
     const auto outcome = measure(other);

@@ -260,6 +260,43 @@ TEST_F(RatedRunTest, EveryKindOfBadDataIsCountedAndNamed) {
   }
 }
 
+TEST_F(RatedRunTest, ScoresThatAreNotOfTheConfigurationAreRefused) {
+  const auto late = (scratch_ / "pictures" / "late.png").string();
+  ASSERT_EQ(run("run", rows() + late + ",5,\n").status, 0);
+  ASSERT_EQ(run("good", rows() + late + ",5,\n").status, 0);
+  const auto config = (scratch_ / "run.yaml").string();
+  const auto good = (scratch_ / "good").string();
+  const auto others = [&](const std::string& kind) {
+    return "anchors={quality: {corpus: {directory: " + (scratch_ / "pictures").string() +
+           "}, distortions: {kinds: [" + kind + "], levels: [4]}}}";
+  };
+  ASSERT_EQ(run_quasar({"anchors", config, "--set", others("jpeg")}).status, 0);
+  // By the recipe of the set, by its fingerprint, and in a run that is compared with.
+  const auto recipe = run_quasar({"evaluate", config, "--set", others("white_noise")});
+  EXPECT_EQ(recipe.status, 6) << recipe.output;
+  EXPECT_THAT(recipe.output, HasSubstr("was built by another recipe than the configured one"));
+  const auto fingerprint = run_quasar({"evaluate", config, "--set", others("jpeg")});
+  EXPECT_EQ(fingerprint.status, 6) << fingerprint.output;
+  EXPECT_THAT(fingerprint.output, AllOf(HasSubstr("was scored by other anchors \"quality\""),
+                                        HasSubstr("run \"quasar score\" first")));
+  const auto compared = run_quasar({"evaluate", good, "--with", (scratch_ / "run").string()});
+  EXPECT_EQ(compared.status, 6) << compared.output;
+  EXPECT_THAT(compared.output, HasSubstr("was scored by other anchors \"quality\""));
+  EXPECT_EQ(run_quasar({"evaluate", config}).status, 0) << "with the configuration set back";
+
+  // A picture that comes later changes embeddings that were scored.
+  fs::copy_file(pictures_[0], late);
+  ASSERT_EQ(run_quasar({"embed", config, "--retry-failed"}).status, 0);
+  for (const auto& words :
+       {std::vector<std::string>{"evaluate", config}, {"evaluate", good, "--with", config}}) {
+    const auto stale = run_quasar(words);
+    EXPECT_EQ(stale.status, 6) << stale.output;
+    EXPECT_THAT(stale.output, AllOf(HasSubstr("was embedded anew after"), HasSubstr("score the run again")));
+  }
+  ASSERT_EQ(run_quasar({"score", config}).status, 0);
+  EXPECT_EQ(run_quasar({"evaluate", config}).status, 0);
+}
+
 TEST_F(RatedRunTest, RunsOfTheSamePicturesAreCompared) {
   ASSERT_EQ(run("first", rows()).status, 0);
   ASSERT_EQ(run("second", rows()).status, 0);

@@ -96,6 +96,10 @@ Outcome Program::wait() {
   return {status_, content(output_), peak_bytes_};
 }
 
+std::string Program::output() const {
+  return content(output_);
+}
+
 Outcome run_quasar(const std::vector<std::string>& arguments, int ranks,
                    const std::vector<std::string>& environment) {
   return Program(arguments, ranks, environment).wait();

@@ -33,6 +33,8 @@ class Program {
   pid_t process() const { return process_; }
   bool running();
   Outcome wait();
+  /// What it has printed so far.
+  std::string output() const;
 
  private:
   /// Takes note of how it ended; false while it runs (with WNOHANG).

@@ -1,6 +1,10 @@
-// A signal while scores are made or ranked: a clean stop of all ranks, from which the same command continues.
+// A signal while the encoder is loaded or slow, while scores are made or ranked: a clean stop of all ranks,
+// from which the same command continues.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
 
 #include "program.h"
 #include "support/test_data.h"
@@ -29,14 +33,50 @@ class StopTest : public testing::Test {
     return path;
   }
   fs::path run(const std::string& name) const { return scratch_ / ("run-" + name); }
-  std::size_t scores(const std::string& name) const {
-    std::size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(run(name) / "scores")) ++count;
-    return count;
+  static std::size_t files(const fs::path& folder) {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
   }
+  std::size_t scores(const std::string& name) const { return files(run(name) / "scores"); }
 
   ScratchFolder scratch_;
 };
+
+TEST_F(StopTest, WhileTheEncoderIsLoadedLeavesNothingBehind) {
+  const auto path = config("early");
+  const auto outcome = run_quasar({"run", path}, 2, {"QUASAR_TEST_STOP=encoder:1"});
+  EXPECT_EQ(outcome.status, 75) << outcome.output;
+  EXPECT_FALSE(fs::exists(run("early") / "plan.json")) << outcome.output;
+}
+
+TEST_F(StopTest, InASlowEncoderWaitsForTheBatchInHandAloneSaysSoAndKeepsItsShard) {
+  const auto arguments = [&](const std::string& name) {
+    // A picture is a batch, as mini takes any shape, and a shard: those that are finished show what was
+    // encoded.
+    return std::vector<std::string>{"run",   config(name),
+                                    "--set", "corpus.shard_size=1",
+                                    "--set", "embed.decode_threads=1",
+                                    "--set", "embed.encode_threads=1"};
+  };
+  const auto release = scratch_ / "release";
+  // With one picture being encoded and the fourth being decoded, two wait for the encoder.
+  Program program(arguments("slow"), 0, {"QUASAR_TEST_SLOW=4:" + release.string()});
+  while (program.running() && program.output().find("stopping: ") == std::string::npos)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_THAT(program.output(),
+              testing::ContainsRegex("stopping: waiting for \"embed: encoding [^ ]+ for [0-9.]+ s\""));
+  EXPECT_EQ(files(run("slow") / "embeddings"), 0U);
+  write_text(release, "");
+  const auto outcome = program.wait();
+  EXPECT_EQ(outcome.status, 75) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("continues"));
+  EXPECT_EQ(files(run("slow") / "embeddings"), 1U) << "of the batch in hand, not of those that waited";
+
+  const auto rest = run_quasar(arguments("slow"));
+  ASSERT_EQ(rest.status, 0) << rest.output;
+  const auto calm = run_quasar(arguments("calm"));
+  ASSERT_EQ(calm.status, 0) << calm.output;
+  EXPECT_EQ(content(run("slow") / "manifest.csv"), content(run("calm") / "manifest.csv"));
+}
 
 TEST_F(StopTest, InScoringAndInRankingEndsWithAStatusOfItsOwnAndTheNextRunWithTheSameManifest) {
   const auto calm = run_quasar({"run", config("calm")}, 3);

@@ -98,6 +98,16 @@ TEST_F(PresetTest, AnchorsAreAskedForOnlyWhereTheyAreNeeded) {
   EXPECT_EQ(refusal({"anchors={}"}, AnchorNeed::kNone), "no error");
 }
 
+TEST_F(PresetTest, DistortionsThatThereAreNotAreRefusedWithThoseThatThereAre) {
+  const auto refusal_of = [&](const std::string& kind) {
+    return refusal({"anchors={quality: {corpus: {directory: .}, distortions: {kinds: [" + kind + "]}}}"});
+  };
+  EXPECT_THAT(refusal_of("jpg"), testing::HasSubstr("there is no distortion \"jpg\"; did you mean \"jpeg\"? "
+                                                    "There are: gaussian_blur, lens_blur, "));
+  EXPECT_THAT(refusal_of("zebra-stripes"),
+              testing::HasSubstr("there is no distortion \"zebra-stripes\". There are: gaussian_blur, "));
+}
+
 TEST_F(PresetTest, CurationNamesOnlyConfiguredAnchorSets) {
   EXPECT_THAT(refusal({"curation.rank_by=qualty"}), testing::HasSubstr("did you mean 'quality'?"));
   EXPECT_THAT(refusal({"curation.minimum={qualty: 0.2}"}), testing::HasSubstr("curation.minimum.qualty"));

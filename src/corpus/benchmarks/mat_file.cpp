@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/errors.h"
+#include "base/progress.h"
 #include "base/trial.h"
 #include "corpus/path_text.h"
 
@@ -15,7 +17,7 @@ namespace {
 /// The largest label file of the data sets that are read has less than one.
 constexpr std::uintmax_t kMostMatBytes = std::uintmax_t{64} << 20U;
 constexpr std::size_t kMostElements = 10'000'000;
-constexpr unsigned kMatTrialSeconds = 60;
+constexpr base::TrialLimits kMatTrial = {.seconds = 60, .memory = std::uint64_t{512} << 20U};
 
 using MatHandle = std::unique_ptr<mat_t, int (*)(mat_t*)>;
 using Variable = std::unique_ptr<matvar_t, void (*)(matvar_t*)>;
@@ -28,8 +30,7 @@ class Reader {
   }
 
   std::vector<std::string> texts(const std::string& name) const {
-    const auto variable = read(name);
-    const auto count = length_of(*variable, name);
+    const auto [variable, count] = read(name);
     if (variable->class_type != MAT_C_CELL || variable->nbytes / sizeof(matvar_t*) < count)
       fail("the variable " + name + " is no cell of texts");
     std::vector<std::string> result;
@@ -40,8 +41,7 @@ class Reader {
   }
 
   std::vector<double> numbers(const std::string& name) const {
-    const auto variable = read(name);
-    const auto count = length_of(*variable, name);
+    const auto [variable, count] = read(name);
     const bool is_double = variable->data_type == MAT_T_DOUBLE && variable->class_type == MAT_C_DOUBLE;
     const bool is_single = variable->data_type == MAT_T_SINGLE && variable->class_type == MAT_C_SINGLE;
     if ((!is_double && !is_single) || variable->isComplex != 0 ||
@@ -61,11 +61,22 @@ class Reader {
     base::fail(base::ExitCode::kInput, name_ + ": " + message);
   }
 
-  Variable read(const std::string& name) const {
-    Variable variable(Mat_VarRead(mat_.get(), name.c_str()), &Mat_VarFree);
-    if (!variable) fail("there is no variable " + name + ", or it is damaged");
-    if (variable->data == nullptr) fail("the variable " + name + " holds nothing, or is damaged");
-    return variable;
+  struct Found {
+    Variable variable;
+    std::size_t length = 0;
+  };
+
+  /// What a header declares is looked at before there is memory for it.
+  Found read(const std::string& name) const {
+    // Of memory that it does not get, libmatio says no more than of damage.
+    const std::string refused = "holds nothing, is damaged, or takes more than the " +
+                                base::human_bytes(kMatTrial.memory) + " of memory that a list of labels may";
+    Variable variable(Mat_VarReadInfo(mat_.get(), name.c_str()), &Mat_VarFree);
+    if (!variable) fail("there is no variable " + name + ", or it " + refused);
+    const auto length = length_of(*variable, name);
+    if (Mat_VarReadDataAll(mat_.get(), variable.get()) != 0 || variable->data == nullptr)
+      fail("the variable " + name + " " + refused);
+    return {std::move(variable), length};
   }
 
   std::size_t length_of(const matvar_t& variable, const std::string& name) const {
@@ -73,7 +84,10 @@ class Reader {
         variable.rank == 2 && variable.dims != nullptr && (variable.dims[0] == 1 || variable.dims[1] == 1);
     if (!is_vector) fail("the variable " + name + " is no vector (1 x n or n x 1)");
     const std::size_t length = variable.dims[0] == 1 ? variable.dims[1] : variable.dims[0];
-    if (length > kMostElements) fail("the variable " + name + " is larger than any list of labels");
+    if (length > kMostElements) {
+      fail("the variable " + name + " declares " + base::with_thousands(length) +
+           " elements; a list of labels has at most " + base::with_thousands(kMostElements));
+    }
     return length;
   }
 
@@ -121,10 +135,8 @@ MatVariables read_mat(const std::filesystem::path& file, const std::vector<std::
     base::fail(base::ExitCode::kInput, path_to_text(file) + ": " + std::to_string(bytes) +
                                            " bytes are more than a list of labels has");
   }
-  if (!base::survives([&] { read_all(file, texts, numbers); }, kMatTrialSeconds)) {
-    base::fail(base::ExitCode::kInput,
-               path_to_text(file) + ": the file is damaged so that reading it crashes or does not end");
-  }
+  if (const auto lost = base::lost_in_trial([&] { read_all(file, texts, numbers); }, kMatTrial))
+    base::fail(base::ExitCode::kInput, path_to_text(file) + ": the file is damaged: reading it " + *lost);
   return read_all(file, texts, numbers);
 }
 

@@ -14,8 +14,9 @@ struct MatVariables {
   std::map<std::string, std::vector<double>> numbers;
 };
 
-/// Reads the variables of these names. The file is tried in a process that may be lost first. Throws
-/// Error(kInput), naming file and variable, for what is no such file, is damaged, or lacks one.
+/// Reads the variables of these names. The file is tried first in a process that may be lost, in bounded time
+/// and memory: a small one may inflate to any size. Throws Error(kInput), naming file and variable, or the
+/// bound, for what is no such file, is damaged, lacks one, or goes beyond.
 MatVariables read_mat(const std::filesystem::path& file, const std::vector<std::string>& texts,
                       const std::vector<std::string>& numbers);
 

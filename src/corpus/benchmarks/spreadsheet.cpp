@@ -272,8 +272,9 @@ std::vector<SheetRow> parse_first_sheet(std::span<const std::byte> workbook, con
 std::vector<SheetRow> read_first_sheet(const std::filesystem::path& file) {
   const base::MappedFile mapped(file);
   const std::string name = path_to_text(file);
-  if (!base::survives([&] { parse_first_sheet(mapped.bytes(), name); }, kSheetTrialSeconds))
-    fail(name, "the workbook is damaged so that reading it crashes or does not end");
+  if (const auto lost = base::lost_in_trial([&] { parse_first_sheet(mapped.bytes(), name); },
+                                            {.seconds = kSheetTrialSeconds}))
+    fail(name, "the workbook is damaged: reading it " + *lost);
   return parse_first_sheet(mapped.bytes(), name);
 }
 

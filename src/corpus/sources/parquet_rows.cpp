@@ -31,8 +31,8 @@ class ParquetRows final : public TableRows {
     reader_ = "/proc/self/fd/" + std::to_string(file_.number());
     table_ = "read_parquet(" + duckdb::quoted(reader_) + ", binary_as_string = true)";
     duckdb::load_library();
-    if (!base::survives([&] { open(columns).run_through(); }, 0))
-      base::fail(base::ExitCode::kInput, path_ + ": the table is damaged so that DuckDB crashes on it");
+    if (const auto lost = base::lost_in_trial([&] { open(columns).run_through(); }, {}))
+      base::fail(base::ExitCode::kInput, path_ + ": the table is damaged: reading it by DuckDB " + *lost);
     opened_ = std::make_unique<Opened>(open(columns));
   }
 
