@@ -401,7 +401,7 @@ std::pair<std::string, base::ExitCode> error_of(Action action) {
 TEST(Architectures, AnUnknownNameGetsTheNearestOne) {
   const auto [message, code] = error_of([] { make_network("vit-l14", {}); });
   EXPECT_EQ(code, base::ExitCode::kConfig);
-  EXPECT_THAT(message, AllOf(HasSubstr("vit-l14"), HasSubstr("'vit-l-14'")));
+  EXPECT_THAT(message, AllOf(HasSubstr("\"vit-l14\""), HasSubstr("did you mean \"vit-l-14\"?")));
 }
 
 TEST(Architectures, WeightsOfAnotherPresetAreNamed) {
