@@ -10,6 +10,7 @@
 #include "corpus/plan_builder.h"
 #include "corpus/plan_files.h"
 #include "corpus/plan_state.h"
+#include "corpus/sources/stamps.h"
 
 namespace quasar::corpus {
 Plan Plan::make(const CorpusConfig& config) {
@@ -36,8 +37,7 @@ Plan Plan::from_text(const std::string& plan_json, const std::filesystem::path& 
   const auto path = plan_file(run);
   auto state = State::from_json(plan_json, path.string());
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0)
-    state.written = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  if (::stat(path.c_str(), &status) == 0) state.written = nanoseconds_of(status.st_mtim);
   state.items = ItemStore::open(items_file(run));
   // Longer is well: an extension that was cut short before its plan.json was in place.
   if (state.items->size() < state.items_bytes()) {

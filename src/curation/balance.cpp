@@ -87,9 +87,9 @@ struct Balance::Impl {
     const auto& firsts = input.shard_first;
     return static_cast<std::size_t>(std::ranges::upper_bound(firsts, row) - firsts.begin()) - 1;
   }
-  /// Which rank reads the embedding of a row: ranks have consecutive shards.
+  /// Which rank reads the embedding of a row.
   std::size_t owner(std::uint64_t row) const {
-    return shard_of(row) * static_cast<std::size_t>(comm.size()) / input.shards.size();
+    return balancing_rank(shard_of(row), input.shards.size(), static_cast<std::size_t>(comm.size()));
   }
   /// Hands the ranks that own this rank's rows these, in pieces. `take` gets those of each rank and answers.
   void ask_owners(const std::function<std::vector<std::int32_t>(std::span<const std::uint64_t>)>& answer,

@@ -44,6 +44,12 @@ BalanceRule balance_rule_from_yaml(const base::ConfigNode& node);
 /// what the message calls them.
 void check_clusters(const BalanceRule& rule, std::uint64_t rows, std::string_view what);
 
+/// Which of the ranks reads the embeddings of the shard at a place among `shards`: ranks have consecutive
+/// ones.
+constexpr std::size_t balancing_rank(std::size_t place, std::size_t shards, std::size_t ranks) {
+  return place * ranks / shards;
+}
+
 /// What balancing takes of curation.memory on a rank, at least: bytes.
 struct BalanceMemory {
   std::uint64_t rows = 0;    ///< Of its rows, beside their embeddings, which are read again and again.

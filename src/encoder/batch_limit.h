@@ -1,4 +1,4 @@
-// Internal to the module: batches that shrink until they fit the device's memory.
+// Internal to the module: batches in parts that fit the device's memory, or the caches.
 #pragma once
 
 #include <torch/types.h>
@@ -11,6 +11,9 @@ namespace quasar::encoder {
 /// Runs a batch in parts no larger than what has fitted so far. Not thread-safe.
 class BatchLimit {
  public:
+  /// `limit`: largest part from the start; 0 for whole batches.
+  explicit BatchLimit(std::int64_t limit = 0) : limit_(limit) {}
+
   /// Computes rows [first, first + count) of the batch: [count, d].
   using Forward = std::function<torch::Tensor(std::int64_t first, std::int64_t count)>;
 
@@ -22,7 +25,7 @@ class BatchLimit {
   std::int64_t limit() const { return limit_; }
 
  private:
-  std::int64_t limit_ = 0;
+  std::int64_t limit_;
 };
 
 }  // namespace quasar::encoder

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <vector>
 
 #include "base/errors.h"
 #include "encoder/compute_kind.h"
@@ -158,14 +157,11 @@ torch::Tensor TorchEncoder::forward(const torch::Tensor& pixels) {
 }
 
 torch::Tensor TorchEncoder::forward_on_cpu(const torch::Tensor& pixels) {
-  const std::int64_t rows = pixels.size(0);
-  const std::int64_t at_once =
-      this->at_once(static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(2)));
-  if (rows <= at_once) return forward(pixels);
-  std::vector<torch::Tensor> parts;
-  for (std::int64_t first = 0; first < rows; first += at_once)
-    parts.push_back(forward(pixels.narrow(0, first, std::min(at_once, rows - first))));
-  return torch::cat(parts);
+  // Of its own: calls run side by side.
+  BatchLimit limit(at_once(static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(2))));
+  return limit.run(pixels.size(0), [&](std::int64_t first, std::int64_t count) {
+    return forward(pixels.narrow(0, first, count));
+  });
 }
 
 torch::Tensor TorchEncoder::forward_on_gpu(const torch::Tensor& pixels) {

@@ -431,11 +431,4 @@ std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, 
   return hashes;
 }
 
-std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses) {
-  PdqRows rows;
-  rows.take_from({raster.width, raster.height, raster.channels, raster.palette, {}, raster.cmyk},
-                 raster.pixels.data());
-  return rows.hashes(poses);
-}
-
 }  // namespace quasar::image

@@ -42,12 +42,8 @@ PdqHash pdq_hash(std::span<const std::uint8_t> pixels, int width, int height, in
 std::array<PdqHash, kPdqPoses> pdq_hashes(std::span<const std::uint8_t> pixels, int width, int height,
                                           int channels);
 
-/// Of a picture in its file's own layout: the hashes of what to_rgb() makes of it. `poses`: 1 for the upright
-/// one alone, or kPdqPoses.
-std::vector<PdqHash> pdq_hashes(const Raster& raster, std::size_t poses);
-
-/// The same of a picture whose rows come from the top: it keeps the pixels that are looked at, 512 x 512 at
-/// most.
+/// Of a picture in its file's own layout, whose rows come from the top: the hashes of what to_rgb() makes of
+/// it. Keeps the pixels that are looked at, 512 x 512 at most.
 class PdqRows final : public RowSink {
  public:
   /// `own_grey`: of a picture of one channel the luminance is that channel, as in the authors' code, not what
@@ -56,7 +52,7 @@ class PdqRows final : public RowSink {
 
   void begin(const Raster& shape) override;
   void rows(const std::uint8_t* const* rows, int count) override;
-  /// Once all rows have come; as pdq_hashes().
+  /// Once all rows have come. `poses`: 1 for the upright one alone, or kPdqPoses.
   std::vector<PdqHash> hashes(std::size_t poses) const;
 
  private:

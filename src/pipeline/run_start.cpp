@@ -13,6 +13,7 @@
 #include "base/file_status.h"
 #include "base/logging.h"
 #include "base/progress.h"
+#include "curation/balance_rule.h"
 #include "dataset/shard_encoder.h"
 #include "pipeline/run_status.h"
 
@@ -72,11 +73,12 @@ void check_balance(const RunConfig& config, const corpus::Plan& plan) {
   if (balance.any()) curation::check_clusters(balance, plan.item_count(), "which are all of the corpus");
 }
 
-/// Rows that a rank reads when it ranks, at most: ranks have consecutive shards.
+/// Rows that a rank reads when it balances, at most.
 std::int64_t largest_share(const corpus::Plan& plan, int ranks) {
   const auto& shards = plan.shards();
   std::vector<std::uint64_t> rows(static_cast<std::size_t>(ranks), 0);
-  for (std::size_t i = 0; i < shards.size(); ++i) rows[i * rows.size() / shards.size()] += shards[i].count;
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    rows[curation::balancing_rank(i, shards.size(), rows.size())] += shards[i].count;
   return static_cast<std::int64_t>(*std::ranges::max_element(rows));
 }
 

@@ -14,7 +14,7 @@ constexpr std::int64_t kClockTick = 2'000'000'000;
 
 /// The kernel's own time, which copying and unpacking do not set, as they do the time of modification.
 std::int64_t changed_at(const struct stat& status) {
-  return std::int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec;
+  return nanoseconds_of(status.st_ctim);
 }
 
 nlohmann::json stamp_of(const struct stat& status) {

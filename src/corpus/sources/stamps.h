@@ -13,6 +13,11 @@ namespace quasar::corpus {
 /// Their key in a source's state.
 inline constexpr const char* kStamps = "stamps";
 
+/// A file's time as stamps have it: nanoseconds since 1970.
+constexpr std::int64_t nanoseconds_of(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 /// Stamps of what a source is listed from, taken before each is read.
 class Stamps {
  public:
