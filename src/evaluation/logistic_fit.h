@@ -24,14 +24,16 @@ struct LogisticFit {
   double plcc = 0;
 };
 
-/// The least squares fit of ratings y [n] by scores x [n], all finite, from one start: in standardised x the
-/// field's own, [max y, min y, 0, 1/4], or [max y - min y, sign of the correlation, 0, 0, mean y]. From the
-/// field's start in raw x, solvers often stop in a poor optimum. By the Levenberg-Marquardt method as MINPACK
-/// has it, to the limit of double precision or, in flat valleys, of 1,000 steps or 6.5 million values of f;
-/// where that is fewer than 500 steps, as for more than 13,000 rows, further ones hold the linear parameters
-/// at their best, until a step changes the PLCC by less than 1e-9. The same rows give the same bits on every
-/// machine. Throws Error(kMismatch) for sides of different length, Error(kInput) for values that are not
-/// finite.
+/// The least squares fit of ratings y [n] by scores x [n], all finite: from a start that in standardised x is
+/// the field's own, [max y, min y, 0, 1/4], or [max y - min y, sign of the correlation, 0, 0, mean y]. From
+/// the field's start in raw x, solvers often stop in a poor optimum. By the Levenberg-Marquardt method as
+/// MINPACK has it, to the limit of double precision or, in flat valleys, of 1,000 steps or 7.7 million values
+/// of f; where that is fewer than 500 steps, as for more than 15,400 rows, further ones hold the linear
+/// parameters at their best, until a step changes the PLCC by less than 1e-9. A second fit starts from the
+/// best of a grid of sigmoids, and is taken where its sum of squares is lower by more than a ten-thousandth:
+/// then the first start led to a poor minimum, while what is lower by less lies farther down the same valley.
+/// The same rows give the same bits on every machine. Throws Error(kMismatch) for sides of different length,
+/// Error(kInput) for values that are not finite.
 LogisticFit fit_logistic(LogisticKind kind, std::span<const double> x, std::span<const double> y);
 
 }  // namespace quasar::evaluation

@@ -200,10 +200,7 @@ TEST(EvaluationGolden, EveryCaseOfCorrelationAndFit) {
         expect_interval(intervals["krcc_fieller"], fieller_kendall_interval(krcc, n), name + " krcc");
     }
     expect_fit(expected["logistic4"], LogisticKind::kFour, sample, name + " logistic4");
-    // Beyond the reach of one start: the first lies in a valley so flat that solvers stop 1e-5 apart, the
-    // second has several minima, of which MINPACK's lmder finds another from this start, too.
-    if (name != "aadb_score_motionblur" && name != "ava_mean_sd")
-      expect_fit(expected["logistic5"], LogisticKind::kFive, sample, name + " logistic5");
+    expect_fit(expected["logistic5"], LogisticKind::kFive, sample, name + " logistic5");
   }
   EXPECT_GE(tested, 24);
 }

@@ -303,6 +303,10 @@ class TarListing {
     const std::size_t threads = std::min<std::size_t>(
         tars.size(), std::max(4U, std::min(32U, 2 * std::thread::hardware_concurrency())));
     window_ = 2 * threads;
+    if (threads <= 1) {
+      work();
+      return;
+    }
     for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   }
   ~TarListing() {
