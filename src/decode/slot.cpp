@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "base/logging.h"
 #include "base/progress.h"
+#include "base/sanitized.h"
 #include "base/version.h"
 #include "decode/channel.h"
 #include "decode/memory_need.h"
@@ -37,7 +38,7 @@ constexpr std::uint64_t data_limit(std::uint64_t own) {
 constexpr double kStartSeconds = 120;
 
 /// Sanitizers reserve more memory than there is.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
 constexpr bool kLimited = false;
 #else
 constexpr bool kLimited = true;

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/sanitized.h"
+
 namespace quasar::base {
 namespace {
 
@@ -16,7 +18,7 @@ long faults() {
 }
 
 TEST(Allocator, FreedBlocksAreUsedAgainWithoutNewPages) {
-#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
+#if defined(QUASAR_SANITIZED) || !defined(__GLIBC__)
   GTEST_SKIP() << "another allocator is in use";
 #endif
   reuse_freed_memory();

@@ -15,6 +15,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/random.h"
+#include "base/sanitized.h"
 #include "cluster/balanced_sample.h"
 #include "comm/cores.h"
 #include "curation/memory_status.h"
@@ -256,7 +257,7 @@ TEST(Balance, RefusesMemoryThatKMeansCannotWorkIn) {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(QUASAR_SANITIZED)
 TEST(Balance, KeepsWithinTheLeastMemoryThatIsNamed) {
   constexpr std::uint64_t kMany = 200'000;
   constexpr std::uint64_t kManyPerShard = 10'000;

@@ -14,6 +14,7 @@
 
 #include "base/errors.h"
 #include "base/random.h"
+#include "base/sanitized.h"
 #include "curation/memory_status.h"
 #include "curation/shared_folder.h"
 
@@ -152,7 +153,7 @@ TEST(DistributedSort, TakesARecordLargerThanItsMemory) {
   EXPECT_EQ(sorted(rows, 1, folder.path()), expected(rows));
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(QUASAR_SANITIZED)
 TEST(DistributedSort, StaysUnderItsMemoryCeiling) {
   constexpr std::uint64_t kRows = 600'000;  // Some 100 bytes each: 15 MB on each of four ranks.
   constexpr std::uint64_t kMemory = std::uint64_t{2} << 20U;

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitized.h"
 #include "pools.h"
 
 namespace quasar::decode {
@@ -35,7 +36,7 @@ TEST_F(Death, ACrashNamesItsSignal) {
   EXPECT_EQ(aborted.error, "decoding it ended the decoder with signal SIGABRT (Aborted)");
   EXPECT_TRUE(aborted.image.pixels.empty());
   // AddressSanitizer reports it and aborts.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
   EXPECT_THAT(decode_then_good(pool, "bad-s").error, HasSubstr("SIGABRT"));
 #else
   EXPECT_THAT(decode_then_good(pool, "bad-s").error, HasSubstr("SIGSEGV"));
@@ -146,7 +147,7 @@ TEST_F(Death, AWorkerThatIsNotLetRunIsNotTimedOutForIt) {
 }
 
 TEST_F(Death, WantOfMemoryIsNoCrash) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
   GTEST_SKIP() << "sanitizers reserve more memory than any limit";
 #endif
   const Poison poison("oom:bad");

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitized.h"
 #include "decode/memory_need.h"
 #include "pools.h"
 
@@ -132,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Memory, testing::ValuesIn(kKinds), [](const auto
 });
 
 TEST_P(Memory, TakesWhatIsEstimatedAndNotMuchLess) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
   GTEST_SKIP() << "sanitizers change what memory is used";
 #endif
   const Kind& kind = GetParam();
@@ -175,7 +176,7 @@ const std::string& file_of(const std::string& name) {
 }
 
 TEST(Budget, IsKeptByAllWorkersTogetherWhateverComes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
   GTEST_SKIP() << "sanitizers change what memory is used";
 #endif
   std::vector<std::string> files = {scene_jpeg()};
@@ -270,13 +271,13 @@ TEST(Budget, TheStripOfTheReportTakesLittleMoreThanItsPixels) {
   config.memory = least_memory(1) + 64 * kMiB;
   WorkerPool pool(config);
   EXPECT_EQ(pool.decode(0, {}, bytes_of(bytes))->status, RowStatus::kOk);
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(QUASAR_SANITIZED)
   EXPECT_LE(memory_of(pool.process(0), "VmHWM"), config.memory);
 #endif
 }
 
 TEST(DistortionMemory, EveryKindTakesNoMoreThanEstimated) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
   GTEST_SKIP() << "sanitizers change what memory is used";
 #endif
   constexpr int kWidth = 1200;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/sanitized.h"
 #include "distort/distortions.h"
 #include "image/resize.h"
 #include "pools.h"
@@ -198,7 +199,7 @@ TEST(WorkerPool, AnIdleWorkerIsNoLargerThanPlanned) {
   WorkerPool pool(pool_config(2));
   const auto idle = pool.statistics().idle_bytes;
   EXPECT_GT(idle, 0U);
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(QUASAR_SANITIZED)
   EXPECT_LE(idle, kIdleBytes);
 #endif
 }

@@ -9,6 +9,7 @@
 #include <regex>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "program.h"
 #include "support/test_data.h"
 
@@ -67,7 +68,7 @@ double kernel_bytes(const std::string& status, const std::string& key) {
 }
 
 TEST_F(MemoryTest, ThePeakThatIsReportedIsTheKernelsAndWithinTheBound) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(QUASAR_SANITIZED)
   GTEST_SKIP() << "sanitizers change what memory is used";
 #endif
   Program program({"run", config("measured", "memory: 2GiB\n"), "--set", "embed.decode_threads=1"}, 0);

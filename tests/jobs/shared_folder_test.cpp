@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_lock.h"
+#include "base/sanitized.h"
 #include "program.h"
 #include "support/test_data.h"
 
@@ -178,7 +179,7 @@ TEST_F(SharedFolderTest, AManifestOfAnotherRankingIsSaid) {
   EXPECT_THAT(verified.output, HasSubstr("manifest.csv is not the file that summary.json sums up"));
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(QUASAR_SANITIZED)
 #define QUASAR_NEEDS_PRELOADING() GTEST_SKIP() << "the sanitizer must be loaded first"
 #else
 #define QUASAR_NEEDS_PRELOADING()

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sanitized.h"
 #include "program.h"
 #include "support/test_data.h"
 
@@ -69,7 +70,7 @@ TEST_F(WatchTest, ARankThatStandsStillIsNamedWithItsHostAndPhaseWhereverThatIs) 
 }
 
 TEST_F(WatchTest, ARankThatAloneCannotReadAFileEndsTheJobWithItsError) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef QUASAR_SANITIZED
   GTEST_SKIP() << "the sanitizer must be loaded first";
 #endif
   const auto shard = run() / "embeddings" / "shard-000001.h5";

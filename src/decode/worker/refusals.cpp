@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "base/sanitized.h"
 #include "decode/protocol.h"
 
 namespace quasar::decode {
@@ -37,14 +38,14 @@ void forget_refusals() {
 }
 
 void tell_refusals_from_crashes() {
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(QUASAR_SANITIZED)
   for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGTRAP}) ::signal(number, at_crash);
 #endif
 }
 
 }  // namespace quasar::decode
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__GLIBC__) && !defined(QUASAR_SANITIZED)
 
 // The program's own allocators take the place of the C library's for all libraries, and call them.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)

@@ -22,6 +22,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "base/sanitized.h"
 #include "decode/protocol.h"
 
 namespace quasar::decode {
@@ -170,7 +171,7 @@ bool confine() {
   // Words to the pool, and what a sanitizer says.
   for (const int call : {SCMP_SYS(write), SCMP_SYS(writev)})
     filter.allow(call, argument(0, SCMP_CMP_EQ, STDERR_FILENO));
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(QUASAR_SANITIZED)
   // They find out whether an address is readable by writing it into a pipe.
   for (const int call : {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(write)}) filter.allow(call);
 #endif
