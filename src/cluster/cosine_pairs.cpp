@@ -18,6 +18,7 @@
 #include "base/read_at.h"
 #include "cluster/blas.h"
 #include "cluster/kmeans.h"
+#include "cluster/kmeans_memory.h"
 #include "cluster/row_kernels.h"
 #include "comm/cores.h"
 

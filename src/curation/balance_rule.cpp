@@ -8,6 +8,7 @@
 
 #include "base/errors.h"
 #include "base/progress.h"
+#include "cluster/kmeans_memory.h"
 
 namespace quasar::curation {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/errors.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "cluster/kmeans.h"
+#include "cluster/kmeans_memory.h"
 #include "comm/cores.h"
 #include "dataset/rank_embedder.h"
 #include "decode/worker_pool.h"
