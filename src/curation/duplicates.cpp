@@ -211,7 +211,7 @@ struct Duplicates::Impl {
 
   /// What a pass over this rank's rows gives of each.
   enum class Hashes { kBytes, kUpright, kAllPoses };
-  HashSource source(Hashes hashes, std::function<bool(std::size_t)> wanted) const;
+  HashSource source(Hashes hashes, const std::function<bool(std::size_t)>& wanted) const;
 
   void find_equal(Likeness likeness);
   void find_alike();
@@ -252,9 +252,12 @@ struct Duplicates::Impl {
   void ask(std::span<const std::uint64_t> asked, const Answer& answer, const Take& take) const;
 };
 
-/// Rows of this rank, in order, of which `wanted` says so.
-HashSource Duplicates::Impl::source(Hashes hashes, std::function<bool(std::size_t)> wanted) const {
-  return [this, hashes, wanted = std::move(wanted)]() -> HashStream {
+/// Rows of this rank, in order, of which `wanted` says so now: a search that goes through its rows several
+/// times finds the same ones each time, however many have gone by then.
+HashSource Duplicates::Impl::source(Hashes hashes, const std::function<bool(std::size_t)>& wanted) const {
+  auto now = std::make_shared<std::vector<bool>>(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) (*now)[i] = wanted(i);
+  return [this, hashes, wanted = std::shared_ptr<const std::vector<bool>>(std::move(now))]() -> HashStream {
     struct Pass {
       std::size_t at = 0;
       std::optional<ScratchTexts::Cursor> cursor;
@@ -267,7 +270,7 @@ HashSource Duplicates::Impl::source(Hashes hashes, std::function<bool(std::size_
                    "stopped while looking for duplicates; the same command starts again");
       chunk.clear();
       for (; pass->at < rows.size() && chunk.size() < most; ++pass->at) {
-        if (!wanted(pass->at)) continue;
+        if (!(*wanted)[pass->at]) continue;
         constexpr std::size_t kNear = 256;
         if (!pass->cursor || pass->at - pass->read > kNear) {
           pass->cursor.emplace(prints, pass->at);
