@@ -31,6 +31,7 @@
 #include "base/random.h"
 #include "cluster/exact_sum.h"
 #include "cluster/kmeans.h"
+#include "cluster/kmeans_memory.h"
 #include "cluster/nearest.h"
 #include "cluster/thread_team.h"
 #include "comm/communicator.h"

@@ -18,6 +18,7 @@
 #include "base/read_at.h"
 #include "cluster/blas.h"
 #include "cluster/kmeans.h"
+#include "cluster/kmeans_memory.h"
 #include "cluster/row_kernels.h"
 #include "comm/cores.h"
 
@@ -39,7 +40,9 @@ constexpr double kUnit = 0x1p-24;
 struct Member {
   std::uint64_t cluster = 0;
   std::uint64_t number = 0;
-  friend auto operator<=>(const Member&, const Member&) = default;
+  friend bool operator<(const Member& a, const Member& b) {
+    return std::pair(a.cluster, a.number) < std::pair(b.cluster, b.number);
+  }
 };
 
 [[noreturn]] void fail(base::ExitCode code, const char* what, const std::filesystem::path& path, int error) {

@@ -194,18 +194,9 @@ cluster::Hierarchy Balance::Impl::clustered(std::span<const std::uint64_t> own,
   remove_states(false);
   const int threads = comm::cores_of_rank(comm);
   cluster::KMeansRuntime runtime{.checkpoint = state, .threads = threads, .stop_requested = stop_requested};
-  const auto least = least_balance_memory(rule, own.size(), embeddings.dimension(), threads);
-  comm.together([&] {
-    if (memory >= least.total()) return;
-    base::fail(
-        base::ExitCode::kConfig,
-        fmt::format("curation.memory: {} is too little to balance {} on a rank in {} of {} values: {} is "
-                    "the least; give more, or fewer clusters",
-                    base::human_bytes(memory), base::counted(own.size(), "row"),
-                    base::counted(static_cast<std::uint64_t>(rule.clusters.levels.front()), "cluster"),
-                    embeddings.dimension(), base::human_bytes(least.total())));
-  });
-  runtime.memory_bytes = memory - least.rows;
+  comm.together([&] { check_balance_memory(rule, own.size(), embeddings.dimension(), threads, memory); });
+  runtime.memory_bytes =
+      memory - least_balance_memory(rule, own.size(), embeddings.dimension(), threads).rows;
   auto hierarchy = cluster::cluster_hierarchy(embeddings, rule.clusters, comm, runtime);
   comm.together([&] {
     const auto lost = std::ranges::find(hierarchy.labels, -1);

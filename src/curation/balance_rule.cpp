@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/limit_text.h"
 #include "base/progress.h"
+#include "cluster/kmeans_memory.h"
 
 namespace quasar::curation {
 namespace {
@@ -120,6 +122,20 @@ BalanceMemory least_balance_memory(const BalanceRule& rule, std::uint64_t rows, 
   // and distance, and, while the nearest are chosen, its number again and what is sorted of it.
   constexpr std::uint64_t kBytesOfRow = 16 + 16 + 8 + 8 + 8 + 24;
   return {rows * kBytesOfRow, cluster::least_kmeans_memory(dimension, rule.clusters.levels.front(), threads)};
+}
+
+void check_balance_memory(const BalanceRule& rule, std::uint64_t rows, std::size_t dimension, int threads,
+                          std::uint64_t memory, std::string_view origin) {
+  const std::uint64_t least = least_balance_memory(rule, rows, dimension, threads).total();
+  if (memory >= least) return;
+  base::fail(
+      base::ExitCode::kConfig,
+      fmt::format("curation.memory: {}{} is not enough to balance {} on a rank in {} of {} values; set "
+                  "it to at least {}, or ask for fewer clusters in curation.balance.levels, or take "
+                  "more ranks",
+                  base::human_bytes(memory), origin, base::counted(rows, "row"),
+                  base::counted(static_cast<std::uint64_t>(rule.clusters.levels.front()), "cluster"),
+                  dimension, base::limit_text(least)));
 }
 
 }  // namespace quasar::curation

@@ -60,5 +60,9 @@ struct BalanceMemory {
 /// `rows` of a rank, embeddings of `dimension` values, `threads` of a rank.
 BalanceMemory least_balance_memory(const BalanceRule& rule, std::uint64_t rows, std::size_t dimension,
                                    int threads);
+/// Throws Error(kConfig) when `memory`, a rank's curation.memory, is less than that. `origin`: what the
+/// message says behind it of where it comes from.
+void check_balance_memory(const BalanceRule& rule, std::uint64_t rows, std::size_t dimension, int threads,
+                          std::uint64_t memory, std::string_view origin = {});
 
 }  // namespace quasar::curation

@@ -19,17 +19,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 
-#include "cluster/row_source.h"
 #include "comm/communicator.h"
 #include "curation/duplicate_rule.h"
+#include "curation/fingerprint.h"
 
 namespace quasar::curation {
-
-/// By what a row is like the one that is kept.
-enum class Likeness : std::uint8_t { kNone, kExact, kPerceptual, kCosine };
 
 /// What becomes of a row.
 struct Fate {
@@ -40,20 +36,6 @@ struct Fate {
   unsigned distance = 0;                ///< Bits of PDQ; 1 - cosine in ten-thousandths; 0 for equal bytes.
   std::uint64_t group = 0;              ///< Rows of its group, with the one kept; 0 where it is alone.
 };
-
-/// The number of a row whose embedding is not known.
-inline constexpr std::uint64_t kNoVector = UINT64_MAX;
-
-/// What rows are compared by.
-struct Fingerprint {
-  std::string_view bytes_hash;       ///< xxh128, 32 digits; empty: unknown.
-  std::string_view picture;          ///< PDQ, 64 digits, or eight times 64; empty: unknown.
-  int quality = -1;                  ///< Of PDQ.
-  std::uint64_t vector = kNoVector;  ///< Number of its embedding.
-};
-
-/// Gives the embeddings of these numbers, ascending, on whatever rank; the same dimension for any.
-using VectorsOf = std::function<std::unique_ptr<cluster::RowSource>(std::vector<std::uint64_t> numbers)>;
 
 class Duplicates {
  public:

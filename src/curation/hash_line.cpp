@@ -1,19 +1,17 @@
 #include "curation/hash_line.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "curation/duplicate_rule.h"
+#include "curation/hash_digits.h"
 
 namespace quasar::curation {
 
 std::optional<HashLine> parse_hash_line(std::string_view line) {
-  const auto hexadecimal = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (line.ends_with('\r')) line.remove_suffix(1);
   HashLine parsed;
   parsed.picture = line.substr(0, kPictureDigits);
-  if (line.size() <= kPictureDigits || line[kPictureDigits] != ' ' ||
-      !std::ranges::all_of(parsed.picture, hexadecimal))
+  if (line.size() <= kPictureDigits || line[kPictureDigits] != ' ' || !parse_hash(parsed.picture))
     return std::nullopt;
   line.remove_prefix(kPictureDigits + 1);
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), parsed.quality);

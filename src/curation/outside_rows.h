@@ -11,7 +11,8 @@
 #include "base/encoder_identity.h"
 #include "cluster/row_source.h"
 #include "comm/communicator.h"
-#include "curation/duplicates.h"
+#include "curation/duplicate_rule.h"
+#include "curation/fingerprint.h"
 #include "curation/manifest.h"
 
 namespace quasar::curation {

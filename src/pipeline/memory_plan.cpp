@@ -6,9 +6,10 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "base/limit_text.h"
 #include "base/logging.h"
 #include "base/progress.h"
-#include "cluster/kmeans.h"
+#include "cluster/kmeans_memory.h"
 #include "comm/cores.h"
 #include "dataset/rank_embedder.h"
 #include "decode/worker_pool.h"
@@ -132,13 +133,6 @@ std::uint64_t least_limit(const RunConfig& config, const MemoryDemand& demand) {
   return limit;
 }
 
-/// As the key is written, rounded up; with something to spare, as a process is not of the same size at every
-/// start.
-std::string limit_text(std::uint64_t bytes) {
-  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
-  return fmt::format("{}MiB", (bytes + bytes / 64 + kMiB - 1) / kMiB);
-}
-
 /// What makes the stage "embed" smaller and can still be changed.
 std::string keys_to_lower(const MemoryDemand& demand) {
   std::string keys = "embed.decode_threads, embed.encode_threads";
@@ -162,33 +156,21 @@ MemoryPlan plan_memory(const RunConfig& config, const MemoryDemand& demand) {
   plan.limit = static_cast<std::uint64_t>(config.memory);
   plan.stages = stages_of(config, demand, plan.limit, plan.embed);
   if (config.curation.balance.any()) {
-    const std::uint64_t least = balance_memory(config, demand).total();
-    if (least > static_cast<std::uint64_t>(config.curation.memory)) {
-      base::fail(
-          base::ExitCode::kConfig,
-          fmt::format(
-              "curation.memory: {}{} is not enough to balance {} on a rank in {} of {} values; set it "
-              "to at least {}, or ask for fewer clusters in curation.balance.levels, or take more "
-              "ranks",
-              base::human_bytes(static_cast<std::uint64_t>(config.curation.memory)),
-              config.halved_for_ranking ? " (half of memory)" : "",
-              base::counted(demand.largest_share, "row"),
-              base::counted(static_cast<std::uint64_t>(config.curation.balance.clusters.levels.front()),
-                            "cluster"),
-              demand.dimension, limit_text(least)));
-    }
+    curation::check_balance_memory(config.curation.balance, demand.largest_share, demand.dimension,
+                                   demand.threads, static_cast<std::uint64_t>(config.curation.memory),
+                                   config.halved_for_ranking ? " (half of memory)" : "");
   }
   if (plan.limit == 0) return plan;
   for (const auto& stage : plan.stages) {
     const std::uint64_t needed = plan.process + stage.bytes;
     if (needed <= plan.limit) continue;
-    base::fail(
-        base::ExitCode::kConfig,
-        fmt::format("memory: {} is not enough for the stage \"{}\", which needs about {} beside the {} "
-                    "of the process and its encoder ({}); set memory to at least {}{}",
-                    base::human_bytes(plan.limit), stage.stage, base::human_bytes(stage.bytes),
-                    base::human_bytes(plan.process), stage.note, limit_text(least_limit(config, demand)),
-                    stage.stage == "embed" ? ", or lower " + keys_to_lower(demand) : ""));
+    base::fail(base::ExitCode::kConfig,
+               fmt::format(
+                   "memory: {} is not enough for the stage \"{}\", which needs about {} beside the {} "
+                   "of the process and its encoder ({}); set memory to at least {}{}",
+                   base::human_bytes(plan.limit), stage.stage, base::human_bytes(stage.bytes),
+                   base::human_bytes(plan.process), stage.note, base::limit_text(least_limit(config, demand)),
+                   stage.stage == "embed" ? ", or lower " + keys_to_lower(demand) : ""));
   }
   return plan;
 }

@@ -10,6 +10,7 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/random.h"
+#include "cluster/kmeans_memory.h"
 #include "support/test_data.h"
 
 namespace quasar::cluster {

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "cluster/exact_sum.h"
+#include "cluster/kmeans_memory.h"
 #include "support/safetensors_reader.h"
 #include "support/test_data.h"
 

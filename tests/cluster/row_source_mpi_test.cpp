@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "base/random.h"
 #include "cluster/kmeans.h"
+#include "cluster/kmeans_memory.h"
 #include "support/test_data.h"
 
 namespace quasar::cluster {

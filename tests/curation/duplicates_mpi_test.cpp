@@ -229,6 +229,48 @@ TEST(Duplicates, OfRowsOfOtherSetsGoFirst) {
   EXPECT_GT(check(outside, rows, rule_of(true, true)), 300U);
 }
 
+/// A row with some of its bits flipped, from the one `first` on, `step` apart.
+Bits flipped(Bits bits, std::size_t count, std::size_t first, std::size_t step) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t bit = first + i * step;
+    bits[bit / 64] ^= std::uint64_t{1} << (bit % 64);
+  }
+  return bits;
+}
+
+TEST(Duplicates, AreLikeTheNearestOutsideAlsoWhereRowsAreGoneThroughWordByWord) {
+  // So many that no rank looks at every pair; one row here is like two of them.
+  constexpr std::size_t kMany = 48000;
+  base::Random random(31);
+  std::vector<Bits> outside(kMany);
+  std::vector<Bits> rows(kMany);
+  for (auto& bits : outside) bits = random_bits(random);
+  for (auto& bits : rows) bits = random_bits(random);
+  constexpr std::size_t kCopy = kMany / 2;
+  // The farther one shares its first word, so that it is found first; the nearer one does not.
+  outside[kMany / 3] = flipped(rows[kCopy], 31, 16, 7);
+  outside[kMany - 1] = flipped(rows[kCopy], 20, 0, 5);
+  const SharedFolder folder;
+  const auto world = comm::Communicator::world();
+  const auto rule = rule_of(false, true);
+  Duplicates duplicates(rule, folder.path(), std::uint64_t{1} << 28U, world);
+  const auto rank = static_cast<std::size_t>(world.rank());
+  const auto ranks = static_cast<std::size_t>(world.size());
+  const std::size_t begin = kMany * rank / ranks;
+  const std::size_t end = kMany * (rank + 1) / ranks;
+  for (std::size_t i = begin; i < end; ++i)
+    duplicates.add_outside(0, {"", hex(outside[i]), 100}, std::to_string(i));
+  for (std::size_t i = begin; i < end; ++i) duplicates.add({"", hex(rows[i]), 100}, std::to_string(i));
+  duplicates.solve({});
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto fate = duplicates.next();
+    ASSERT_EQ(fate.likeness, i == kCopy ? Likeness::kPerceptual : Likeness::kNone) << i;
+    if (i != kCopy) continue;
+    EXPECT_EQ(fate.of, std::to_string(kMany - 1));
+    EXPECT_EQ(fate.distance, 20U);
+  }
+}
+
 TEST(Duplicates, AllOfThemAndNone) {
   base::Random random(5);
   std::vector<TestRow> rows(6000);
