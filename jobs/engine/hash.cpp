@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
+#include <string>
 
 #include "base/errors.h"
 #include "base/progress.h"
@@ -10,6 +12,22 @@
 #include "engine/engine.h"
 
 namespace quasar::jobs {
+namespace {
+
+/// A path in one line: of line breaks the %0A and %0D.
+std::string in_a_line(const std::filesystem::path& path) {
+  std::string text;
+  for (const char c : path.string()) {
+    if (c == '\n' || c == '\r') {
+      text += c == '\n' ? "%0A" : "%0D";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+}  // namespace
 
 void hash(const HashOptions& options, const comm::Communicator& comm) {
   const int workers = comm::cores_of_rank(comm);
@@ -18,7 +36,7 @@ void hash(const HashOptions& options, const comm::Communicator& comm) {
     pipeline::hash_files(options.files, options.poses, workers,
                          [&](const std::filesystem::path& path, const pipeline::HashedFile& file) {
                            for (const auto& found : file.hashes)
-                             fmt::print("{} {} {}\n", found.hex(), found.quality, path.string());
+                             fmt::print("{} {} {}\n", found.hex(), found.quality, in_a_line(path));
                            if (file.status == base::RowStatus::kOk) return;
                            ++failed;
                            fmt::print(stderr, "quasar: {}: {}: {}\n", path.string(),

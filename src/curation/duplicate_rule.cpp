@@ -2,6 +2,7 @@
 
 #include "base/errors.h"
 #include "base/file_status.h"
+#include "corpus/plan_files.h"
 
 namespace quasar::curation {
 namespace {
@@ -63,6 +64,12 @@ DuplicateRule duplicate_rule_from_yaml(const base::ConfigNode& node) {
   }
   if (!rule.against.empty() && !rule.any())
     node.fail("\"against\" needs exact, perceptual or cosine, by which rows of other sets are compared");
+  for (const auto& set : rule.against) {
+    if (std::filesystem::is_directory(set) && !std::filesystem::exists(corpus::plan_file(set)))
+      node.child("against").fail(set.string() +
+                                 " is a folder, but no run directory; name one, or a file of the lines that "
+                                 "\"quasar hash\" prints of its pictures");
+  }
   return rule;
 }
 

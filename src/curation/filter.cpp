@@ -249,7 +249,8 @@ struct Filters::State {
       fields = row.fields.empty() ? nlohmann::json() : nlohmann::json::parse(row.fields, nullptr, false);
   }
   Value value_of(const Compiled& filter, const store::RowRecord& row, std::span<const float> scores);
-  bool passes(const Compiled& filter, const Value& value);
+  /// `value` is what the row has, a text or a number; `number` what bounds compare with, where they do.
+  bool passes(const Compiled& filter, const Value& value, const Value& number);
 };
 
 Value Filters::State::value_of(const Compiled& filter, const store::RowRecord& row,
@@ -264,10 +265,10 @@ Value Filters::State::value_of(const Compiled& filter, const store::RowRecord& r
   return std::string_view(scratch);
 }
 
-bool Filters::State::passes(const Compiled& filter, const Value& value) {
+bool Filters::State::passes(const Compiled& filter, const Value& value, const Value& number) {
   const auto& rule = filter.rule;
   if (rule.at_least || rule.at_most) {
-    const double held = std::get<double>(value);
+    const double held = std::get<double>(number);
     // Scores as float32, so that one that reads like the bound in the manifest meets it.
     const auto bound = [&](double given) {
       return filter.score ? static_cast<double>(static_cast<float>(given)) : given;
@@ -336,17 +337,18 @@ std::optional<FilterFault> Filters::apply(const store::RowRecord& row, std::span
   std::optional<FilterFault> fault;
   for (std::size_t i = 0; i < state.filters.size(); ++i) {
     const auto& filter = state.filters[i];
-    Value value = state.value_of(filter, row, scores);
+    const Value value = state.value_of(filter, row, scores);
+    Value number = value;
     if (filter.rule.at_least || filter.rule.at_most) {
       // A text that is no number is none.
       if (const auto* held = std::get_if<std::string_view>(&value)) {
         const auto converted = parsed(*held);
-        value = converted ? Value(*converted) : Value();
+        number = converted ? Value(*converted) : Value();
       }
     }
-    const bool missing = value.index() == 0;
+    const bool missing = number.index() == 0;
     if (missing) ++state.counts[i].missing;
-    if (missing ? filter.rule.keep_missing : state.passes(filter, value)) continue;
+    if (missing ? filter.rule.keep_missing : state.passes(filter, value, number)) continue;
     ++state.counts[i].failed;
     if (!fault) fault = FilterFault{i, missing};
   }

@@ -5,13 +5,14 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <utility>
 
 #include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "base/file_lock.h"
+#include "base/packer.h"
+#include "base/unpacker.h"
 #include "curation/balance.h"
 #include "curation/distributed_sort.h"
 #include "curation/duplicates.h"
@@ -50,16 +51,19 @@ void count(std::string_view text, RowCounts& counts) {
   }
 }
 
-/// The counts of all ranks together. No text holds a line break. Collective.
+/// The counts of all ranks together. Collective.
 RowCounts joined(const RowCounts& counts, const comm::Communicator& comm) {
   std::string mine;
-  for (const auto& [text, rows] : counts) mine += std::to_string(rows) + " " + text + "\n";
+  for (const auto& [text, rows] : counts) {
+    base::pack_text(text, mine);
+    base::pack(static_cast<std::uint64_t>(rows), mine);
+  }
   RowCounts all;
   for (const auto& part : comm.all_gather(mine)) {
-    std::istringstream lines(part);
-    for (std::string line; std::getline(lines, line);) {
-      const std::size_t space = line.find(' ');
-      all[line.substr(space + 1)] += std::stoull(line.substr(0, space));
+    base::Unpacker unpacker(part, "a rank's counts of rows");
+    while (!unpacker.done()) {
+      const std::string text(unpacker.take_text());
+      all[text] += unpacker.take<std::uint64_t>();
     }
   }
   return all;

@@ -182,11 +182,12 @@ void ReportTally::add_shown(const ManifestRow& row, bool keep) {
   const bool worst = rank != 0 && rank + kListedRows > scored_;
   const bool median =
       rank != 0 && rank + kListedRows / 2 >= middle && rank < middle + kListedRows - kListedRows / 2;
-  const auto group = at_.group_size ? count_of(row[*at_.group_size]) : 0;
+  const bool of_other_set = reason != nullptr && reason->starts_with("against: ");
+  // Of copies of another set's picture none stays.
+  const auto group = at_.group_size && !of_other_set ? count_of(row[*at_.group_size]) : 0;
   const auto copy_of = at_.duplicate_of ? text_of(row[*at_.duplicate_of]) : std::string();
   const bool first_cut = cut && first_cut_.size() < kBorderlineRows;
-  const bool against =
-      reason != nullptr && reason->starts_with("against: ") && of_other_sets_.size() < kExamples;
+  const bool against = of_other_set && of_other_sets_.size() < kExamples;
   auto* failures = rank == 0 ? &failures_[text_of(row[at_.status])] : nullptr;
   if (failures != nullptr && failures->size() >= kExamples) failures = nullptr;
   // Made only where it is wanted: of most rows nothing is shown.

@@ -46,6 +46,8 @@ class Export {
  private:
   /// Makes the folder this export's, and this job the only one in it.
   void begin() {
+    // Before anything is written into it.
+    check_folder(layout_);
     base::make_directories(layout_.state());
     lock_.emplace(layout_.lock(),
                   layout_.folder().string() +
@@ -53,6 +55,8 @@ class Export {
     claim_folder(layout_, manifest_->xxh128(), config_.settings);
     base::remove_stale_temporaries(layout_.folder());
     base::remove_stale_temporaries(layout_.state());
+    base::remove_stale_temporaries(layout_.vectors());
+    base::remove_stale_temporaries(layout_.metadata());
     // Folders in which a killed job had begun shards: under the lock nobody works in them.
     std::vector<std::filesystem::path> unfinished;
     for (const auto& entry : std::filesystem::directory_iterator(layout_.state())) {

@@ -45,18 +45,23 @@ std::filesystem::path ExportLayout::shard(std::uint64_t shard, const std::string
   return folder_ / fmt::format("{:05}{}", shard, ending);
 }
 
+void check_folder(const ExportLayout& layout) {
+  if (!std::filesystem::is_directory(layout.folder()) || std::filesystem::exists(layout.identity())) return;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.folder())) {
+    if (entry.path() == layout.state()) continue;
+    base::fail(
+        base::ExitCode::kMismatch,
+        fmt::format("{} holds {}, which no export has written; name an empty folder, or one that is not "
+                    "there yet",
+                    layout.folder().string(), entry.path().filename().string()));
+  }
+}
+
 void claim_folder(const ExportLayout& layout, const std::string& manifest_xxh128,
                   const std::string& settings) {
   const auto folder = layout.folder().string();
   if (!std::filesystem::exists(layout.identity())) {
-    for (const auto& entry : std::filesystem::directory_iterator(layout.folder())) {
-      if (entry.path() == layout.state()) continue;
-      base::fail(
-          base::ExitCode::kMismatch,
-          fmt::format("{} holds {}, which no export has written; name an empty folder, or one that is not "
-                      "there yet",
-                      folder, entry.path().filename().string()));
-    }
+    check_folder(layout);
     const nlohmann::ordered_json identity = {
         {"schema_version", kSchema}, {"manifest_xxh128", manifest_xxh128}, {"settings", settings}};
     base::write_file_atomically(layout.identity(), text_of(identity));

@@ -46,10 +46,16 @@ class ExportLayout {
   std::filesystem::path part(std::uint64_t shard) const;
   /// "00000" and `ending`, below the folder.
   std::filesystem::path shard(std::uint64_t shard, const std::string& ending) const;
+  /// Folders of embeddings and of the tables beside them, in exports that have them.
+  std::filesystem::path vectors() const { return folder_ / "img_emb"; }
+  std::filesystem::path metadata() const { return folder_ / "metadata"; }
 
  private:
   std::filesystem::path folder_;
 };
+
+/// Throws Error(kMismatch) when the folder is there, no export's, and holds files.
+void check_folder(const ExportLayout& layout);
 
 /// Ties the folder to a manifest and to settings. Throws Error(kMismatch), saying what differs, when it is
 /// tied to others or holds files that no export has written.

@@ -103,11 +103,11 @@ bool ManifestTables::is_there(std::uint64_t shard, const ShardRecord& record) co
 }
 
 std::filesystem::path EmbeddingTables::vectors(std::uint64_t shard) const {
-  return layout_.folder() / "img_emb" / fmt::format("img_emb_{}.npy", shard);
+  return layout_.vectors() / fmt::format("img_emb_{}.npy", shard);
 }
 
 std::filesystem::path EmbeddingTables::metadata(std::uint64_t shard) const {
-  return layout_.folder() / "metadata" / fmt::format("metadata_{}.parquet", shard);
+  return layout_.metadata() / fmt::format("metadata_{}.parquet", shard);
 }
 
 ShardRecord EmbeddingTables::write(std::uint64_t shard, std::span<const KeptRow> rows,

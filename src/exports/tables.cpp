@@ -9,6 +9,7 @@
 #include "base/activity.h"
 #include "base/atomic_file.h"
 #include "base/errors.h"
+#include "curation/balance_rule.h"
 #include "exports/file_io.h"
 
 namespace quasar::exports {
@@ -54,7 +55,7 @@ void copy_fields(const ManifestLine& line, const Names& names, nlohmann::ordered
 std::string type_of(const std::string& name, const nlohmann::ordered_json& value) {
   static const std::set<std::string, std::less<>> counts = {"rank",   "offset", "bytes",      "width",
                                                             "height", "row",    "group_size", "distance"};
-  if (counts.contains(name) || name.starts_with("cluster_")) return "BIGINT";
+  if (counts.contains(name) || curation::is_cluster_column(name)) return "BIGINT";
   if (name == "fields") return "MAP(VARCHAR, VARCHAR)";
   if (name == "label" || name == "percentile") return "DOUBLE";
   if (value.is_string() || name == "duplicate_of" || name == "format") return "VARCHAR";
@@ -62,10 +63,18 @@ std::string type_of(const std::string& name, const nlohmann::ordered_json& value
   return "FLOAT";
 }
 
-Table::Columns manifest_columns(const Manifest& manifest, const corpus::CorpusConfig& corpus, Names& fields) {
+/// `renamed`: columns that are called otherwise in the table, with their names there.
+Table::Columns manifest_columns(const Manifest& manifest, const corpus::CorpusConfig& corpus, Names& renamed,
+                                Names& fields) {
   Table::Columns columns;
+  std::set<std::string> taken;
   const auto first = manifest.first_row();
-  for (const auto& [name, value] : first.items()) columns.emplace_back(name, type_of(name, value));
+  for (const auto& [column, value] : first.items()) {
+    std::string name = column;
+    while (!taken.insert(folded(name)).second) name += "_";
+    if (name != column) renamed.emplace_back(column, name);
+    columns.emplace_back(name, type_of(column, value));
+  }
   fields = add_fields(corpus, columns, false);
   return columns;
 }
@@ -112,10 +121,11 @@ void Table::write(TableRows& rows, const std::filesystem::path& path) const {
         fmt::format("{}{}: {}", columns.empty() ? "" : ", ", duckdb::quoted(name), duckdb::quoted(type));
   TemporaryFile file(path);
   file.close();
+  // A temporary file of DuckDB's own would stay behind a killed job, as Parquet that nobody can read.
   const auto sql = fmt::format(
       "COPY (SELECT * FROM read_json({}, format = 'newline_delimited', columns = {{{}}}, maximum_object_size "
       "= "
-      "1073741824)) TO {} (FORMAT parquet, COMPRESSION zstd)",
+      "1073741824)) TO {} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)",
       duckdb::quoted(rows.finish().string()), columns, duckdb::quoted(file.temporary().string()));
   try {
     auto result = database_.query(sql);
@@ -137,10 +147,16 @@ std::vector<std::string> named_fields(const corpus::CorpusConfig& corpus) {
 }
 
 ManifestTable::ManifestTable(const Manifest& manifest, const corpus::CorpusConfig& corpus)
-    : table_(manifest_columns(manifest, corpus, fields_)) {}
+    : table_(manifest_columns(manifest, corpus, renamed_, fields_)) {}
 
 nlohmann::ordered_json ManifestTable::row_of(const ManifestLine& line) const {
   auto row = line.columns;
+  for (const auto& [column, name] : renamed_) {
+    if (const auto value = row.find(column); value != row.end()) {
+      row[name] = nlohmann::ordered_json(*value);
+      row.erase(column);
+    }
+  }
   copy_fields(line, fields_, row);
   return row;
 }

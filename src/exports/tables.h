@@ -58,7 +58,8 @@ class ManifestTable {
   void write(TableRows& rows, const std::filesystem::path& path) const { table_.write(rows, path); }
 
  private:
-  std::vector<std::pair<std::string, std::string>> fields_;  ///< Each with the name of its column.
+  std::vector<std::pair<std::string, std::string>> renamed_;  ///< Columns of the manifest, likewise.
+  std::vector<std::pair<std::string, std::string>> fields_;   ///< Each with the name of its column.
   Table table_;
 };
 

@@ -351,7 +351,6 @@ int hamming_distance(const PdqHash& a, const PdqHash& b) {
 }
 
 void PdqRows::begin(const Raster& shape) {
-  too_small_ = shape.width < kLeastPixels || shape.height < kLeastPixels;
   thinned_ = shape.width > kMostPixels || shape.height > kMostPixels;
   height_ = shape.height;
   kept_ = {thinned_ ? kMostPixels : shape.width,
@@ -360,6 +359,8 @@ void PdqRows::begin(const Raster& shape) {
            shape.palette,
            {},
            shape.cmyk};
+  // A short side of a picture that is thinned out comes to have as many pixels as the long one.
+  too_small_ = kept_.width < kLeastPixels || kept_.height < kLeastPixels;
   kept_.pixels.resize(static_cast<std::size_t>(kept_.width) * static_cast<std::size_t>(kept_.height) *
                       static_cast<std::size_t>(kept_.channels));
   columns_.clear();

@@ -34,7 +34,8 @@ enum class PdqPose { kUpright, kRotate90, kRotate180, kRotate270, kFlipX, kFlipY
 inline constexpr std::size_t kPdqPoses = 8;
 
 /// Of pixels [height, width, channels], 8-bit, channels 1 (grey) or 3 (RGB). A picture of less than five
-/// pixels a side has hash 0 and quality 0. Throws Error(kInternal) for another number of channels or bytes.
+/// pixels a side, once it is thinned out, has hash 0 and quality 0. Throws Error(kInternal) for another
+/// number of channels or bytes.
 PdqHash pdq_hash(std::span<const std::uint8_t> pixels, int width, int height, int channels);
 
 /// The hashes of all poses, from the frequencies of the upright one; the first is pdq_hash(). All have its

@@ -18,6 +18,7 @@
 #include "base/errors.h"
 #include "base/nearest_word.h"
 #include "base/stop_signal.h"
+#include "curation/balance_rule.h"
 #include "curation/cell_text.h"
 #include "curation/manifest_reader.h"
 #include "curation/ranking_summary.h"
@@ -399,7 +400,7 @@ class Explanation {
 
   void add_clusters() {
     for (const auto& [column, value] : facts_.row.items()) {
-      if (column.starts_with("cluster")) json_["clusters"][column] = value;
+      if (curation::is_cluster_column(column)) json_["clusters"][column] = value;
     }
   }
 

@@ -203,6 +203,15 @@ curation::CurationResult rank_step(const RunConfig& config, const dataset::DataS
                    base::with_thousands(result.scored), base::with_thousands(result.failed),
                    base::with_thousands(result.kept));
   }
+  if (comm.is_root()) {
+    for (const auto& [rule, count] : result.by_filter) {
+      if (result.scored == 0 || count.missing < result.scored) continue;
+      base::log_warning("filter {}: not one of the {} has {} in the column {}, so that all are {}", rule.name,
+                        base::counted(result.scored, "scored row"),
+                        rule.at_least || rule.at_most ? "a number" : "a value", rule.column,
+                        rule.keep_missing ? "kept" : "dropped");
+    }
+  }
   if (comm.is_root() && result.by_computed_on.size() > 1) {
     base::log_warning(
         "the embeddings were computed on {} kinds of processor, which {} names with their rows: their last "

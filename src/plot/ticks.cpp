@@ -102,6 +102,10 @@ std::vector<Tick> ticks_of(const Axis& axis, Range range, int wanted) {
     return ticks;
   }
   auto ticks = axis.logarithmic ? logarithmic_ticks(range, wanted) : linear_ticks(range, wanted);
+  // One alone, as the 0 of 0 to 49, says nothing of how high the rest is.
+  constexpr int kMore = 3;
+  for (int more = 1; !axis.logarithmic && ticks.size() < 2 && more <= kMore; ++more)
+    ticks = linear_ticks(range, wanted + more);
   if (ticks.empty()) ticks.push_back({range.low, short_number(range.low)});
   return ticks;
 }

@@ -159,6 +159,29 @@ TEST_F(SourcesTest, TablesOfEveryKindGiveTheSameItems) {
   }
 }
 
+TEST_F(SourcesTest, AKeyThatSomeLinesLackIsNoValueThere) {
+  write("t.jsonl",
+        "{\"path\": \"a.jpg\"}\n{\"path\": \"b.jpg\", \"mos\": 2, \"url\": \"u\"}\n{\"path\": \"c.jpg\"}\n");
+  auto config = source(SourceKind::kTable, "t.jsonl");
+  config.path_column = "path";
+  config.label_column = "mos";
+  config.fields = {"url"};
+  const auto items = items_of(config);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items[0].label, std::nullopt);
+  EXPECT_THAT(items[0].fields, ElementsAre(Pair("url", "")));
+  EXPECT_EQ(items[1].label, 2.0);
+  EXPECT_THAT(items[1].fields, ElementsAre(Pair("url", "u")));
+  EXPECT_THAT(items[2].fields, ElementsAre(Pair("url", "")));
+  config.fields = {"uri"};
+  try {
+    items_of(config);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("there is no key \"uri\""));
+  }
+}
+
 TEST_F(SourcesTest, TableErrorsNameFileAndLine) {
   EXPECT_THAT(table_error("t.csv", "path,mos\n,1\n"), HasSubstr("t.csv:2: the path is empty"));
   EXPECT_THAT(table_error("t.csv", "pat,mos\nx,1\n"), HasSubstr("did you mean \"pat\""));

@@ -51,6 +51,16 @@ TEST(Filter, BoundsIncludeThemselves) {
   EXPECT_EQ(verdict(text, picture(301, 301)), "filter: side");
 }
 
+TEST(Filter, BesideABoundATextIsComparedAsItStands) {
+  const std::string text =
+      "filters: {take: {column: take, at_least: 5, one_of: ['007', '8.50'], matches: '0'}}";
+  EXPECT_EQ(verdict(text, picture(1, 1, R"({"take": "007"})")), "");
+  EXPECT_EQ(verdict(text, picture(1, 1, R"({"take": "8.50"})")), "");
+  EXPECT_EQ(verdict(text, picture(1, 1, R"({"take": "7"})")), "filter: take");
+  EXPECT_EQ(verdict(text, picture(1, 1, R"({"take": "004"})")), "filter: take");
+  EXPECT_EQ(verdict(text, picture(1, 1, R"({"take": "x007"})")), "filter: take (no value)");
+}
+
 TEST(Filter, AspectIsTheLongerSideByTheShorter) {
   const std::string text = "filters: {shape: {column: aspect, at_most: 3}}";
   EXPECT_EQ(verdict(text, picture(300, 100)), "");

@@ -206,6 +206,22 @@ TEST(ReportTally, OfPartsIsThatOfTheWhole) {
   EXPECT_EQ(whole.failures().at("missing").size(), kExamples);
 }
 
+TEST(ReportTally, CopiesOfOtherSetsPicturesAreNoGroupAsNoneOfThemStays) {
+  const Row other{
+      .rank = 1, .id = "b", .keep = false, .reason = "against: set", .duplicate_of = "a", .group = 2};
+  auto again = other;
+  again.id = "c";
+  const auto tally = tally_of(
+      {{.rank = 3, .id = "a", .group = 2},
+       {.rank = 4, .id = "d", .keep = false, .reason = "duplicate: exact", .duplicate_of = "a", .group = 2},
+       other,
+       again});
+  ASSERT_EQ(tally.groups().size(), 1U);
+  ASSERT_EQ(tally.groups()[0].listed.size(), 2U);
+  EXPECT_EQ(tally.groups()[0].listed[1].id, "d");
+  EXPECT_EQ(tally.of_other_sets().size(), 2U);
+}
+
 TEST(ReportTally, DrawsFieldsWhoseValuesAreMostlyNumbers) {
   const auto tally = tally_of({{.fields = R"({"n": "12", "caption": "a cat", "empty": "", "none": null})"},
                                {.fields = R"({"n": 7.5, "caption": "3"})"},

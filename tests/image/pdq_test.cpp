@@ -69,6 +69,23 @@ TEST(Pdq, ATinyPictureHasNoHash) {
   EXPECT_EQ(pdq_hash({}, 0, 0, 3).hex(), std::string(64, '0'));
 }
 
+TEST(Pdq, AThinPictureThatIsThinnedOutHasTheHashOfWhatIsLeft) {
+  constexpr int kThin = 4;
+  constexpr int kLong = 700;
+  constexpr int kLeft = 512;
+  base::Random random(11);
+  std::vector<std::uint8_t> pixels(std::size_t{kThin} * kLong);
+  for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(random.below(256));
+  std::vector<std::uint8_t> left;
+  for (int y = 0; y < kLeft; ++y) {
+    for (int x = 0; x < kLeft; ++x)
+      left.push_back(pixels[static_cast<std::size_t>(y * kThin / kLeft * kLong + x * kLong / kLeft)]);
+  }
+  const auto hash = pdq_hash(pixels, kLong, kThin, 1);
+  EXPECT_EQ(hash, pdq_hash(left, kLeft, kLeft, 1));
+  EXPECT_GT(hash.quality, 0);
+}
+
 /// Of a picture in its file's own layout.
 std::vector<PdqHash> hashes_of(const Raster& raster, std::size_t poses) {
   PdqRows rows;

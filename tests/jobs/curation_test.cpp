@@ -266,4 +266,19 @@ TEST_F(CurationTest, FiltersByNameAndUnknownColumnsBeforeAnyWork) {
   EXPECT_EQ(filters.at("datacomp-basic.min_side").at("rows_failed"), 6);
 }
 
+TEST_F(CurationTest, AFilterThatFindsNoValueAtAllIsSaid) {
+  const auto outcome =
+      run_quasar({"run", config("run",
+                                "  filters:\n    \"two\\nlines\": {column: width, at_most: 300}\n"
+                                "    kind: {column: format, at_least: 3}\n")},
+                 2);
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("filter kind: not one of the 32 scored rows has a number in the column format"),
+                    HasSubstr("all are dropped")));
+  const auto reasons = nlohmann::json::parse(content(scratch_ / "run" / "summary.json")).at("by_reason");
+  EXPECT_EQ(reasons.at("filter: two\nlines"), 24);
+  EXPECT_EQ(reasons.at("filter: kind (no value)"), 8);
+}
+
 }  // namespace

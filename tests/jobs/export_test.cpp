@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -16,6 +19,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "corpus/tar_builder.h"
 #include "duckdb/database.h"
@@ -363,6 +367,7 @@ TEST_F(ExportTest, WhatDoesNotGoTogetherIsRefused) {
       run_quasar({"export", config("{set: {format: webdataset, folder: " + out("full") + "}}")});
   EXPECT_EQ(full.status, 6) << full.output;
   EXPECT_THAT(full.output, HasSubstr("thesis.txt"));
+  EXPECT_FALSE(fs::exists(scratch_ / "full" / ".quasar"));
   const auto unknown = run_quasar({"export", config("{set: {format: webdatset, folder: x}}")});
   EXPECT_EQ(unknown.status, 3) << unknown.output;
   EXPECT_THAT(unknown.output, AllOf(HasSubstr("export.set.format"), HasSubstr("webdataset")));
@@ -439,6 +444,56 @@ TEST_F(ExportTest, TheManifestAsParquetIsWhatItIsAsJson) {
   EXPECT_EQ(
       query("SELECT count(*)::VARCHAR, bool_and(keep)::VARCHAR FROM '" + out("ranks0") + "-kept/*.parquet'"),
       (std::vector<std::vector<std::string>>{{"20", "true"}}));
+}
+
+TEST_F(ExportTest, ScoresWhoseNamesAreLikeThoseOfOtherColumnsAreScoresInParquet) {
+  use_duckdb();
+  QUASAR_REQUIRE_DUCKDB();
+  const auto file = (source_dir() / "anchors" / "mini-quality.h5").string();
+  const auto path = config("{set: {format: parquet, folder: " + out("set") + "}}");
+  const auto anchors = "anchors={cluster_q: " + file + ", Row: " + file + "}";
+  for (const std::string step : {"score", "rank", "export"}) {
+    const auto outcome = run_quasar({step, path, "--set", anchors});
+    ASSERT_EQ(outcome.status, 0) << outcome.output;
+  }
+  const auto table = "'" + out("set") + "/00000.parquet'";
+  EXPECT_EQ(query("SELECT typeof(cluster_q), typeof(\"Row\"), typeof(row_) FROM " + table + " LIMIT 1"),
+            (std::vector<std::vector<std::string>>{{"FLOAT", "FLOAT", "BIGINT"}}));
+  EXPECT_EQ(query("SELECT count(*)::VARCHAR, (min(row_) + max(row_))::VARCHAR FROM " + table +
+                  " WHERE cluster_q > 0 AND cluster_q < 1 AND \"Row\" = cluster_q"),
+            (std::vector<std::vector<std::string>>{{"24", "23"}}));
+}
+
+TEST_F(ExportTest, KilledWhileItWritesTablesItLeavesNoPartOfThem) {
+  use_duckdb();
+  QUASAR_REQUIRE_DUCKDB();
+  const auto path = config("{set: {format: npy, rows: 1, folder: " + out("set") + "}}");
+  {
+    Program program({"export", path}, 2);
+    while (program.running() && !fs::exists(scratch_ / "set" / ".quasar" / "00003.json"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (const auto rank : ranks_of(path)) ::kill(rank, SIGKILL);
+    program.wait();
+  }
+  // As a process that is gone leaves it.
+  const auto child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto left = quasar::base::temporary_name(scratch_ / "set" / "img_emb" / "img_emb_9.npy");
+    write_text(left, "part");
+    ::_exit(fs::exists(left) ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  const auto outcome = run_quasar({"export", path});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  std::vector<std::string> names;
+  for (int i = 0; i < 20; ++i) names.push_back("img_emb/img_emb_" + std::to_string(i) + ".npy");
+  for (int i = 0; i < 20; ++i) names.push_back("metadata/metadata_" + std::to_string(i) + ".parquet");
+  std::vector<std::string> found;
+  for (const auto& [name, bytes] : files_of(out("set"))) found.push_back(name);
+  EXPECT_THAT(found, testing::UnorderedElementsAreArray(names));
 }
 
 TEST_F(ExportTest, Img2datasetsTableStandsBesideEachTar) {

@@ -64,6 +64,10 @@ TEST(HashTest, PicturesInOrderEightPosesOnRequestAndFailuresByName) {
     ++hashes;
   }
   EXPECT_EQ(hashes, 24U);
+  // A line stays one, whatever a file is called.
+  fs::copy_file(command[2], scratch / "two\nlines.png");
+  const auto broken_name = run_quasar({"hash", (scratch / "two\nlines.png").string()});
+  EXPECT_THAT(broken_name.output, HasSubstr("two%0Alines.png\n"));
   EXPECT_EQ(run_quasar({"hash", (scratch / "broken.jpg").string()}).status, 8);
   EXPECT_EQ(run_quasar({"hash"}).status, 2);
 }

@@ -33,6 +33,11 @@ TEST(Ticks, AreRoundNumbersWithTheDigitsTheyNeed) {
   EXPECT_EQ(texts(ticks_of(named, range_of(named, {1, 0}), 6)), named.names);
 }
 
+TEST(Ticks, AreTwoAtLeastWhereARoundNumberIsNear) {
+  EXPECT_EQ(texts(ticks_of({}, {0, 49}, 2)), (std::vector<std::string>{"0", "20", "40"}));
+  EXPECT_EQ(texts(ticks_of({}, {0, 59}, 2)), (std::vector<std::string>{"0", "50"}));
+}
+
 TEST(Ticks, AreDistinctAndWithinWhateverTheRange) {
   for (const double low : {-1e300, -1e15, -3.7, 0.0, 1e-300, 1e-9, 0.3, 123456789.0, 9.99e14}) {
     for (const double width : {0.0, 1e-300, 1e-12, 1e-3, 1.0, 7e5, 1e300}) {

@@ -43,8 +43,12 @@ class CsvRows final : public TableRows {
 
 class JsonLineRows final : public TableRows {
  public:
-  JsonLineRows(const SourceConfig& source, SourceCounts& counts)
-      : source_(source), counts_(counts), file_(source.path), lines_(text_of(file_)) {}
+  JsonLineRows(const SourceConfig& source, const std::vector<std::string>& columns, SourceCounts& counts)
+      : source_(source),
+        counts_(counts),
+        file_(source.path),
+        lines_(text_of(file_)),
+        unseen_(columns.begin(), columns.end()) {}
 
   bool next() override {
     while (const auto text = lines_.next()) {
@@ -55,17 +59,19 @@ class JsonLineRows final : public TableRows {
         fail(std::string("not well-formed JSON: ") + error.what());
       }
       if (!row_.is_object()) fail("every line must be a JSON object, such as {\"path\": \"a.jpg\"}");
+      std::erase_if(unseen_, [&](const std::string& column) { return row_.contains(column); });
       return true;
     }
+    // A key may be missing where there is no value; one that all lines lack is a mistake.
+    if (row_.is_object() && !unseen_.empty()) fail_without(unseen_.front());
     return false;
   }
   std::size_t line() const override { return lines_.number(); }
   std::string cell(const std::string& column) const override {
     const auto found = row_.find(column);
     if (found == row_.end()) {
-      std::vector<std::string> keys;
-      for (const auto& [name, value] : row_.items()) keys.push_back(name);
-      fail("there is no key \"" + column + "\"" + base::did_you_mean(column, keys));
+      if (column == source_.path_column || column == source_.id_column) fail_without(column);
+      return "";
     }
     if (column == source_.path_column && !found->is_string())
       fail("the value of \"" + column + "\" is no text, so it is no path");
@@ -73,6 +79,11 @@ class JsonLineRows final : public TableRows {
   }
 
  private:
+  [[noreturn]] void fail_without(const std::string& column) const {
+    std::vector<std::string> keys;
+    for (const auto& [name, value] : row_.items()) keys.push_back(name);
+    fail("there is no key \"" + column + "\"" + base::did_you_mean(column, keys));
+  }
   [[noreturn]] void fail(const std::string& message) const {
     base::fail(base::ExitCode::kInput,
                source_.path.string() + ":" + std::to_string(lines_.number()) + ": " + message);
@@ -83,6 +94,7 @@ class JsonLineRows final : public TableRows {
   base::MappedFile file_;
   Lines lines_;
   nlohmann::json row_;
+  std::vector<std::string> unseen_;  ///< Columns that no line had so far.
 };
 
 }  // namespace
@@ -93,7 +105,7 @@ std::unique_ptr<TableRows> open_table(const SourceConfig& source, const std::vec
   const bool tabs = has_suffix(name, {".tsv", ".tab"});
   if (tabs || has_suffix(name, {".csv"}))
     return std::make_unique<CsvRows>(source, tabs ? '\t' : ',', columns);
-  if (has_suffix(name, {".jsonl", ".ndjson"})) return std::make_unique<JsonLineRows>(source, counts);
+  if (has_suffix(name, {".jsonl", ".ndjson"})) return std::make_unique<JsonLineRows>(source, columns, counts);
   if (has_suffix(name, {".parquet"})) return open_parquet(source, columns, counts);
   if (source.separator != '\0') return std::make_unique<CsvRows>(source, ',', columns);
   base::fail(base::ExitCode::kInput,
