@@ -183,6 +183,9 @@ TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
   const auto csv = content(scratch_ / "run" / "evaluation.csv");
   EXPECT_THAT(csv, AllOf(HasSubstr("srcc_low,srcc_high"), HasSubstr("1 picture is missing"))) << csv;
   EXPECT_THAT(page, HasSubstr("95% intervals"));
+  const auto unknown = run_quasar({"evaluate", config.string(), "--score", "qualty"});
+  EXPECT_EQ(unknown.status, 2) << unknown.output;
+  EXPECT_THAT(unknown.output, HasSubstr("no anchor set of that name; there are: quality; did you mean"));
   // Pictures that are gone are said to be; the numbers stay.
   fs::remove_all(scratch_ / "pictures");
   const auto of_folder = run_quasar({"evaluate", (scratch_ / "run").string(), "--folds", "2"});
