@@ -400,6 +400,10 @@ TEST_F(BenchmarksTest, SPAQIsReadFromACsvOfItsWorkbook) {
       "Image name,MOS,Brightness,Colorfulness,Contrast,Noisiness,Sharpness\r\n00001.jpg,48.86,1,2,3,4,5\r\n");
   write("TestImage/00001.jpg", "x");
   EXPECT_EQ(by_id(plan_of(source("spaq"))).at("TestImage/00001.jpg").label, 48.86);
+  write("Annotations/MOS and Image attribute scores.csv",
+        "Image "
+        "name;MOS;Brightness;Colorfulness;Contrast;Noisiness;Sharpness;;\r\n00001.jpg;47.5;1;2;3;4;5;;\r\n");
+  EXPECT_EQ(by_id(plan_of(source("spaq"))).at("TestImage/00001.jpg").label, 47.5);
 }
 
 TEST_F(BenchmarksTest, AChangedLabelFileIsNoticed) {
