@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/atomic_file.h"
@@ -19,6 +20,10 @@ void check(const EvaluateOptions& options) {
   if (options.config.empty() == options.table.empty())
     refuse("either a configuration, whose run is evaluated, or --table FILE");
   if (!options.distortions.folder.empty()) return;
+  const auto& scores = options.columns.scores;
+  for (auto score = scores.begin(); score != scores.end(); ++score) {
+    if (std::find(scores.begin(), score, *score) != score) refuse("--score " + *score + " is given twice");
+  }
   if (options.folds != 0 && !options.columns.group.empty()) refuse("--folds and --group: one of them");
   if (!options.with.empty() && !options.table.empty())
     refuse("--with is of a run; further scorers in a --table are columns, each with --score");
@@ -152,8 +157,10 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
       ->add_option("--fold-seed", options->fold_seed,
                    "Of that order, which is NumPy's RandomState(SEED).permutation")
       ->capture_default_str();
-  command->add_option("--bootstrap", options->resamples,
-                      "Resamples for intervals; 1000 up to 100,000 rows, and none beyond, unless given");
+  command
+      ->add_option("--bootstrap", options->resamples,
+                   "Resamples for intervals; 1000 up to 100,000 rows, and none beyond, unless given")
+      ->check(CLI::Range(0, 1'000'000));
   command->add_option("--seed", options->seed,
                       "Of the resamples (1 when not given), or of the distortions (7)");
   command->add_option("--json", options->json, "Write all that was measured to this file");

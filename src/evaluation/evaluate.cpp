@@ -11,6 +11,12 @@ namespace quasar::evaluation {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+/// Of all three correlations.
+constexpr std::uint64_t kFewestOfIntervals = 5;
+
+bool is_deviation(double value) {
+  return std::isfinite(value) && value >= 0;
+}
 
 /// Why a correlation has no value.
 std::string why_undefined(std::span<const double> scores) {
@@ -28,7 +34,7 @@ double outlier_ratio_of(const LogisticFit& fit, std::span<const double> labels,
     std::uint64_t outside = 0;
     std::uint64_t known = 0;
     for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (!std::isfinite(deviations[i])) continue;
+      if (!is_deviation(deviations[i])) continue;
       ++known;
       outside += std::abs(fit.fitted[i] - labels[i]) > 2 * deviations[i] ? 1 : 0;
     }
@@ -86,9 +92,71 @@ void note_few(std::size_t rows, const std::map<std::string, std::vector<std::siz
   }
 }
 
+/// Standard errors of the ratings of `rows`; empty, with the reason in `why`, where one has none.
+std::vector<double> errors_of(const RatedPictures& pictures, const std::vector<std::size_t>& rows,
+                              std::string& why) {
+  if (pictures.deviations.empty() || pictures.observers.empty()) {
+    why = "the deviations of the ratings, or the number of people behind them, are not known";
+    return {};
+  }
+  std::vector<double> errors;
+  std::size_t unknown = 0;
+  for (const std::size_t row : rows) {
+    const bool known = is_deviation(pictures.deviations[row]) && std::isfinite(pictures.observers[row]) &&
+                       pictures.observers[row] > 0;
+    unknown += known ? 0 : 1;
+    errors.push_back(known ? pictures.deviations[row] / std::sqrt(pictures.observers[row]) : kNone);
+  }
+  if (unknown == 0) return errors;
+  why = std::to_string(unknown) + " of " + std::to_string(rows.size()) +
+        " ratings have no deviation from 0 on, or no number of people above 0";
+  return {};
+}
+
+/// Why no test of two correlations has a value.
+std::string why_untested(double first, double second, double between, std::size_t n) {
+  if (n < 4) return "a test needs four rows at least, and has " + std::to_string(n);
+  if (std::isnan(first) || std::isnan(second)) return "one of the two has no correlation with the labels";
+  if (between == 1) return "the two scorers agree in full";
+  return "a correlation is 1 or -1, or the formula has no value for these";
+}
+
+/// Names what of a comparison has no value.
+void name_undefined(const ScorerEvaluation& first, const ScorerEvaluation& second,
+                    const std::string& why_no_errors, ScorerComparison& comparison) {
+  const auto n = first.all.n;
+  auto& undefined = comparison.undefined;
+  if (!comparison.srcc_williams || !comparison.srcc_meng || !comparison.srcc_steiger)
+    undefined["srcc"] = why_untested(first.all.srcc, second.all.srcc, comparison.srcc_between, n);
+  if (!comparison.plcc_williams || !comparison.plcc_meng || !comparison.plcc_steiger)
+    undefined["plcc"] = why_untested(first.all.plcc, second.all.plcc, comparison.plcc_between, n);
+  if (!comparison.residuals) {
+    undefined["residuals_f"] = first.all.logistic4.undefined.empty() && second.all.logistic4.undefined.empty()
+                                   ? "a fit leaves no residuals"
+                                   : "there is no logistic fit of one of the two";
+  }
+  if (!comparison.pairs) {
+    undefined["pairs"] = why_no_errors;
+  } else {
+    const auto& pairs = *comparison.pairs;
+    const bool empty_class = pairs.first.different == 0 || pairs.first.similar == 0;
+    if (!pairs.different) {
+      undefined["delong_different"] = empty_class
+                                          ? "there are no pairs that people see as different, or no others"
+                                          : "the two areas do not differ in a way that has a variance";
+    }
+    if (!pairs.better) {
+      undefined["delong_better"] = pairs.first.different < 2
+                                       ? "there are too few pairs that people see as different"
+                                       : "the two areas do not differ in a way that has a variance";
+    }
+  }
+}
+
 ScorerComparison compare(const ScorerEvaluation& first, const std::vector<double>& scores1,
                          const ScorerEvaluation& second, const std::vector<double>& scores2,
-                         const std::vector<double>& labels, const std::vector<double>& errors) {
+                         const std::vector<double>& labels, const std::vector<double>& errors,
+                         const std::string& why_no_errors) {
   ScorerComparison comparison;
   comparison.first = first.name;
   comparison.second = second.name;
@@ -105,8 +173,13 @@ ScorerComparison compare(const ScorerEvaluation& first, const std::vector<double
     comparison.residuals = residual_f_test(residuals_of(first.all.logistic4, labels),
                                            residuals_of(second.all.logistic4, labels));
   }
-  if (!errors.empty() && n <= kMostPairedRows)
-    comparison.pairs = compare_pairs(scores1, scores2, labels, errors);
+  const bool too_many = n > kMostPairedRows;
+  if (!errors.empty() && !too_many) comparison.pairs = compare_pairs(scores1, scores2, labels, errors);
+  name_undefined(first, second,
+                 !errors.empty() && too_many
+                     ? "pairs are compared of " + std::to_string(kMostPairedRows) + " rows at most"
+                     : why_no_errors,
+                 comparison);
   return comparison;
 }
 
@@ -123,15 +196,22 @@ Measures measure(std::span<const double> scores, std::span<const double> labels,
   for (std::size_t i = 0; i < scores.size(); ++i)
     squares += (scores[i] - labels[i]) * (scores[i] - labels[i]);
   measures.rmse = std::sqrt(squares / static_cast<double>(scores.size()));
+  if (!std::isfinite(measures.rmse)) measures.undefined["rmse"] = "the squares are beyond any number";
   measures.logistic4 = fit_logistic(LogisticKind::kFour, scores, labels);
   measures.logistic5 = fit_logistic(LogisticKind::kFive, scores, labels);
   measures.srcc_interval = bonett_wright_interval(measures.srcc, measures.n);
   measures.krcc_interval = fieller_kendall_interval(measures.krcc, measures.n);
   measures.plcc_interval = fisher_interval(measures.plcc, measures.n);
+  if (measures.n < kFewestOfIntervals) {
+    measures.undefined["intervals95"] =
+        "an interval by formula needs four rows, that of krcc five, and there are fewer";
+  }
   if (options.resamples || measures.n <= kMostResampledRows) {
     measures.resampled = bootstrap(scores, labels, options.resamples.value_or(kResamples), options.seed);
-    if (!measures.resampled && options.resamples != 0)
-      measures.undefined["bootstrap"] = "no two resamples have a correlation";
+    if (!measures.resampled) {
+      measures.undefined["bootstrap"] =
+          options.resamples == 0 ? "no resamples were asked for" : "no two resamples have a correlation";
+    }
   } else {
     measures.undefined["bootstrap"] = "more rows than are resampled unasked; give the number of resamples";
   }
@@ -184,16 +264,10 @@ Evaluation evaluate(const RatedPictures& pictures, const EvaluationOptions& opti
   note_few(rows.size(), groups, evaluation);
   const auto labels = picked(pictures.labels, rows);
   const auto deviations = picked(pictures.deviations, rows);
-  std::vector<double> errors;
-  if (!pictures.deviations.empty() && !pictures.observers.empty()) {
-    for (const std::size_t row : rows)
-      errors.push_back(pictures.deviations[row] / std::sqrt(pictures.observers[row]));
-    for (const double error : errors) {
-      if (std::isfinite(error)) continue;
-      errors.clear();
-      break;
-    }
-  }
+  for (const double deviation : deviations)
+    if (deviation < 0) ++evaluation.noted["deviations below 0, which are not used"];
+  std::string why_no_errors;
+  const auto errors = errors_of(pictures, rows, why_no_errors);
   EvaluationOptions of_groups = options;
   of_groups.resamples = 0;
   std::vector<std::vector<double>> scores;
@@ -213,8 +287,8 @@ Evaluation evaluate(const RatedPictures& pictures, const EvaluationOptions& opti
   }
   for (std::size_t a = 0; a < scores.size(); ++a) {
     for (std::size_t b = a + 1; b < scores.size(); ++b) {
-      evaluation.comparisons.push_back(
-          compare(evaluation.scorers[a], scores[a], evaluation.scorers[b], scores[b], labels, errors));
+      evaluation.comparisons.push_back(compare(evaluation.scorers[a], scores[a], evaluation.scorers[b],
+                                               scores[b], labels, errors, why_no_errors));
     }
   }
   return evaluation;

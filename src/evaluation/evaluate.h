@@ -67,8 +67,9 @@ struct ScorerComparison {
   double srcc_between = 0, plcc_between = 0;
   std::optional<TestResult> srcc_williams, srcc_meng, srcc_steiger;
   std::optional<TestResult> plcc_williams, plcc_meng, plcc_steiger;
-  std::optional<TestResult> residuals;  ///< F test of the residuals of logistic4.
-  std::optional<PairComparison> pairs;  ///< Where deviations and observers are known.
+  std::optional<TestResult> residuals;           ///< F test of the residuals of logistic4.
+  std::optional<PairComparison> pairs;           ///< Where deviations and observers are known.
+  std::map<std::string, std::string> undefined;  ///< By test, "srcc", "plcc", ...: why it has no value.
 };
 
 struct Evaluation {

@@ -88,17 +88,17 @@ ordered_json comparison_json(const ScorerComparison& comparison) {
                          {"meng", test_json(comparison.plcc_meng)},
                          {"steiger", test_json(comparison.plcc_steiger)}}},
                        {"residuals_f", test_json(comparison.residuals)}};
-  if (!comparison.pairs) {
-    json["pairs"] = nullptr;
-    return json;
+  json["pairs"] = nullptr;
+  if (comparison.pairs) {
+    const auto& pairs = *comparison.pairs;
+    json["pairs"] = {{"different", pairs.first.different},
+                     {"similar", pairs.first.similar},
+                     {"first", analysis_json(pairs.first)},
+                     {"second", analysis_json(pairs.second)},
+                     {"delong_different", test_json(pairs.different)},
+                     {"delong_better", test_json(pairs.better)}};
   }
-  const auto& pairs = *comparison.pairs;
-  json["pairs"] = {{"different", pairs.first.different},
-                   {"similar", pairs.first.similar},
-                   {"first", analysis_json(pairs.first)},
-                   {"second", analysis_json(pairs.second)},
-                   {"delong_different", test_json(pairs.different)},
-                   {"delong_better", test_json(pairs.better)}};
+  json["undefined"] = comparison.undefined;
   return json;
 }
 
@@ -219,6 +219,7 @@ std::string evaluation_text(const Evaluation& evaluation) {
           shown(c.pairs->second.auc_different), shown_p(c.pairs->different), shown(c.pairs->first.auc_better),
           shown(c.pairs->second.auc_better), shown_p(c.pairs->better));
     }
+    for (const auto& [test, why] : c.undefined) text += fmt::format("  {} is undefined: {}\n", test, why);
   }
   return text;
 }

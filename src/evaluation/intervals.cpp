@@ -67,7 +67,7 @@ double weighted_pearson(std::span<const double> a, std::span<const double> b,
     bb += counts[i] * y * y;
     ab += counts[i] * x * y;
   }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : std::nan("");
+  return aa > 0 && bb > 0 ? std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0) : std::nan("");
 }
 
 /// As numpy.percentile: linear between the neighbours.
@@ -120,12 +120,15 @@ std::optional<Bootstrap> bootstrap(std::span<const double> x, std::span<const do
     base::Random random(base::derive_seed(seed, resample));
     std::fill(counts.begin(), counts.end(), 0U);
     for (std::size_t i = 0; i < x.size(); ++i) ++counts[random.below(x.size())];
-    const double linear = weighted_pearson(x, y, counts);
-    if (std::isnan(linear)) continue;
     sorted_x.ranks_of(counts, ranks_x);
     sorted_y.ranks_of(counts, ranks_y);
+    // Of ranks, whose sums are exact, it has no value where all that was drawn is equal. Of the values
+    // themselves rounding may leave a difference then, and it would be noise.
+    const double by_rank = weighted_pearson(ranks_x, ranks_y, counts);
+    const double linear = weighted_pearson(x, y, counts);
+    if (std::isnan(by_rank) || std::isnan(linear)) continue;
     plcc.push_back(linear);
-    srcc.push_back(weighted_pearson(ranks_x, ranks_y, counts));
+    srcc.push_back(by_rank);
   }
   if (srcc.size() < 2) return std::nullopt;
   return Bootstrap{srcc.size(), interval_of(srcc), interval_of(plcc), deviation_of(srcc), deviation_of(plcc)};

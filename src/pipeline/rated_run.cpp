@@ -1,6 +1,7 @@
 #include "pipeline/rated_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/nearest_word.h"
 #include "base/stop_signal.h"
 #include "curation/shard_rows.h"
 #include "pipeline/rank_step.h"
@@ -42,10 +44,16 @@ class RunReader {
  public:
   RunReader(const RunConfig& config, const RatedRunQuery& query) : config_(config), query_(query) {
     auto& pictures = run_.pictures;
-    pictures.scorers = query.anchors;
-    if (pictures.scorers.empty()) {
-      for (const auto& source : config.anchors) pictures.scorers.push_back(source.name);
+    std::vector<std::string> names;
+    for (const auto& source : config.anchors) names.push_back(source.name);
+    for (const auto& name : query.anchors) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) {
+        base::fail(base::ExitCode::kUsage,
+                   fmt::format("--score {}: the run has no anchor set of that name; there are: {}{}", name,
+                               fmt::join(names, ", "), base::did_you_mean(name, names)));
+      }
     }
+    pictures.scorers = query.anchors.empty() ? names : query.anchors;
     pictures.scores.resize(pictures.scorers.size());
   }
 

@@ -10,6 +10,8 @@
 #include "base/atomic_file.h"
 #include "base/errors.h"
 #include "corpus/sources/csv_reader.h"
+#include "corpus/sources/lenient_json.h"
+#include "corpus/sources/source_text.h"
 
 namespace quasar::pipeline {
 namespace {
@@ -76,16 +78,11 @@ class TableFiller {
   evaluation::RatedPictures& pictures_;
 };
 
-/// A value as the text of a cell would be; null and what is not there are empty.
-std::string cell_of(const nlohmann::json& row, const std::string& name) {
-  const auto found = row.find(name);
-  if (found == row.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
-}
-
 void read_json_lines(const std::string& text, const std::filesystem::path& path,
                      const std::vector<std::string>& names, TableFiller& filler) {
   std::vector<bool> seen(names.size(), false);
+  // What a value loses is counted by the row that lacks it.
+  corpus::SourceCounts losses;
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -93,14 +90,21 @@ void read_json_lines(const std::string& text, const std::filesystem::path& path,
     at = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto row = nlohmann::json::parse(line, nullptr, false);
-    if (!row.is_object()) {
-      base::fail(base::ExitCode::kInput, path.string() + ":" + std::to_string(number) + ": no JSON object");
+    const auto refuse = [&](const std::string& why) {
+      base::fail(base::ExitCode::kInput, path.string() + ":" + std::to_string(number) + ": " + why);
+    };
+    nlohmann::json row;
+    try {
+      row = corpus::parse_lenient_json(line, losses);
+    } catch (const nlohmann::json::exception& error) {
+      refuse(std::string("not well-formed JSON: ") + error.what());
     }
+    if (!row.is_object()) refuse("every line must be a JSON object, such as {\"score\": 0.5, \"label\": 3}");
     Cells cells;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      seen[i] = seen[i] || row.contains(names[i]);
-      cells.push_back(cell_of(row, names[i]));
+      const auto found = row.find(names[i]);
+      seen[i] = seen[i] || found != row.end();
+      cells.push_back(found == row.end() ? "" : corpus::json_text(*found));
     }
     filler.add(cells);
   }
@@ -118,12 +122,12 @@ evaluation::RatedPictures read_rated_table(const std::filesystem::path& path,
   TableFiller filler(columns, pictures);
   const auto names = all_columns(columns);
   const std::string text = base::read_file(path);
-  const auto extension = path.extension();
-  if (extension == ".jsonl" || extension == ".ndjson") {
+  if (corpus::has_suffix(path.native(), {".jsonl", ".ndjson"})) {
     read_json_lines(text, path, names, filler);
     return pictures;
   }
-  corpus::CsvReader reader(text, path.string(), extension == ".tsv" ? '\t' : ',');
+  const char usual = corpus::has_suffix(path.native(), {".tsv", ".tab"}) ? '\t' : ',';
+  corpus::CsvReader reader(text, path.string(), corpus::recognised_separator(text, usual, columns.label));
   std::vector<std::size_t> places;
   for (const auto& name : names) places.push_back(reader.column(name));
   while (auto record = reader.next()) {

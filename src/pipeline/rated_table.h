@@ -18,9 +18,10 @@ struct RatedTableColumns {
   std::string observers;
 };
 
-/// Reads the table; JSON lines where the name ends in .jsonl or .ndjson, tabs where it ends in .tsv, commas
-/// otherwise. A text that is no number is counted in `left_out` with its row, an empty one is a value that is
-/// missing. Throws Error(kInput) naming file and line when the table is not well-formed or lacks a column.
+/// Reads the table: JSON lines where the name ends in .jsonl or .ndjson, otherwise a CSV, whose separator is
+/// the one by which the header has the column of labels. A text that is no number is counted in `left_out`
+/// with its row, an empty one is a value that is missing. Throws Error(kInput) naming file and line when the
+/// table is not well-formed or lacks a column.
 evaluation::RatedPictures read_rated_table(const std::filesystem::path& path,
                                            const RatedTableColumns& columns);
 

@@ -300,6 +300,19 @@ TEST_F(BenchmarksTest, FilesThatGoTogetherMustBeOfOneLength) {
   EXPECT_EQ(by_id(plan).at("distorted_images/i01_01_1.bmp").reference, "reference_images/i01.bmp");
 }
 
+TEST_F(BenchmarksTest, APictureThatIsMissingIsOneInAnyCase) {
+  write("mos_with_names.txt", "5.1 I01_01_1.bmp\n4.2 i01_01_2.bmp\n3.3 i01_02_1.bmp\n2.2 I01_02_1.BMP\n");
+  write("distorted_images/I01_01_1.bmp", "x");
+  write("distorted_images/I01_01_2.bmp", "x");
+  const Plan plan = plan_of(source("tid2013"));
+  EXPECT_EQ(plan.item_count(), 3U);
+  EXPECT_THAT(plan.left_out(), Contains(Pair("rows that name a picture again", 1)));
+  EXPECT_THAT(plan.noted(), Contains(Pair("reference pictures that are missing", 1)));
+  // Groups by reference have one for both.
+  EXPECT_EQ(by_id(plan).at("distorted_images/I01_01_1.bmp").reference,
+            by_id(plan).at("distorted_images/I01_01_2.bmp").reference);
+}
+
 TEST_F(BenchmarksTest, NamesNeverLeadOutOfTheFolder) {
   write("images/x.png", "x");
   for (const auto* name : {"../../etc/passwd_01_01.png", "..", "/etc/a_01_01.png", ""}) {
@@ -400,6 +413,10 @@ TEST_F(BenchmarksTest, SPAQIsReadFromACsvOfItsWorkbook) {
       "Image name,MOS,Brightness,Colorfulness,Contrast,Noisiness,Sharpness\r\n00001.jpg,48.86,1,2,3,4,5\r\n");
   write("TestImage/00001.jpg", "x");
   EXPECT_EQ(by_id(plan_of(source("spaq"))).at("TestImage/00001.jpg").label, 48.86);
+  write("Annotations/MOS and Image attribute scores.csv",
+        "Image "
+        "name;MOS;Brightness;Colorfulness;Contrast;Noisiness;Sharpness;;\r\n00001.jpg;47.5;1;2;3;4;5;;\r\n");
+  EXPECT_EQ(by_id(plan_of(source("spaq"))).at("TestImage/00001.jpg").label, 47.5);
 }
 
 TEST_F(BenchmarksTest, AChangedLabelFileIsNoticed) {

@@ -71,7 +71,25 @@ TEST(CsvReader, ErrorsNameTheLine) {
   EXPECT_THAT(error_of(std::string_view("a,b\n1,\0\n", 8)), HasSubstr("NUL"));
   EXPECT_THAT(error_of(""), HasSubstr("empty"));
   EXPECT_THAT(error_of("a,a\n"), HasSubstr("twice"));
-  EXPECT_THAT(error_of("a,,b\n"), HasSubstr("column 2"));
+}
+
+TEST(CsvReader, ColumnsWithoutNamesAndBlankLinesAreNoFault) {
+  // An index as pandas writes it, and what a spreadsheet leaves to the right of a table.
+  CsvReader reader(",path,mos,,\n0,a.jpg,1,,\n \t\n1,b.jpg,2,,\n", "t.csv");
+  EXPECT_EQ(reader.column("mos"), 2U);
+  EXPECT_THAT(reader.next()->fields, ElementsAre("0", "a.jpg", "1", "", ""));
+  const auto second = reader.next();
+  EXPECT_EQ(second->line, 4U);
+  EXPECT_THAT(second->fields, ElementsAre("1", "b.jpg", "2", "", ""));
+  EXPECT_FALSE(reader.next().has_value());
+  try {
+    reader.column("");
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the name of a column is empty"));
+  }
+  CsvReader one("path\n \na.jpg\n", "t.csv");
+  EXPECT_THAT(one.next()->fields, ElementsAre(" "));
 }
 
 TEST(CsvReader, AMissingColumnNamesTheNearest) {

@@ -116,6 +116,39 @@ TEST(Evaluate, WhatIsUndefinedIsNullWithItsReason) {
   EXPECT_THAT(written.at("undefined").at("srcc").get<std::string>(), HasSubstr("scores are equal"));
 }
 
+TEST(Evaluate, ResamplesOfEqualScoresAreNotUsed) {
+  // Some draws of so few rows with two scores have one score alone, whose mean need not be that score in
+  // binary.
+  RatedPictures pictures;
+  pictures.scorers = {"two values"};
+  pictures.scores = {{0.1, 0.7, 0.7, 0.1, 0.1, 0.7, 0.7}};
+  pictures.labels = {0.3, -1.2, 0.8, 0.05, 1.7, -0.4, 0.6};
+  const auto& drawn = evaluate(pictures, {}).scorers[0].all.resampled;
+  ASSERT_TRUE(drawn);
+  // (4^7 + 3^7) / 7^7 = 2.3% of the draws.
+  EXPECT_NEAR(static_cast<double>(drawn->resamples), 977, 20);
+  EXPECT_TRUE(std::isfinite(drawn->srcc_error));
+  EXPECT_TRUE(std::isfinite(drawn->plcc_error));
+  EXPECT_LE(drawn->srcc.high, 1);
+}
+
+TEST(Evaluate, WhatAComparisonLacksIsNamed) {
+  auto pictures = sample(40);
+  pictures.scores[1] = pictures.scores[0];
+  pictures.observers[3] = 0;
+  pictures.deviations[4] = -1;
+  const auto evaluation = evaluate(pictures, {.resamples = 0});
+  const auto written = json::parse(evaluation_json(evaluation));
+  const auto& comparison = written.at("comparisons").at(0);
+  EXPECT_TRUE(comparison.at("srcc").at("williams").is_null());
+  EXPECT_EQ(comparison.at("undefined").at("srcc"), "the two scorers agree in full");
+  EXPECT_TRUE(comparison.at("pairs").is_null());
+  EXPECT_THAT(comparison.at("undefined").at("pairs").get<std::string>(), HasSubstr("2 of 40 ratings"));
+  EXPECT_EQ(written.at("undefined").at("bootstrap"), "no resamples were asked for");
+  EXPECT_EQ(written.at("noted").at("deviations below 0, which are not used"), 1);
+  EXPECT_THAT(evaluation_text(evaluation), HasSubstr("srcc is undefined: the two scorers agree in full"));
+}
+
 TEST(Evaluate, JsonHoldsWhatWasMeasured) {
   const auto evaluation = evaluate(sample(120), {});
   const auto written = json::parse(evaluation_json(evaluation));

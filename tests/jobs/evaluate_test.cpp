@@ -67,6 +67,39 @@ TEST_F(EvaluateTest, BadCellsCostTheirRowsAndAreCountedByKind) {
   EXPECT_EQ(found.at("left_out").at("label is no number"), 1);
 }
 
+TEST_F(EvaluateTest, TablesAreReadAsOtherProgramsWriteThem) {
+  const std::string rows[] = {"1,2", "3,3", "2,1", "5,4", "4,5", "6,8", "7,7"};
+  std::string pandas = ",score,mos\r\n";
+  std::string semicolons = "\xEF\xBB\xBF\"score\";\"mos\";\r\n";
+  std::string tabs = "score\tmos\n";
+  std::string lines = "{\"score\": NaN, \"mos\": 3}\n{\"score\": 3, \"mos\": -Infinity}\n";
+  for (const auto& row : rows) {
+    const auto score = row.substr(0, 1);
+    const auto mos = row.substr(2);
+    pandas += "0," + row + "\r\n";
+    semicolons += score + ";" + mos + ";\r\n";
+    tabs += score + "\t" + mos + "\n";
+    lines += "{\"score\": " + score + ", \"mos\": " + mos + "}\n";
+  }
+  const std::vector<std::string> columns = {"--score", "score", "--label", "mos"};
+  for (const auto& [name, text] : {std::pair("pandas.csv", pandas),
+                                   {"semicolons.csv", semicolons},
+                                   {"tabs.TSV", tabs},
+                                   {"tabs.txt", tabs},
+                                   {"lines.jsonl", lines}}) {
+    const auto outcome = evaluate(table(name, text), columns);
+    ASSERT_EQ(outcome.status, 0) << name << ": " << outcome.output;
+    EXPECT_EQ(written().at("n"), 7) << name;
+    EXPECT_NEAR(written().at("srcc").get<double>(), 25.0 / 28, 1e-12) << name;
+  }
+  EXPECT_EQ(written().at("rows"), 9);
+  EXPECT_EQ(written().at("left_out").at("score missing or not finite: score"), 1);
+  EXPECT_EQ(written().at("left_out").at("label missing or not finite"), 1);
+  const auto cut = evaluate(table("cut.jsonl", lines + "{\"score\": "), columns);
+  EXPECT_EQ(cut.status, 4);
+  EXPECT_THAT(cut.output, HasSubstr("cut.jsonl:10: not well-formed JSON"));
+}
+
 TEST_F(EvaluateTest, TwoScorersAreComparedFromJsonLines) {
   std::string text;
   for (int i = 0; i < 60; ++i) {
@@ -103,6 +136,12 @@ TEST_F(EvaluateTest, WhatCannotBeSaysWhy) {
   EXPECT_EQ(constant.status, 0) << constant.output;
   EXPECT_TRUE(written().at("srcc").is_null());
   EXPECT_THAT(constant.output, HasSubstr("all scores are equal"));
+  const auto twice = evaluate(rated, {"--score", "score", "--score", "score", "--label", "mos"});
+  EXPECT_EQ(twice.status, 2) << twice.output;
+  EXPECT_THAT(twice.output, HasSubstr("--score score is given twice"));
+  const auto resamples = evaluate(rated, {"--score", "score", "--label", "mos", "--bootstrap", "-1"});
+  EXPECT_EQ(resamples.status, 2) << resamples.output;
+  EXPECT_THAT(resamples.output, HasSubstr("--bootstrap"));
 }
 
 TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
@@ -144,6 +183,9 @@ TEST_F(EvaluateTest, ARunIsEvaluatedAndItsManifestIsATable) {
   const auto csv = content(scratch_ / "run" / "evaluation.csv");
   EXPECT_THAT(csv, AllOf(HasSubstr("srcc_low,srcc_high"), HasSubstr("1 picture is missing"))) << csv;
   EXPECT_THAT(page, HasSubstr("95% intervals"));
+  const auto unknown = run_quasar({"evaluate", config.string(), "--score", "qualty"});
+  EXPECT_EQ(unknown.status, 2) << unknown.output;
+  EXPECT_THAT(unknown.output, HasSubstr("no anchor set of that name; there are: quality; did you mean"));
   // Pictures that are gone are said to be; the numbers stay.
   fs::remove_all(scratch_ / "pictures");
   const auto of_folder = run_quasar({"evaluate", (scratch_ / "run").string(), "--folds", "2"});

@@ -171,7 +171,10 @@ Picture BenchmarkFiles::picture(const std::vector<std::string>& folders, const s
       if (!first) first = there;
     }
   }
-  return {below(first.value_or(folders.front()), name), false};
+  auto path = below(first.value_or(folders.front()), name);
+  if (look_for_ == LookFor::kLabelsAlone) return {std::move(path), false};
+  // One picture has one name, in whichever case a label file has it.
+  return {*missing_.insert(std::move(path)).first, false};
 }
 
 Picture BenchmarkFiles::numbered_picture(const std::string& path, const std::string& name,

@@ -75,6 +75,8 @@ class BenchmarkFiles {
   LookFor look_for_;
   std::map<std::string, Folder> folders_;
   std::map<std::string, std::optional<std::string>> resolved_;
+  /// Pictures that are not there, as they were first asked for.
+  std::unordered_set<std::string, HashOfName, SameName> missing_;
   std::set<std::string> read_;
 };
 

@@ -109,7 +109,9 @@ std::vector<std::size_t> places_of(const std::vector<std::string>& header,
 void for_each_record(const std::filesystem::path& file, const std::vector<std::string>& columns,
                      const std::function<void(const LabelRecord& record)>& take) {
   const base::MappedFile mapped(file);
-  CsvReader reader(text_of(mapped), path_to_text(file));
+  // Spreadsheets of some countries save semicolons.
+  const char separator = recognised_separator(text_of(mapped), ',', columns.front());
+  CsvReader reader(text_of(mapped), path_to_text(file), separator);
   pick_cells(reader, file, places_of(reader.columns(), columns, place_of(file, 1)), take);
 }
 

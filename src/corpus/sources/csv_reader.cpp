@@ -29,7 +29,8 @@ CsvReader::CsvReader(std::string_view text, std::string name, char separator)
   if (!header) fail(1, "the table is empty; its first line must name the columns");
   columns_ = std::move(header->fields);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (columns_[i].empty()) fail(header->line, "column " + std::to_string(i + 1) + " has no name");
+    // pandas writes its index under no name, and spreadsheets their empty columns.
+    if (columns_[i].empty()) continue;
     if (std::find(columns_.begin(), columns_.begin() + static_cast<std::ptrdiff_t>(i), columns_[i]) !=
         columns_.begin() + static_cast<std::ptrdiff_t>(i)) {
       fail(header->line, "the column \"" + columns_[i] + "\" stands twice");
@@ -38,16 +39,24 @@ CsvReader::CsvReader(std::string_view text, std::string name, char separator)
 }
 
 std::size_t CsvReader::column(std::string_view name) const {
+  if (name.empty()) fail(1, "the name of a column is empty");
   const auto found = std::find(columns_.begin(), columns_.end(), name);
   if (found != columns_.end()) return static_cast<std::size_t>(found - columns_.begin());
   std::string list;
-  for (const auto& column : columns_) list += (list.empty() ? "" : ", ") + column;
+  for (const auto& column : columns_) {
+    if (!column.empty()) list += (list.empty() ? "" : ", ") + column;
+  }
   fail(1, "there is no column \"" + std::string(name) + "\"; there are: " + list +
               base::did_you_mean(name, columns_));
 }
 
 std::optional<CsvRecord> CsvReader::next() {
   auto record = read_record();
+  const auto is_blank = [](const std::string& text) {
+    return text.find_first_not_of(" \t") == std::string::npos;
+  };
+  while (record && columns_.size() > 1 && record->fields.size() == 1 && is_blank(record->fields.front()))
+    record = read_record();
   if (record && record->fields.size() != columns_.size()) {
     fail(record->line, std::to_string(record->fields.size()) + " fields, and the header has " +
                            std::to_string(columns_.size()) + " columns");
