@@ -8,7 +8,11 @@ namespace quasar::dataset {
 
 base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode) {
   auto identity = encoder.identity();
-  identity.preprocessing += ", " + image::describe(decode);
+  // Whether a part of a picture will do is a question of which pictures have embeddings, not of what these
+  // mean: they compare with those of whole pictures.
+  auto pixels = decode;
+  pixels.truncated = image::TruncatedPictures::kFail;
+  identity.preprocessing += ", " + image::describe(pixels);
   return identity;
 }
 

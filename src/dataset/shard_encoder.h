@@ -9,7 +9,7 @@
 
 namespace quasar::dataset {
 
-/// The encoder's fingerprint as stored, the decode settings that change pixels included.
+/// The encoder's fingerprint as stored, the decode settings that change pixels of whole pictures included.
 base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const image::DecodeConfig& decode);
 
 /// Throws Error(kMismatch), naming the shard's file, when it was not `configured` that embedded it.

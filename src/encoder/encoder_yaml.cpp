@@ -110,9 +110,14 @@ void read_device(const base::ConfigNode& node, EncoderConfig& config) {
 
 std::filesystem::path input_file(const base::ConfigNode& node, bool needed) {
   auto file = base::resolve_input_file(node.as<std::filesystem::path>());
-  if (needed && !std::filesystem::is_regular_file(base::file_status(file, node.where() + ": " + node.key())))
-    node.fail("there is no file " + file.string());
-  return file;
+  if (!needed) return file;
+  const auto status = base::file_status(file, node.where() + ": " + node.key());
+  if (std::filesystem::is_regular_file(status)) return file;
+  if (std::filesystem::is_directory(status))
+    node.fail(file.string() +
+              " is a folder: name the file in it (of weights in several files, their index: " +
+              "model.safetensors.index.json)");
+  node.fail("there is no file " + file.string());
 }
 
 /// The files under `key`, which are needed; of one named "FILE::DATASET" the file.

@@ -39,7 +39,7 @@ struct DecodeConfig {
 /// Section `decode`. Throws Error(kConfig).
 DecodeConfig decode_config_from_yaml(const base::ConfigNode& node);
 
-/// One-line text of what changes pixels, for fingerprints.
+/// One-line text of what changes pixels, and which pictures have any, for fingerprints.
 std::string describe(const DecodeConfig& config);
 
 }  // namespace quasar::image

@@ -83,6 +83,14 @@ std::size_t number(std::string_view text, std::size_t at) {
   return value;
 }
 
+/// A number of as many bytes, least significant first or last.
+std::size_t place(std::span<const std::byte> bytes, bool least_first) {
+  std::size_t value = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    value = value << 8U | static_cast<std::size_t>(bytes[least_first ? bytes.size() - 1 - i : i]);
+  return value;
+}
+
 }  // namespace
 
 bool is_heif(std::span<const std::byte> bytes) {
@@ -101,8 +109,16 @@ bool is_heif(std::span<const std::byte> bytes) {
 
 Opened refuse_format(std::span<const std::byte> bytes) {
   if (const auto* mark = find_mark(kBroken, bytes)) {
-    return refused({}, RowStatus::kBadHeader,
-                   "the content begins as " + std::string(mark->name) + ", and its directory cannot be read");
+    std::string error =
+        "the content begins as " + std::string(mark->name) + ", and its directory cannot be read";
+    // Where many writers put it; BigTIFFs have eight bytes for the place.
+    if (bytes.size() >= 8 && mark->bytes[2] + mark->bytes[3] == '*') {
+      const std::size_t directory = place(bytes.subspan(4, 4), mark->bytes[0] == 'I');
+      if (directory >= bytes.size())
+        error += ": it stands at byte " + std::to_string(directory) + ", and the file ends after " +
+                 std::to_string(bytes.size());
+    }
+    return refused({}, RowStatus::kBadHeader, std::move(error));
   }
   if (const auto* known = find_mark(kRefused, bytes)) {
     return refused({}, RowStatus::kBlockedFormat,

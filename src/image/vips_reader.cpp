@@ -70,6 +70,17 @@ std::string_view find_format(std::span<const std::byte> bytes) {
   return found == kTrusted.end() ? std::string_view() : found->second;
 }
 
+/// What libwebp does not say of a file that ends early; empty for others.
+std::string missing_webp(std::span<const std::byte> bytes) {
+  constexpr std::size_t kBegun = 8;  // "RIFF" and the length of what follows.
+  if (bytes.size() < kBegun) return {};
+  std::size_t stated = kBegun;
+  for (std::size_t i = 0; i < 4; ++i) stated += static_cast<std::size_t>(bytes[4 + i]) << (8 * i);
+  if (stated <= bytes.size()) return {};
+  return "; the file ends after " + std::to_string(bytes.size()) + " of the " + std::to_string(stated) +
+         " bytes that its header states";
+}
+
 /// Opens without decoding; null when the header is broken.
 VipsPointer open_image(std::span<const std::byte> bytes, std::string_view format,
                        const std::string& options) {
@@ -266,6 +277,7 @@ Opened open_vips(std::span<const std::byte> bytes) {
   auto image = open_image(bytes, format, "");
   if (image) return {.reader = std::make_unique<VipsReader>(bytes, format, std::move(image))};
   auto reading = failed(RowStatus::kBadHeader, format);
+  if (format == "webp" && reading.status == RowStatus::kBadHeader) reading.error += missing_webp(bytes);
   if (format == "tiff" && reading.status == RowStatus::kUnsupportedPixels) {
     auto reader = open_tiff(bytes);
     if (reader) return {.reader = std::move(reader)};

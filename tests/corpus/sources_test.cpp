@@ -159,29 +159,6 @@ TEST_F(SourcesTest, TablesOfEveryKindGiveTheSameItems) {
   }
 }
 
-TEST_F(SourcesTest, AKeyThatSomeLinesLackIsNoValueThere) {
-  write("t.jsonl",
-        "{\"path\": \"a.jpg\"}\n{\"path\": \"b.jpg\", \"mos\": 2, \"url\": \"u\"}\n{\"path\": \"c.jpg\"}\n");
-  auto config = source(SourceKind::kTable, "t.jsonl");
-  config.path_column = "path";
-  config.label_column = "mos";
-  config.fields = {"url"};
-  const auto items = items_of(config);
-  ASSERT_EQ(items.size(), 3U);
-  EXPECT_EQ(items[0].label, std::nullopt);
-  EXPECT_THAT(items[0].fields, ElementsAre(Pair("url", "")));
-  EXPECT_EQ(items[1].label, 2.0);
-  EXPECT_THAT(items[1].fields, ElementsAre(Pair("url", "u")));
-  EXPECT_THAT(items[2].fields, ElementsAre(Pair("url", "")));
-  config.fields = {"uri"};
-  try {
-    items_of(config);
-    FAIL();
-  } catch (const base::Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("there is no key \"uri\""));
-  }
-}
-
 TEST_F(SourcesTest, TableErrorsNameFileAndLine) {
   EXPECT_THAT(table_error("t.csv", "path,mos\n,1\n"), HasSubstr("t.csv:2: the path is empty"));
   EXPECT_THAT(table_error("t.csv", "pat,mos\nx,1\n"), HasSubstr("did you mean \"pat\""));
@@ -218,6 +195,48 @@ TEST_F(SourcesTest, ALabelThatIsNoNumberCostsTheRowItsLabel) {
     EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("deviations that are no finite number", 1),
                                                         Pair("labels that are no finite number", 2)));
   }
+}
+
+TEST_F(SourcesTest, ASignBeforeANumberIsPartOfIt) {
+  write("t.csv", "path,mos\na.jpg,+2.5\nb.jpg,-1\nc.jpg,+-1\nd.jpg,+\n");
+  auto config = source(SourceKind::kTable, "t.csv");
+  config.label_column = "mos";
+  const auto items = items_of(config);
+  EXPECT_EQ(items.at(0).label, 2.5);
+  EXPECT_EQ(items.at(1).label, -1.0);
+  EXPECT_THAT(plan_of(config).left_out(), ElementsAre(Pair("labels that are no finite number", 2)));
+}
+
+TEST_F(SourcesTest, AKeyThatSomeJsonRowsLackIsAValueThatTheyLack) {
+  write("t.jsonl",
+        "{\"path\": \"a.jpg\", \"caption\": \"x\"}\n{\"path\": \"b.jpg\", \"mos\": 2}\n"
+        "{\"path\": \"c.jpg\"}\n");
+  auto config = source(SourceKind::kTable, "t.jsonl");
+  config.fields = {"caption"};
+  config.label_column = "mos";
+  const auto items = items_of(config);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_THAT(items[0].fields, ElementsAre(Pair("caption", "x")));
+  EXPECT_EQ(items[0].label, std::nullopt);
+  EXPECT_THAT(items[1].fields, ElementsAre(Pair("caption", "")));
+  EXPECT_EQ(items[1].label, 2.0);
+  EXPECT_THAT(plan_of(config).noted(), ElementsAre(Pair("keys that rows of a JSON table lack", 4)));
+  config.fields = {"captoin"};
+  EXPECT_THAT(error_of(config),
+              HasSubstr("t.jsonl: no row has the key \"captoin\"; did you mean \"caption\"?"));
+}
+
+TEST_F(SourcesTest, FilesThatAreNoTablesAreNamedForWhatTheyAre) {
+  const std::string lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+  EXPECT_THAT(table_error("t.csv", lfs), HasSubstr("t.csv is no table or list: it is a Git LFS pointer"));
+  EXPECT_THAT(table_error("t.parquet", lfs), HasSubstr("it is a Git LFS pointer"));
+  EXPECT_THAT(table_error("t.jsonl", "<!DOCTYPE html><html>"), HasSubstr("it is an HTML page"));
+  EXPECT_THAT(table_error("t.csv", "PAR1 and so on PAR1"), HasSubstr("a Parquet file, whose name must end"));
+  EXPECT_THAT(table_error("t.csv", "PK\x03\x04 a spreadsheet"), HasSubstr("it begins as a zip"));
+  EXPECT_THAT(table_error("t.csv", "\x1F\x8B and so on"), HasSubstr("it is compressed (gzip)"));
+  EXPECT_THAT(table_error("t.tsv", std::string("\xFF\xFEp\0a\0", 6)), HasSubstr("UTF-16: save it as UTF-8"));
+  write("list.txt", lfs);
+  EXPECT_THAT(error_of(source(SourceKind::kList, "list.txt")), HasSubstr("it is a Git LFS pointer"));
 }
 
 TEST_F(SourcesTest, WhatPythonWritesIntoJsonCostsThatValueAlone) {
@@ -478,6 +497,17 @@ TEST_F(SourcesTest, FilesThatAreNoTarsAreNamedForWhatTheyAre) {
                                    Pair("files that are no tars: XML or JSON texts", 1),
                                    Pair("files that are no tars: of another format", 1),
                                    Pair("tars without an image", 1)));
+}
+
+TEST_F(SourcesTest, AFieldThatNoImageOfTheTarsHasIsWarnedOf) {
+  write("s.tar", TarBuilder().add("0.jpg", "J").add("0.json", R"({"caption": "a dog"})").finish());
+  auto config = source(SourceKind::kTar, "s.tar");
+  config.fields = {"caption", "captoin"};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(items_of(config).size(), 1U);
+  const auto warned = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(warned, HasSubstr("no image of the tars has a value for the field \"captoin\""));
+  EXPECT_THAT(warned, testing::Not(HasSubstr("field \"caption\"")));
 }
 
 TEST_F(SourcesTest, JsonInATarAsPythonWritesItCostsThatValueAlone) {

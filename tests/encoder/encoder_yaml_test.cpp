@@ -100,6 +100,8 @@ TEST(EncoderYaml, ExplainsWhatIsMissing) {
   EXPECT_THAT(error_of("architecture: vit-l-14"), HasSubstr("\"weights\" is missing"));
   EXPECT_THAT(error_of("architecture: vit-l-14, weights: /nowhere.pt"),
               HasSubstr("there is no file /nowhere.pt"));
+  EXPECT_THAT(error_of("architecture: vit-l-14, weights: /"),
+              HasSubstr("/ is a folder: name the file in it"));
   std::string script = vit("device: cpu");
   script.replace(script.find("vit-any"), 7, "torchscript");
   EXPECT_THAT(error_of(script), HasSubstr("\"input\" is missing"));

@@ -91,6 +91,20 @@ INSTANTIATE_TEST_SUITE_P(Formats, HalfOf,
                                          ".tif[compression=packbits]", ".tif[compression=jpeg]",
                                          ".heic[compression=av1,effort=0]"));
 
+TEST(Half, OfFormatsThatGiveNoPartSaysWhereTheFileEnds) {
+  const auto webp = encoded(".webp[Q=90]");
+  EXPECT_THAT(decode(bytes_of(webp.substr(0, 100)), {}).error,
+              HasSubstr("the file ends after 100 of the " + std::to_string(webp.size()) +
+                        " bytes that its header states"));
+  // libvips's writer puts the directory behind the pixels.
+  const auto tiff = encoded(".tif[compression=lzw]");
+  const auto cut = decode(bytes_of(tiff.substr(0, 1000)), {});
+  EXPECT_EQ(cut.status, RowStatus::kBadHeader);
+  EXPECT_THAT(cut.error,
+              MatchesRegex("the content begins as TIFF, and its directory cannot be read: it stands "
+                           "at byte [0-9]+, and the file ends after 1000"));
+}
+
 /// Rows from the top of a kept picture that are those of the whole one.
 int rows_in_common(const RgbImage& kept, const RgbImage& whole) {
   const auto line = static_cast<std::size_t>(whole.width) * 3;

@@ -99,6 +99,31 @@ TEST_F(RunTest, CountsAddUpAndEveryFileHasARow) {
   EXPECT_THAT(outcome.output, HasSubstr("left out"));
 }
 
+TEST_F(RunTest, PicturesOfWhichAPartIsKeptAreScoredWithAnchorsOfWholeOnes) {
+  const auto outcome = run_quasar({"run", config("kept"), "--set", "decode.truncated=keep"}, 2);
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  const auto summary = nlohmann::json::parse(content(run("kept") / "summary.json"));
+  EXPECT_EQ(summary["scored"], 31);
+  EXPECT_EQ(summary["failed"], 2);
+  // What the whole ones get is what they get without the half of one.
+  ASSERT_EQ(run_quasar({"run", config("dropped")}).status, 0);
+  const auto scores_of = [](const fs::path& manifest) {
+    std::map<std::string, double> scores;
+    std::istringstream lines(content(manifest));
+    for (std::string line; std::getline(lines, line);) {
+      const auto row = nlohmann::json::parse(line);
+      if (row["status"] == "ok") scores[row["id"]] = row["quality"];
+    }
+    return scores;
+  };
+  auto kept = scores_of(run("kept") / "manifest.jsonl");
+  EXPECT_EQ(kept.erase("cut.png"), 1U);
+  EXPECT_EQ(kept, scores_of(run("dropped") / "manifest.jsonl"));
+  const auto changed = run_quasar({"run", config("dropped"), "--set", "decode.truncated=keep"});
+  EXPECT_EQ(changed.status, 6) << changed.output;
+  EXPECT_THAT(changed.output, HasSubstr("truncated kept"));
+}
+
 TEST_F(RunTest, ManifestsAndAnchorsAreByteIdenticalOnOneToFourRanks) {
   const auto alone = run_quasar({"run", config("r0", built())});
   ASSERT_EQ(alone.status, 0) << alone.output;

@@ -28,24 +28,19 @@ CsvReader::CsvReader(std::string_view text, std::string name, char separator)
   auto header = read_record();
   if (!header) fail(1, "the table is empty; its first line must name the columns");
   columns_ = std::move(header->fields);
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    // pandas writes its index under no name, and spreadsheets their empty columns.
-    if (columns_[i].empty()) continue;
-    if (std::find(columns_.begin(), columns_.begin() + static_cast<std::ptrdiff_t>(i), columns_[i]) !=
-        columns_.begin() + static_cast<std::ptrdiff_t>(i)) {
-      fail(header->line, "the column \"" + columns_[i] + "\" stands twice");
-    }
-  }
 }
 
 std::size_t CsvReader::column(std::string_view name) const {
   if (name.empty()) fail(1, "the name of a column is empty");
   const auto found = std::find(columns_.begin(), columns_.end(), name);
-  if (found != columns_.end()) return static_cast<std::size_t>(found - columns_.begin());
-  std::string list;
-  for (const auto& column : columns_) {
-    if (!column.empty()) list += (list.empty() ? "" : ", ") + column;
+  if (found != columns_.end()) {
+    if (std::find(found + 1, columns_.end(), name) != columns_.end())
+      fail(1, "the column \"" + std::string(name) + "\" stands twice");
+    return static_cast<std::size_t>(found - columns_.begin());
   }
+  std::string list;
+  for (const auto& column : columns_)
+    if (!column.empty()) list += (list.empty() ? "" : ", ") + column;
   fail(1, "there is no column \"" + std::string(name) + "\"; there are: " + list +
               base::did_you_mean(name, columns_));
 }
@@ -77,7 +72,7 @@ std::optional<CsvRecord> CsvReader::read_record() {
   CsvRecord record;
   record.line = line_;
   while (true) {
-    if (position_ < text_.size() && text_[position_] == '"') {
+    if (position_ < text_.size() && text_[position_] == '"' && (separator_ != '\t' || is_quoted_whole())) {
       record.fields.push_back(read_quoted());
     } else {
       const std::size_t begin = position_;
@@ -85,8 +80,8 @@ std::optional<CsvRecord> CsvReader::read_record() {
         const char c = text_[position_];
         if (c == separator_ || c == '\n' || c == '\r') break;
         if (c == '\0') fail(line_, "a NUL byte; this is no text table");
-        // Tab-separated files are written without quoting, so that a quote in a text is an inch sign or the
-        // like; in a CSV it is a field that was not quoted as it should be.
+        // Tab-separated files are written without quoting, so that a quote in a text is an inch sign or
+        // begins what somebody says; in a CSV it is a field that was not quoted as it should be.
         if (c == '"' && separator_ != '\t')
           fail(line_, "a quote inside a field that does not begin with one; double it and quote the field");
       }
@@ -99,6 +94,26 @@ std::optional<CsvRecord> CsvReader::read_record() {
     skip_line_end();
     return record;
   }
+}
+
+bool CsvReader::is_quoted_whole() const {
+  bool tab = false;
+  bool line_end = false;
+  for (std::size_t at = position_ + 1; at < text_.size(); ++at) {
+    const char c = text_[at];
+    tab = tab || c == separator_;
+    line_end = line_end || c == '\n' || c == '\r';
+    // Rows that follow, not a text of several lines.
+    if (tab && line_end) return false;
+    if (c != '"') continue;
+    if (at + 1 < text_.size() && text_[at + 1] == '"') {
+      ++at;
+      continue;
+    }
+    return at + 1 == text_.size() || text_[at + 1] == separator_ || text_[at + 1] == '\n' ||
+           text_[at + 1] == '\r';
+  }
+  return false;
 }
 
 std::string CsvReader::read_quoted() {

@@ -1,6 +1,6 @@
 // Owns reading of comma- and tab-separated tables as data engineers ship them: RFC 4180 quoting, LF or CRLF,
-// an optional byte order mark, and errors that name the line. With tabs, a quote that does not begin its
-// field is a character like others.
+// an optional byte order mark, and errors that name the line. With tabs, a quote is a character like others
+// unless it begins its field and another ends it.
 #pragma once
 
 #include <cstddef>
@@ -22,25 +22,29 @@ struct CsvRecord {
 char recognised_separator(std::string_view text, char usual, std::string_view column);
 
 /// Reads the records of a table in memory. The first record is the header; every other must have as many
-/// fields.
+/// fields. Columns may lack a name, as pandas's index does, or share one, as long as nobody asks for them.
 class CsvReader {
  public:
   /// `text` outlives the reader; `name` stands for the file in messages. Throws Error(kInput) for an empty
-  /// table, an empty or repeated column name, or a header that is not well-formed.
+  /// table, or a header that is not well-formed.
   CsvReader(std::string_view text, std::string name, char separator = ',');
 
   const std::vector<std::string>& columns() const { return columns_; }
-  /// Place of a column. Throws Error(kInput) naming the columns there are, and the nearest.
+  /// Place of a column. Throws Error(kInput) for a name that several have, or none: naming the columns there
+  /// are, and the nearest.
   std::size_t column(std::string_view name) const;
 
   /// The next record; empty at the end. Blank lines are passed over. Throws Error(kInput) "NAME:LINE: ..."
-  /// for an unclosed quote, text after a closing quote, a quote inside an unquoted field (with another
-  /// separator than the tab), a NUL byte, or a record with another number of fields than the header.
+  /// for a NUL byte, a record with another number of fields than the header, and with another separator than
+  /// the tab for an unclosed quote, text after a closing quote, or a quote inside an unquoted field.
   std::optional<CsvRecord> next();
 
  private:
   std::optional<CsvRecord> read_record();
   std::string read_quoted();
+  /// Of a field in a table with tabs that begins with a quote: whether another ends it, on its line, or on a
+  /// later one with no tab between them.
+  bool is_quoted_whole() const;
   [[noreturn]] void fail(std::size_t line, const std::string& message) const;
 
   std::string_view text_;

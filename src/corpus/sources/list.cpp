@@ -15,6 +15,7 @@ class List final : public Source {
 
   std::string list(ItemSink& sink, SourceCounts& counts) const override {
     const base::MappedFile file(source_.path);
+    refuse_no_text(source_.path, text_of(file), MayBe::kText);
     const RowReader rows(source_, counts);
     IdCounts ids;
     for_each_item(file, rows, [&](const Item& item) { ids.add(item.id); });

@@ -75,6 +75,8 @@ class ParquetRows final : public TableRows {
       return work();
     } catch (const base::Error& error) {
       std::string words = error.what();
+      // What it was asked is ours.
+      words.erase(std::min(words.find("\n\nLINE "), words.size()));
       for (std::size_t at = 0; (at = words.find(reader_, at)) != std::string::npos; at += path_.size())
         words.replace(at, reader_.size(), path_);
       base::fail(error.code(), path_ + ": " + words);

@@ -1,12 +1,14 @@
 #include "corpus/sources/rows.h"
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
 
 #include "base/errors.h"
 #include "base/logging.h"
 #include "corpus/path_text.h"
 #include "corpus/sources/source_text.h"
+#include "corpus/sources/tar_reader.h"
 
 namespace quasar::corpus {
 namespace {
@@ -19,6 +21,32 @@ constexpr int kMostRowWarnings = 5;
 std::string_view text_of(const base::MappedFile& file) {
   const auto bytes = file.bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void refuse_no_text(const std::filesystem::path& path, std::string_view content, MayBe expected) {
+  const auto input = tar_in_memory(std::as_bytes(std::span(content)));
+  const auto refuse = [&](std::string_view what) {
+    base::fail(base::ExitCode::kInput, path.string() + " is no table or list: " + std::string(what));
+  };
+  switch (const auto what = no_tar(*input)) {
+    case NoTar::kGitLfs:
+    case NoTar::kHtml:
+      refuse(describe(what).advice);
+      break;
+    case NoTar::kParquet:
+      if (expected != MayBe::kParquet) refuse("it is a Parquet file, whose name must end in .parquet");
+      break;
+    case NoTar::kOtherFormat:
+      refuse(describe(what).advice);
+      break;
+    default:
+      break;
+  }
+  if (expected == MayBe::kParquet) return;
+  if (const auto compression = compression_of(*input); !compression.empty())
+    refuse("it is compressed (" + compression + "): unpack it once");
+  if (content.starts_with("\xFF\xFE") || content.starts_with("\xFE\xFF"))
+    refuse("it is a text in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)");
 }
 
 Lines::Lines(std::string_view text) : text_(text) {

@@ -16,6 +16,12 @@ namespace quasar::corpus {
 
 std::string_view text_of(const base::MappedFile& file);
 
+/// Throws Error(kInput) that says what the file is, where its first bytes show that it is none of what lists
+/// and tables are: a Git LFS pointer, a web page, a compressed or UTF-16 text, another format; a Parquet file
+/// unless it may be one.
+enum class MayBe { kText, kParquet };
+void refuse_no_text(const std::filesystem::path& path, std::string_view content, MayBe expected);
+
 /// The lines of a text with their numbers (from 1), CR LF and a byte order mark allowed; empty ones are
 /// passed over.
 class Lines {

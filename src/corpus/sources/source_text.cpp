@@ -204,10 +204,12 @@ std::optional<double> parse_number(std::string_view text, const char* what) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   if (text.empty()) return std::nullopt;
+  const std::string_view whole = text;
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    throw std::invalid_argument("the " + std::string(what) + " \"" + escaped_text(text.substr(0, 80)) +
+    throw std::invalid_argument("the " + std::string(what) + " \"" + escaped_text(whole.substr(0, 80)) +
                                 "\" is no finite number; leave it empty where there is none");
   }
   return value;

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "base/errors.h"
@@ -44,11 +45,11 @@ class CsvRows final : public TableRows {
 class JsonLineRows final : public TableRows {
  public:
   JsonLineRows(const SourceConfig& source, const std::vector<std::string>& columns, SourceCounts& counts)
-      : source_(source),
-        counts_(counts),
-        file_(source.path),
-        lines_(text_of(file_)),
-        unseen_(columns.begin(), columns.end()) {}
+      : source_(source), counts_(counts), file_(source.path), lines_(text_of(file_)) {
+    for (const auto& column : columns)
+      if (column != source.path_column && column != source.id_column) optional_.insert(column);
+    unseen_ = optional_;
+  }
 
   bool next() override {
     while (const auto text = lines_.next()) {
@@ -59,19 +60,23 @@ class JsonLineRows final : public TableRows {
         fail(std::string("not well-formed JSON: ") + error.what());
       }
       if (!row_.is_object()) fail("every line must be a JSON object, such as {\"path\": \"a.jpg\"}");
-      std::erase_if(unseen_, [&](const std::string& column) { return row_.contains(column); });
+      look_for_columns();
       return true;
     }
-    // A key may be missing where there is no value; one that all lines lack is a mistake.
-    if (row_.is_object() && !unseen_.empty()) fail_without(unseen_.front());
+    if (!unseen_.empty() && !row_.is_null())
+      base::fail(base::ExitCode::kInput, source_.path.string() + ": no row has the key \"" +
+                                             *unseen_.begin() + "\"" +
+                                             base::did_you_mean(*unseen_.begin(), keys_));
     return false;
   }
   std::size_t line() const override { return lines_.number(); }
   std::string cell(const std::string& column) const override {
     const auto found = row_.find(column);
     if (found == row_.end()) {
-      if (column == source_.path_column || column == source_.id_column) fail_without(column);
-      return "";
+      if (optional_.contains(column)) return "";
+      std::vector<std::string> keys;
+      for (const auto& [name, value] : row_.items()) keys.push_back(name);
+      fail("there is no key \"" + column + "\"" + base::did_you_mean(column, keys));
     }
     if (column == source_.path_column && !found->is_string())
       fail("the value of \"" + column + "\" is no text, so it is no path");
@@ -79,22 +84,33 @@ class JsonLineRows final : public TableRows {
   }
 
  private:
-  [[noreturn]] void fail_without(const std::string& column) const {
-    std::vector<std::string> keys;
-    for (const auto& [name, value] : row_.items()) keys.push_back(name);
-    fail("there is no key \"" + column + "\"" + base::did_you_mean(column, keys));
-  }
   [[noreturn]] void fail(const std::string& message) const {
     base::fail(base::ExitCode::kInput,
                source_.path.string() + ":" + std::to_string(lines_.number()) + ": " + message);
   }
 
+  /// Writers leave keys without a value out: a row may lack what others have, and a key that none has is a
+  /// mistake.
+  void look_for_columns() {
+    for (const auto& column : optional_) {
+      if (!row_.contains(column)) {
+        ++counts_.noted["keys that rows of a JSON table lack"];
+      } else {
+        unseen_.erase(column);
+      }
+    }
+    if (unseen_.empty() || !keys_.empty()) return;
+    for (const auto& [name, value] : row_.items()) keys_.push_back(name);
+  }
+
   const SourceConfig& source_;
   SourceCounts& counts_;
+  std::set<std::string> optional_;  // Columns that a row may lack.
+  std::set<std::string> unseen_;    // Of them, those that no row had yet.
+  std::vector<std::string> keys_;   // Of the first row, where it lacks any.
   base::MappedFile file_;
   Lines lines_;
   nlohmann::json row_;
-  std::vector<std::string> unseen_;  ///< Columns that no line had so far.
 };
 
 }  // namespace
@@ -102,6 +118,11 @@ class JsonLineRows final : public TableRows {
 std::unique_ptr<TableRows> open_table(const SourceConfig& source, const std::vector<std::string>& columns,
                                       SourceCounts& counts) {
   const std::string& name = source.path.native();
+  {
+    const base::MappedFile file(source.path);
+    refuse_no_text(source.path, text_of(file),
+                   has_suffix(name, {".parquet"}) ? MayBe::kParquet : MayBe::kText);
+  }
   const bool tabs = has_suffix(name, {".tsv", ".tab"});
   if (tabs || has_suffix(name, {".csv"}))
     return std::make_unique<CsvRows>(source, tabs ? '\t' : ',', columns);

@@ -379,12 +379,26 @@ class Tars final : public Source {
   std::string list(ItemSink& sink, SourceCounts& counts) const override {
     const auto tars = expand_tars(source_.patterns);
     TarListing listing(tars, source_);
+    std::set<std::string> missing(source_.fields.begin(), source_.fields.end());
+    std::size_t images = 0;
     for (std::size_t i = 0; i < tars.size(); ++i) {
       TarIndex index = listing.take();
       for (const auto& warning : index.warnings) base::log_warning("{}", warning);
       counts += index.counts;
       sink.begin_group(index.items.size());
-      for (auto& item : index.items) sink.add(std::move(item));
+      images += index.items.size();
+      for (auto& item : index.items) {
+        for (const auto& [field, value] : item.fields)
+          if (!missing.empty() && !value.empty()) missing.erase(field);
+        sink.add(std::move(item));
+      }
+    }
+    for (const auto& field : missing) {
+      if (images == 0) break;
+      base::log_warning(
+          "no image of the tars has a value for the field \"{}\": neither a key of a .json nor a member with "
+          "that extension",
+          escaped_text(field));
     }
     return state();
   }

@@ -207,7 +207,9 @@ NoTar no_tar(const TarInput& input) {
   const bool xml = begins("<?xml");
   if (begins("<!doctype") || begins("<html") || (xml && start.find("<html") != std::string::npos))
     return NoTar::kHtml;
-  return xml || begins("<error>") || begins("{\"") ? NoTar::kXmlOrJson : NoTar::kMaybeTar;
+  const std::size_t inside = begins("{") ? start.find_first_not_of(" \t\r\n", 1) : std::string::npos;
+  const bool json = inside != std::string::npos && start[inside] == '"';
+  return xml || begins("<error>") || json ? NoTar::kXmlOrJson : NoTar::kMaybeTar;
 }
 
 NoTarText describe(NoTar what) {
