@@ -117,7 +117,7 @@ void register_evaluate(CLI::App& app, const EngineJobs& engine, Work& chosen) {
   command->get_option("CONFIG")->required(false)->description(
       "Configuration, or directory, of a run that is scored, whose corpus has labels; what was measured is "
       "written to "
-      "RUN/evaluation.json, .csv and .html");
+      "RUN/evaluation.json, .csv and .html, or each where --json, --csv and --html say");
   command->add_option("--table", options->table, "Instead of a run: CSV, TSV (.tsv) or JSON lines (.jsonl)");
   command
       ->add_option(

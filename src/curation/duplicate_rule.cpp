@@ -1,5 +1,7 @@
 #include "curation/duplicate_rule.h"
 
+#include <algorithm>
+
 #include "base/errors.h"
 #include "base/file_status.h"
 #include "corpus/plan_files.h"
@@ -94,8 +96,13 @@ void check_outside_encoder(const std::filesystem::path& shard, const base::Encod
 }
 
 std::string DuplicateRule::set_name(std::size_t set) const {
+  const auto last = [](const std::filesystem::path& path) {
+    return (path.has_filename() ? path : path.parent_path()).filename();
+  };
   const auto& path = against.at(set);
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
+  const bool shared =
+      std::ranges::count_if(against, [&](const auto& other) { return last(other) == last(path); }) > 1;
+  return (shared ? path : last(path)).string();
 }
 
 }  // namespace quasar::curation

@@ -41,7 +41,7 @@ struct DuplicateRule {
   /// Sets that no kept row may be in: files of lines `HASH QUALITY PATH` (quasar hash), or run directories.
   std::vector<std::filesystem::path> against;
 
-  /// How the manifest names one of these sets.
+  /// How the manifest names one of these sets: the last part of its path, or all of it where sets share that.
   std::string set_name(std::size_t set) const;
 
   bool any() const { return exact || perceptual || cosine; }

@@ -226,6 +226,17 @@ TEST_F(SourcesTest, AKeyThatSomeJsonRowsLackIsAValueThatTheyLack) {
               HasSubstr("t.jsonl: no row has the key \"captoin\"; did you mean \"caption\"?"));
 }
 
+TEST_F(SourcesTest, AddressesOfTheWebAreNotedAsNoPaths) {
+  write("t.csv", "url\nhttps://example.org/a.jpg\ns3://bucket/b.jpg\nfolder/c.jpg\nC://d.jpg\n");
+  auto config = source(SourceKind::kTable, "t.csv");
+  config.path_column = "url";
+  const auto noted = plan_of(config).noted();
+  EXPECT_THAT(noted, ElementsAre(Pair(HasSubstr("addresses of the web"), 2)));
+  write("list.txt", "https://example.org/a.jpg\nb.jpg\n");
+  EXPECT_THAT(plan_of(source(SourceKind::kList, "list.txt")).noted(),
+              ElementsAre(Pair(HasSubstr("addresses of the web"), 1)));
+}
+
 TEST_F(SourcesTest, FilesThatAreNoTablesAreNamedForWhatTheyAre) {
   const std::string lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
   EXPECT_THAT(table_error("t.csv", lfs), HasSubstr("t.csv is no table or list: it is a Git LFS pointer"));

@@ -29,6 +29,15 @@ std::string error_of(const std::string& text, bool made_by_mini = false) {
   return "no error";
 }
 
+TEST(DuplicateRule, SetsOfTheSameNameAreToldApart) {
+  DuplicateRule rule;
+  rule.against = {"tests/kodak.pdq", "a/val.pdq", "b/val.pdq", "runs/coco/"};
+  EXPECT_EQ(rule.set_name(0), "kodak.pdq");
+  EXPECT_EQ(rule.set_name(1), "a/val.pdq");
+  EXPECT_EQ(rule.set_name(2), "b/val.pdq");
+  EXPECT_EQ(rule.set_name(3), "coco");
+}
+
 TEST(DuplicateRule, ReadsCosineInAllItsForms) {
   EXPECT_FALSE(parse("{exact: true}").cosine);
   EXPECT_FALSE(parse("{cosine: false}").any());

@@ -16,13 +16,13 @@ class List final : public Source {
   std::string list(ItemSink& sink, SourceCounts& counts) const override {
     const base::MappedFile file(source_.path);
     refuse_no_text(source_.path, text_of(file), MayBe::kText);
-    const RowReader rows(source_, counts);
+    SourceCounts counted_below;
     IdCounts ids;
-    for_each_item(file, rows, [&](const Item& item) { ids.add(item.id); });
+    for_each_item(file, RowReader(source_, counted_below), [&](const Item& item) { ids.add(item.id); });
     ids.finish();
     // Lists are put together of others; a line has nothing to say beside its image.
     RepeatedRows repeated(Repeated::kFirst, ids, sink, counts, "lines that name an image again");
-    for_each_item(file, rows, [&](Item item) { repeated.add(std::move(item)); });
+    for_each_item(file, RowReader(source_, counts), [&](Item item) { repeated.add(std::move(item)); });
     repeated.finish();
     return state();
   }

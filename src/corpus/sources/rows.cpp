@@ -16,6 +16,16 @@ namespace {
 /// Written for one table; the rest is only counted.
 constexpr int kMostRowWarnings = 5;
 
+/// A scheme and "://" (RFC 3986), as in columns of URLs that are taken for paths.
+bool is_address(std::string_view path) {
+  const auto end = path.find("://");
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return end != std::string_view::npos && end > 1 && is_letter(path.front()) &&
+         std::ranges::all_of(path.substr(0, end), [&](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+         });
+}
+
 }  // namespace
 
 std::string_view text_of(const base::MappedFile& file) {
@@ -78,6 +88,8 @@ void RowReader::fail(std::size_t line, const std::string& message) const {
 Item RowReader::item(std::string_view path, std::size_t line) const {
   if (path.empty()) fail(line, "the path is empty");
   if (path.find('\0') != std::string_view::npos) fail(line, "a NUL byte in the path; this is no text");
+  if (is_address(path))
+    ++counts_.noted["paths that are addresses of the web, whose pictures are not fetched"];
   Item item;
   item.id = escaped_text(path);
   // operator/ keeps an absolute path as it is.

@@ -44,7 +44,7 @@ class RowReader {
   RowReader(const SourceConfig& source, SourceCounts& counts);
 
   [[noreturn]] void fail(std::size_t line, const std::string& message) const;
-  /// The item of that path, which stands for its id.
+  /// The item of that path, which stands for its id. One that is an address of the web is noted.
   Item item(std::string_view path, std::size_t line) const;
   void set_id(std::string_view id, std::size_t line, Item& item) const;
   /// Sets the typed members of the columns that the source names; `cell` gives a column's text. A label or
