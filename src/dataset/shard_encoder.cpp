@@ -10,9 +10,7 @@ base::EncoderIdentity encoder_identity(const encoder::Encoder& encoder, const im
   auto identity = encoder.identity();
   // Whether a part of a picture will do is a question of which pictures have embeddings, not of what these
   // mean: they compare with those of whole pictures.
-  auto pixels = decode;
-  pixels.truncated = image::TruncatedPictures::kFail;
-  identity.preprocessing += ", " + image::describe(pixels);
+  identity.preprocessing += ", " + image::describe_pixels(decode);
   return identity;
 }
 

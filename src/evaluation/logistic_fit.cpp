@@ -279,8 +279,6 @@ LogisticFit fit_logistic(LogisticKind kind, std::span<const double> x, std::span
   Parameters other = best_of_grid(kind, u, y);
   const double other_norm = Minimiser(rows, total, true).minimise(other);
   if (other_norm * other_norm < kAnotherMinimum * norm * norm) b = other;
-  rows.norm_at(b);
-  rows.take();
   fit.fitted = rows.fitted(b);
   double squares = 0;
   for (std::size_t i = 0; i < y.size(); ++i) squares += (fit.fitted[i] - y[i]) * (fit.fitted[i] - y[i]);

@@ -181,8 +181,10 @@ std::vector<double> LogisticRows::fitted(const Parameters& b) {
   std::vector<double> all;
   all.reserve(size_);
   auto& value = work_[0];
+  auto& s = work_[1];
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    values(kind_, b, blocks_[i].u, taken_[i], value);
+    sigmoids(kind_, b, blocks_[i].u, s);
+    values(kind_, b, blocks_[i].u, s, value);
     all.insert(all.end(), value.begin(), value.begin() + static_cast<std::ptrdiff_t>(blocks_[i].rows));
   }
   return all;

@@ -37,14 +37,14 @@ class LogisticRows {
   /// of variable projection: Golub and Pereyra 1973), and gives the norm of the residuals there. Parameters
   /// that have no one best value stay.
   double project(Parameters& b);
-  /// The parameters that were tried last are those that the others below are about.
+  /// The parameters that were tried last are those of the Jacobian below.
   void take() { tried_.swap(taken_); }
 
   /// R of a factorisation [J | r] = Q R of the Jacobian J and the residuals r; parameters() + 1 columns.
   /// Each block goes below the R of those before it, and Householder's reflections bring that to a triangle
   /// again (Golub and Van Loan 2013, 5.2).
   Triangle factor(const Parameters& b);
-  /// [n] f of each row.
+  /// [n] f of each row at these parameters.
   std::vector<double> fitted(const Parameters& b);
 
  private:

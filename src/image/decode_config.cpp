@@ -19,9 +19,14 @@ DecodeConfig decode_config_from_yaml(const base::ConfigNode& node) {
   return config;
 }
 
-std::string describe(const DecodeConfig& config) {
+std::string describe_pixels(const DecodeConfig& config) {
   std::string text = config.honour_orientation ? "orientation honoured" : "orientation ignored";
   if (config.mode == DecodeMode::kFast) text += ", shrunk while decoding";
+  return text;
+}
+
+std::string describe(const DecodeConfig& config) {
+  std::string text = describe_pixels(config);
   if (config.truncated == TruncatedPictures::kKeep) text += ", truncated kept";
   return text;
 }

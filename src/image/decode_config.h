@@ -39,7 +39,9 @@ struct DecodeConfig {
 /// Section `decode`. Throws Error(kConfig).
 DecodeConfig decode_config_from_yaml(const base::ConfigNode& node);
 
-/// One-line text of what changes pixels, and which pictures have any, for fingerprints.
+/// One-line text of what changes the pixels of whole pictures, for fingerprints.
+std::string describe_pixels(const DecodeConfig& config);
+/// The same, and whether those of which a part is missing have any.
 std::string describe(const DecodeConfig& config);
 
 }  // namespace quasar::image

@@ -1,4 +1,5 @@
 #include "image/exif_tags.h"
+#include "image/byte_order.h"
 
 #include <fmt/format.h>
 
@@ -198,19 +199,6 @@ enum Type : std::uint16_t {
 
 std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::uint64_t big_endian(Bytes bytes) {
-  std::uint64_t value = 0;
-  for (const auto byte : bytes) value = value << 8U | std::to_integer<std::uint64_t>(byte);
-  return value;
-}
-
-std::uint64_t little_endian(Bytes bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = bytes.size(); i > 0; --i)
-    value = value << 8U | std::to_integer<std::uint64_t>(bytes[i - 1]);
-  return value;
 }
 
 /// The directories of a block of EXIF, a TIFF file without a picture.

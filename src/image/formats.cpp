@@ -1,4 +1,5 @@
 #include "image/formats.h"
+#include "image/byte_order.h"
 
 #include <algorithm>
 #include <array>
@@ -76,21 +77,6 @@ const Mark* find_mark(std::span<const Mark> marks, std::span<const std::byte> by
   return found == marks.end() ? nullptr : &*found;
 }
 
-/// A 32-bit number, most significant byte first.
-std::size_t number(std::string_view text, std::size_t at) {
-  std::size_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = value << 8U | static_cast<unsigned char>(text[at + i]);
-  return value;
-}
-
-/// A number of as many bytes, least significant first or last.
-std::size_t place(std::span<const std::byte> bytes, bool least_first) {
-  std::size_t value = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    value = value << 8U | static_cast<std::size_t>(bytes[least_first ? bytes.size() - 1 - i : i]);
-  return value;
-}
-
 }  // namespace
 
 bool is_heif(std::span<const std::byte> bytes) {
@@ -99,7 +85,7 @@ bool is_heif(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
                               std::min<std::size_t>(bytes.size(), 256));
   if (text.size() < 12 || text.substr(4, 4) != "ftyp") return false;
-  const auto box = text.substr(0, std::min(text.size(), number(text, 0)));
+  const auto box = text.substr(0, std::min(text.size(), big_endian(bytes.first(4))));
   // The major brand, its version, and those that it goes with.
   for (std::size_t at = 8; at + 4 <= box.size(); at += at == 8 ? 8 : 4) {
     if (std::find(kBrands.begin(), kBrands.end(), box.substr(at, 4)) != kBrands.end()) return true;
@@ -113,7 +99,8 @@ Opened refuse_format(std::span<const std::byte> bytes) {
         "the content begins as " + std::string(mark->name) + ", and its directory cannot be read";
     // Where many writers put it; BigTIFFs have eight bytes for the place.
     if (bytes.size() >= 8 && mark->bytes[2] + mark->bytes[3] == '*') {
-      const std::size_t directory = place(bytes.subspan(4, 4), mark->bytes[0] == 'I');
+      const auto four = bytes.subspan(4, 4);
+      const auto directory = mark->bytes[0] == 'I' ? little_endian(four) : big_endian(four);
       if (directory >= bytes.size())
         error += ": it stands at byte " + std::to_string(directory) + ", and the file ends after " +
                  std::to_string(bytes.size());

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "image/byte_order.h"
 #include "image/formats.h"
 #include "image/jpeg_reader.h"
 #include "image/messages.h"
@@ -74,8 +75,7 @@ std::string_view find_format(std::span<const std::byte> bytes) {
 std::string missing_webp(std::span<const std::byte> bytes) {
   constexpr std::size_t kBegun = 8;  // "RIFF" and the length of what follows.
   if (bytes.size() < kBegun) return {};
-  std::size_t stated = kBegun;
-  for (std::size_t i = 0; i < 4; ++i) stated += static_cast<std::size_t>(bytes[4 + i]) << (8 * i);
+  const std::uint64_t stated = kBegun + little_endian(bytes.subspan(4, 4));
   if (stated <= bytes.size()) return {};
   return "; the file ends after " + std::to_string(bytes.size()) + " of the " + std::to_string(stated) +
          " bytes that its header states";

@@ -140,6 +140,14 @@ class ExportTest : public testing::Test {
     return rows;
   }
   std::string out(const std::string& name) { return (scratch_ / name).string(); }
+  /// Exports on two ranks, which are killed once there is the record of the fourth shard in the folder.
+  void kill_after_some_shards(const std::string& path, const std::string& folder) {
+    Program program({"export", path}, 2);
+    while (program.running() && !fs::exists(scratch_ / folder / ".quasar" / "00003.json"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (const auto rank : ranks_of(path)) ::kill(rank, SIGKILL);
+    program.wait();
+  }
 
   ScratchFolder scratch_;
   /// Of each picture by its xxh128: its sample's files by extension.
@@ -273,13 +281,7 @@ TEST_F(ExportTest, KilledInTheMiddleItGoesOnToTheSameBytes) {
       run_quasar({"export", config("{set: {format: webdataset, rows: 1, folder: " + out("whole") + "}}")});
   ASSERT_EQ(whole.status, 0) << whole.output;
   const auto path = config("{set: {format: webdataset, rows: 1, folder: " + out("killed") + "}}");
-  {
-    Program program({"export", path}, 2);
-    while (program.running() && !fs::exists(scratch_ / "killed" / ".quasar" / "00003.json"))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    for (const auto rank : ranks_of(path)) ::kill(rank, SIGKILL);
-    program.wait();
-  }
+  kill_after_some_shards(path, "killed");
   // A shard without its record, and one that was cut, are written again.
   fs::remove(scratch_ / "killed" / ".quasar" / "00000.json");
   fs::resize_file(scratch_ / "killed" / "00001.tar", 100);
@@ -468,13 +470,7 @@ TEST_F(ExportTest, KilledWhileItWritesTablesItLeavesNoPartOfThem) {
   use_duckdb();
   QUASAR_REQUIRE_DUCKDB();
   const auto path = config("{set: {format: npy, rows: 1, folder: " + out("set") + "}}");
-  {
-    Program program({"export", path}, 2);
-    while (program.running() && !fs::exists(scratch_ / "set" / ".quasar" / "00003.json"))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    for (const auto rank : ranks_of(path)) ::kill(rank, SIGKILL);
-    program.wait();
-  }
+  kill_after_some_shards(path, "set");
   // As a process that is gone leaves it.
   const auto child = ::fork();
   ASSERT_GE(child, 0);

@@ -41,13 +41,11 @@ void refuse_no_text(const std::filesystem::path& path, std::string_view content,
   switch (const auto what = no_tar(*input)) {
     case NoTar::kGitLfs:
     case NoTar::kHtml:
+    case NoTar::kOtherFormat:
       refuse(describe(what).advice);
       break;
     case NoTar::kParquet:
       if (expected != MayBe::kParquet) refuse("it is a Parquet file, whose name must end in .parquet");
-      break;
-    case NoTar::kOtherFormat:
-      refuse(describe(what).advice);
       break;
     default:
       break;
