@@ -298,7 +298,7 @@ TEST_F(ExportTest, WhatIsGoneOrChangedIsLeftOutAndNamed) {
   std::vector<nlohmann::json> files;
   nlohmann::json member;
   for (const auto& row : rows) {
-    if (row.at("member") == "") {
+    if (row.at("member").get<std::string>().empty()) {
       files.push_back(row);
     } else {
       member = row;
@@ -485,6 +485,7 @@ TEST_F(ExportTest, KilledWhileItWritesTablesItLeavesNoPartOfThem) {
   const auto outcome = run_quasar({"export", path});
   ASSERT_EQ(outcome.status, 0) << outcome.output;
   std::vector<std::string> names;
+  names.reserve(40);
   for (int i = 0; i < 20; ++i) names.push_back("img_emb/img_emb_" + std::to_string(i) + ".npy");
   for (int i = 0; i < 20; ++i) names.push_back("metadata/metadata_" + std::to_string(i) + ".parquet");
   std::vector<std::string> found;
@@ -637,6 +638,7 @@ TEST_F(ExportTest, EmbeddingsAreThoseOfTheRunWithTheirRows) {
     }
   }
   std::vector<std::vector<std::string>> ids;
+  ids.reserve(rows.size());
   for (const auto& row : rows) ids.push_back({row.at("id")});
   EXPECT_EQ(query("SELECT id FROM '" + out("ranks0-full") + "/metadata/metadata_0.parquet'"), ids);
   // NumPy itself, where it is.
@@ -727,7 +729,7 @@ TEST_F(ExportTest, AFullDiskIsAnErrorOfItsOwn) {
   fs::permissions(scratch_ / "limited", fs::perms::owner_all);
   std::uint64_t large = std::uint64_t{48} << 20U;
   for (const auto& row : kept()) {
-    if (row.at("member") != "") continue;
+    if (!row.at("member").get<std::string>().empty()) continue;
     const auto beside = fs::path(row.at("source").get<std::string>()).replace_extension(".raw");
     write_text(beside, "");
     fs::resize_file(beside, std::exchange(large, 1));

@@ -36,7 +36,7 @@ class ItemSink {
   /// `count` items follow that should stay together where they can: those of one tar.
   virtual void begin_group(std::size_t count) { static_cast<void>(count); }
   /// The source is a published data set; told once, after its items.
-  virtual void describe_set(PublishedSet set) { static_cast<void>(set); }
+  virtual void describe_set(PublishedSet /*set*/) {}
 };
 
 /// One source, as its configuration describes it.
